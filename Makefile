@@ -1,0 +1,42 @@
+# One door: every target sets up what it needs; a second run is quick.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/ready
+SECONDS ?= 60
+
+.PHONY: demo test fmt lint type bench clean
+
+demo: $(READY)          ## run the main job on an embedded Kafka: make demo SECONDS=20 REPORT=out.json
+	$(BIN)/aimass demo --seconds $(SECONDS) $(if $(REPORT),--report $(REPORT))
+
+test: $(READY)          ## the whole test suite, on a real embedded Kafka
+	$(BIN)/python -m pytest
+
+lint: $(READY)          ## style, import directions
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
+
+type: $(READY)          ## mypy --strict
+	$(BIN)/mypy
+
+fmt: $(READY)           ## put the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(READY)         ## figures into benchmarks/results: make bench ONLY=engine ROUNDS=3
+	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(OUT),--out $(OUT))
+
+clean:                  ## forget the embedded broker's data, models and caches; keep the environment
+	-$(BIN)/aimass kafka stop
+	rm -rf .aimass .mypy_cache .ruff_cache .pytest_cache
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "aimass-stream needs Python 3.11 or newer; try: make PYTHON=python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing into $(VENV): about 3 GB to download the first time, a minute or two ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,54 @@
+"""aimass-stream: put a model on a Kafka topic and trust every answer.
+
+The names a user needs, imported when first used, so that a declaration costs no Faust and a
+worker no torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from aimass_stream.adapters.inline import Inline
+    from aimass_stream.adapters.transformers import Transformers
+    from aimass_stream.app import App
+    from aimass_stream.model import Model
+    from aimass_stream.records import Chunk, Image, Limits, Prediction, Record, Topic
+    from aimass_stream.runtime.streams import Stream
+
+_HOMES = {
+    "App": "aimass_stream.app",
+    "Chunk": "aimass_stream.records",
+    "Image": "aimass_stream.records",
+    "Inline": "aimass_stream.adapters.inline",
+    "Limits": "aimass_stream.records",
+    "Model": "aimass_stream.model",
+    "Prediction": "aimass_stream.records",
+    "Record": "aimass_stream.records",
+    "Stream": "aimass_stream.runtime.streams",
+    "Topic": "aimass_stream.records",
+    "Transformers": "aimass_stream.adapters.transformers",
+}
+
+__all__ = [
+    "App",
+    "Chunk",
+    "Image",
+    "Inline",
+    "Limits",
+    "Model",
+    "Prediction",
+    "Record",
+    "Stream",
+    "Topic",
+    "Transformers",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(home), name)
