@@ -1,0 +1,110 @@
+"""Settings of a process: flag, then `AIMASS_*`, then `aimass.toml`, then the default here.
+
+What belongs to one model stands on its declaration, and Kafka's own knobs stay Faust's; only
+what a whole process shares is a setting.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from aimass_stream.errors import ConfigError
+
+
+class Settings(BaseSettings):
+    """What one process needs to know about its surroundings."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="AIMASS_", toml_file="aimass.toml", extra="forbid", frozen=True
+    )
+
+    broker: str | None = Field(
+        default=None,
+        description="kafka://host:port[,host:port]; the embedded broker when not given",
+    )
+    state: Path = Field(
+        default=Path(".aimass"), description="folder for the broker, models and payloads"
+    )
+    models: Path | None = Field(
+        default=None, description="registry folder; <state>/models when not given"
+    )
+    partitions: int = Field(default=4, ge=1, description="partitions of a topic the engine creates")
+    replication: int | None = Field(
+        default=None, ge=1, description="replicas of a topic; 1 on the embedded broker, else 3"
+    )
+    claim_prefixes: tuple[str, ...] = Field(
+        default=(), description="URI prefixes a claim check may point to, e.g. file:///data/"
+    )
+    max_payload_bytes: int = Field(
+        default=20 * 1024 * 1024, ge=1, description="largest payload of one record"
+    )
+    web_port: int = Field(
+        default=6066, ge=0, le=65535, description="a worker's pages and metrics, on loopback"
+    )
+    buffer_bytes: int = Field(
+        default=64 * 1024 * 1024, ge=1, description="bytes of records held per partition"
+    )
+
+    @property
+    def models_folder(self) -> Path:
+        """Where `models://` names are resolved."""
+        return self.models or self.state / "models"
+
+    @property
+    def payloads_folder(self) -> Path:
+        """Where payloads too large for a message are written."""
+        return self.state / "payloads"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order of precedence; the first source that knows a setting wins."""
+        toml = TomlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, toml
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings of this process.
+
+    Args:
+        overrides: values given on the command line; None means not given.
+
+    Raises:
+        ConfigError: a value is wrong or a name in `aimass.toml` is unknown.
+    """
+    given = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        lines = [
+            f"  {'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+            for problem in error.errors(include_url=False, include_input=False)
+        ]
+        known = ", ".join(sorted(Settings.model_fields))
+        raise ConfigError(
+            "Settings are wrong (AIMASS_* variables or aimass.toml):\n"
+            + "\n".join(lines)
+            + f"\nKnown settings: {known}"
+        ) from error
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return load_settings()

@@ -1,0 +1,154 @@
+"""Every metric of the engine: its name with the unit in it, its labels, and what it means.
+
+Collectors live on the default registry of prometheus_client, one set a process. Labels are
+bounded: models, topics, agents and reasons, never keys, offsets or messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client.metrics import MetricWrapperBase
+
+_catalogue: list[tuple[MetricWrapperBase, str, str]] = []
+
+
+def describe() -> list[tuple[str, str, str]]:
+    """`(name, unit, meaning)` of every metric, in the order they are declared; for the docs.
+
+    Names are those a scrape shows: a counter's ends in `_total`, a histogram's gets
+    `_bucket`, `_sum` and `_count` appended there.
+    """
+    return [(_scraped_name(metric), unit, meaning) for metric, unit, meaning in _catalogue]
+
+
+def _scraped_name(metric: MetricWrapperBase) -> str:
+    family = next(iter(metric.describe()))
+    return f"{family.name}_total" if family.type == "counter" else family.name
+
+
+def _counter(name: str, unit: str, meaning: str, labels: Sequence[str] = ()) -> Counter:
+    metric = Counter(name, meaning, labels)
+    _catalogue.append((metric, unit, meaning))
+    return metric
+
+
+def _gauge(name: str, unit: str, meaning: str, labels: Sequence[str] = ()) -> Gauge:
+    metric = Gauge(name, meaning, labels)
+    _catalogue.append((metric, unit, meaning))
+    return metric
+
+
+def _histogram(
+    name: str, unit: str, meaning: str, labels: Sequence[str], bounds: Sequence[float]
+) -> Histogram:
+    metric = Histogram(name, meaning, labels, buckets=bounds)
+    _catalogue.append((metric, unit, meaning))
+    return metric
+
+
+_MILLISECONDS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000)
+_ROWS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024)
+_COSTS = tuple(4**power for power in range(11))
+_SHARES = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75)
+
+# -- records -----------------------------------------------------------------------------
+
+RECORDS_SUBMITTED = _counter(
+    "aimass_records_submitted_total",
+    "records",
+    "Records handed to a model, whatever became of them.",
+    ["model"],
+)
+RECORDS_ANSWERED = _counter(
+    "aimass_records_answered_total",
+    "records",
+    "Records a model answered.",
+    ["model"],
+)
+RECORDS_FAILED = _counter(
+    "aimass_records_dead_lettered_total",
+    "records",
+    "Records a model has no answer for, by the reason their dead letter carries.",
+    ["model", "reason"],
+)
+HELD_BYTES = _gauge(
+    "aimass_held_bytes",
+    "bytes",
+    "Payloads held by the worker until their outcome is known; submits wait at the limit.",
+)
+
+# -- batches -----------------------------------------------------------------------------
+
+BATCH_ROWS = _histogram(
+    "aimass_batch_rows", "rows", "Rows of a batch sent to a model.", ["model"], _ROWS
+)
+BATCH_COST = _histogram(
+    "aimass_batch_cost",
+    "cost",
+    "Rows of a batch times what each is padded to, in the model's unit of cost.",
+    ["model"],
+    _COSTS,
+)
+BATCH_PADDING = _histogram(
+    "aimass_batch_padding_ratio",
+    "ratio",
+    "Share of a batch's cost that is padding.",
+    ["model"],
+    _SHARES,
+)
+BATCHES_SPLIT = _counter(
+    "aimass_batches_split_total",
+    "batches",
+    "Batches that failed as a whole and were split to find the record to blame, by reason.",
+    ["model", "reason"],
+)
+OUT_OF_MEMORY = _counter(
+    "aimass_batches_out_of_memory_total",
+    "batches",
+    "Batches that ran out of memory; each halves the largest batch of its model for good.",
+    ["model"],
+)
+QUEUE_ROWS = _gauge(
+    "aimass_queue_rows", "rows", "Records waiting for a batch when the last was cut.", ["model"]
+)
+QUEUE_MS = _histogram(
+    "aimass_queue_age_milliseconds",
+    "milliseconds",
+    "Age of the oldest record of a batch when the batch was cut, counted from submit.",
+    ["model"],
+    _MILLISECONDS,
+)
+
+# -- the device --------------------------------------------------------------------------
+
+DECODE_MS = _histogram(
+    "aimass_decode_milliseconds",
+    "milliseconds",
+    "Time in which a batch's payloads became inputs.",
+    ["model"],
+    _MILLISECONDS,
+)
+PREDICT_MS = _histogram(
+    "aimass_predict_milliseconds",
+    "milliseconds",
+    "Time a model took for a batch.",
+    ["model"],
+    _MILLISECONDS,
+)
+DEVICE_BUSY_S = _counter(
+    "aimass_device_busy_seconds_total",
+    "seconds",
+    "Time the device spent predicting, by model.",
+    ["model"],
+)
+DEVICE_IDLE_S = _counter(
+    "aimass_device_idle_seconds_total",
+    "seconds",
+    "Time the device did not predict, by cause: nothing_to_do (no record was here), "
+    "skew (records were here but held back: full buffer, payload being fetched, batch being "
+    "split), decode (inputs were not ready), link (transport and event loops). Counted when "
+    "the gap ends.",
+    ["cause"],
+)

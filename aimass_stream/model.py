@@ -1,0 +1,119 @@
+"""The contract between a declaration, the engine, and the library that runs a model.
+
+A `Model` is what a user declares: pure data, importable without any model library. The
+registry resolves it to a `ModelSpec`, which travels to a device process; there the adapter it
+names becomes a `Predictor`, which holds the weights. Nothing else crosses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
+
+import msgspec
+
+from aimass_stream.errors import RecordError
+from aimass_stream.records import Limits, Record
+
+AnswerT = TypeVar("AnswerT")
+
+
+class ModelSpec(msgspec.Struct, frozen=True):
+    """A model as a device process loads it.
+
+    Attributes:
+        name: the model's name; `name@version` is code and settings.
+        version: the model's version.
+        adapter: `module:Class` whose instance is the `Predictor`.
+        folder: absolute path of its weights and configuration; empty where it has none.
+        options: the declaration's settings for the adapter: numbers, strings, lists.
+        timeout_s: seconds one call of `predict` may take.
+        limits: bounds for `decode`.
+    """
+
+    name: str
+    version: str
+    adapter: str
+    folder: str
+    options: dict[str, Any] = {}
+    timeout_s: float = 30.0
+    limits: Limits = Limits()
+
+    @property
+    def id(self) -> str:
+        """`name@version`."""
+        return f"{self.name}@{self.version}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model(Generic[AnswerT]):
+    """What a user declares; subclasses are the adapters' declarations.
+
+    Attributes:
+        latency_ms: what a record should take from submit to answer when lag is low.
+        timeout_s: seconds one batch may take before it counts as hung.
+        max_batch_rows: rows of a batch at the most; memory sets the rest.
+        limits: bounds on a record's payload.
+    """
+
+    adapter: ClassVar[str]
+
+    latency_ms: float = 50.0
+    timeout_s: float = 30.0
+    max_batch_rows: int = 256
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def answer_type(self) -> type[AnswerT]:
+        """The type of an answer; what crosses from the device process is checked against it."""
+        raise NotImplementedError
+
+    @property
+    def location(self) -> str:
+        """`models://name[@version]` or a folder; empty where there are no weights."""
+        raise NotImplementedError
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """Settings for the adapter; part of what the version stands for."""
+        return {}
+
+    def cost(self, record: Record) -> float:
+        """What a record adds to a batch: rows, tokens, pixels, frames.
+
+        A batch costs its rows times its costliest row, because rows are padded to it. The
+        default, 1, is right where every input is brought to one shape.
+        """
+        del record
+        return 1.0
+
+
+@runtime_checkable
+class Predictor(Protocol):
+    """What an adapter is in a device process: one loaded model.
+
+    The constructor takes the `ModelSpec` and the device (`cpu`, `cuda:0`), loads the weights
+    and raises `SetupError` when it cannot. `decode` runs in threads, several at a time;
+    `predict` runs in one thread, never two calls at once.
+    """
+
+    def decode(self, payload: bytes | memoryview) -> Any:
+        """Turn one payload into an input, within the spec's limits.
+
+        Raises:
+            RecordError: the payload cannot be an input; it alone is dead-lettered.
+        """
+        ...
+
+    def predict(self, inputs: Sequence[Any]) -> Sequence[Any | RecordError]:
+        """Answer each input, in order: a value of the model's answer type, or why not.
+
+        Whatever it raises fails the whole batch, which is then split until the culprit
+        stands alone.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back memory and handles."""
+        ...

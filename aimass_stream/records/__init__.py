@@ -1,0 +1,13 @@
+"""What flows: records, the topics they live on, and the identity every answer carries.
+
+Pure data: no Kafka, no model library, nothing decoded.
+"""
+
+from aimass_stream.records.chunk import Chunk, Headers, Record
+from aimass_stream.records.claim import Claim
+from aimass_stream.records.image import Image
+from aimass_stream.records.limits import Limits
+from aimass_stream.records.prediction import Prediction
+from aimass_stream.records.topic import Topic
+
+__all__ = ["Chunk", "Claim", "Headers", "Image", "Limits", "Prediction", "Record", "Topic"]

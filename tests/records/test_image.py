@@ -1,0 +1,315 @@
+"""The image envelope: three forms accepted, everything else refused with one stable reason."""
+
+import base64
+import io
+import json
+from collections.abc import Callable
+from contextlib import suppress
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image as Pillow
+
+from aimass_stream.errors import Reason, RecordError
+from aimass_stream.records import Claim, Image, Limits, Record
+from aimass_stream.records.envelope import METADATA_BYTES, METADATA_VALUES
+from aimass_stream.records.image import encode_claim, encode_json, encode_raw
+
+LIMITS = Limits(payload_bytes=200_000)
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+CLAIM = Claim("file:///data/cat.jpg", "a" * 64, 1234, "image/jpeg")
+
+
+def picture(kind: str = "PNG") -> bytes:
+    file = io.BytesIO()
+    Pillow.new("RGB", (4, 3), (200, 10, 10)).save(file, kind)
+    return file.getvalue()
+
+
+def record(value: bytes | None, headers: tuple[tuple[str, bytes], ...] = ()) -> Image:
+    return Image("images", 0, 7, 0, b"key", value, headers)
+
+
+def checked(written: tuple[bytes, list[tuple[str, bytes]]], limits: Limits = LIMITS) -> Image:
+    found = record(written[0], tuple(written[1]))
+    found.check(limits)
+    return found
+
+
+def refusal(
+    value: bytes | None, headers: tuple[tuple[str, bytes], ...] = (), limits: Limits = LIMITS
+) -> RecordError:
+    with pytest.raises(RecordError) as caught:
+        record(value, headers).check(limits)
+    assert "\n" not in caught.value.detail
+    return caught.value
+
+
+def envelope(**fields: object) -> bytes:
+    return orjson.dumps(fields)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_raw_form_gives_back_what_was_encoded(kind: str) -> None:
+    image = checked(encode_raw(picture(kind), {"user": "u1", "place": "Köln"}))
+    assert image.bytes == picture(kind)
+    assert image.content_type == f"image/{kind.lower()}"
+    assert image.metadata == {"user": "u1", "place": "Köln"}
+    assert image.claim is None
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+def test_json_form_gives_back_what_was_encoded(kind: str) -> None:
+    image = checked(encode_json(picture(kind), {"user": "u1", "at": {"lat": 50.9}}))
+    assert image.bytes == picture(kind)
+    assert image.content_type == f"image/{kind.lower()}"
+    assert image.metadata == {"user": "u1", "at": {"lat": 50.9}}
+
+
+def test_claim_form_has_its_payload_once_it_is_attached() -> None:
+    image = checked(encode_claim(CLAIM, {"user": "u1"}))
+    assert image.claim == CLAIM
+    assert image.content_type == "image/jpeg"
+    assert image.metadata == {"user": "u1"}
+    with pytest.raises(LookupError):
+        _ = image.bytes
+    image.attach(picture("JPEG"))
+    assert image.bytes == picture("JPEG")
+
+
+def test_attached_bytes_must_be_of_the_claimed_type() -> None:
+    image = checked(encode_claim(CLAIM))
+    with pytest.raises(RecordError) as caught:
+        image.attach(picture("PNG"))
+    assert caught.value.reason is Reason.TYPE_MISMATCH
+
+
+def test_only_a_claim_can_be_attached_to() -> None:
+    with pytest.raises(TypeError):
+        checked(encode_raw(picture())).attach(picture())
+    with pytest.raises(TypeError):
+        Record("t", 0, 0, 0, None, b"x", ()).attach(b"y")
+
+
+def test_json_metadata_wins_over_a_header_of_the_same_name() -> None:
+    image = record(
+        envelope(data=base64.b64encode(picture()).decode(), user="json"),
+        (("meta-user", b"header"), ("meta-bad", b"\xff"), ("other", b"x")),
+    )
+    image.check(LIMITS)
+    assert image.metadata == {"user": "json", "bad": "\N{REPLACEMENT CHARACTER}"}
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [b"image/png", b"IMAGE/PNG; charset=binary", b"image/x-png", b"application/octet-stream"],
+)
+def test_declared_type_is_compared_by_what_it_means(declared: bytes) -> None:
+    image = record(picture(), (("content-type", declared),))
+    image.check(LIMITS)
+    assert image.content_type == "image/png"
+
+
+@pytest.mark.parametrize(
+    ("value", "headers", "reason"),
+    [
+        pytest.param(None, (), Reason.EMPTY, id="tombstone"),
+        pytest.param(b"", (), Reason.EMPTY, id="no bytes"),
+        pytest.param(b"\x00" * 64, (), Reason.BAD_ENVELOPE, id="wrong magic"),
+        pytest.param(b"hello", (), Reason.BAD_ENVELOPE, id="text"),
+        pytest.param(
+            picture(), (("content-type", b"image/jpeg"),), Reason.TYPE_MISMATCH, id="PNG as JPEG"
+        ),
+        pytest.param(
+            picture(), (("Content-Type", b"text/plain"),), Reason.TYPE_MISMATCH, id="image as text"
+        ),
+        pytest.param(
+            picture(), (("content-type", b"\xff\xfe"),), Reason.TYPE_MISMATCH, id="header not UTF-8"
+        ),
+        pytest.param(
+            envelope(data=base64.b64encode(picture()).decode()),
+            (("content-type", b"image/png"),),
+            Reason.TYPE_MISMATCH,
+            id="JSON as image",
+        ),
+        pytest.param(b"GIF89a" + b"\0" * 20, (), Reason.TYPE_MISMATCH, id="GIF"),
+        pytest.param(b"RIFF\0\0\0\0WEBPVP8 ", (), Reason.TYPE_MISMATCH, id="WebP"),
+        pytest.param(b"II*\0" + b"\0" * 20, (), Reason.TYPE_MISMATCH, id="TIFF"),
+        pytest.param(b"\0\0\0\x20ftypheic", (), Reason.TYPE_MISMATCH, id="HEIC"),
+        pytest.param(b"<svg xmlns=''/>", (), Reason.TYPE_MISMATCH, id="SVG"),
+        pytest.param(b"%PDF-1.7", (), Reason.TYPE_MISMATCH, id="PDF"),
+        pytest.param(b"%!PS-Adobe-3.0 EPSF", (), Reason.TYPE_MISMATCH, id="EPS"),
+        pytest.param(picture() + b"\0" * 200_000, (), Reason.TOO_LARGE, id="raw too large"),
+    ],
+)
+def test_value_that_is_no_image_is_refused(
+    value: bytes | None, headers: tuple[tuple[str, bytes], ...], reason: Reason
+) -> None:
+    assert refusal(value, headers).reason is reason
+
+
+B64 = base64.b64encode(picture()).decode()
+GOOD_CLAIM = {"uri": CLAIM.uri, "sha256": CLAIM.sha256, "size": 10, "type": "image/png"}
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        pytest.param(b"{", Reason.BAD_ENVELOPE, id="cut off"),
+        pytest.param(b'{"data":"' + B64.encode() + b'"} x', Reason.BAD_ENVELOPE, id="trailing"),
+        pytest.param(b"\xef\xbb\xbf{}", Reason.BAD_ENVELOPE, id="BOM"),
+        pytest.param(json.dumps({"data": B64}).encode("utf-16"), Reason.BAD_ENVELOPE, id="UTF-16"),
+        pytest.param(b'{"data":"' + B64.encode() + b'","a":NaN}', Reason.BAD_ENVELOPE, id="NaN"),
+        pytest.param(
+            b'{"data":"' + B64.encode() + b'","a":"\\ud800"}', Reason.BAD_ENVELOPE, id="surrogate"
+        ),
+        pytest.param(b'{"a":' * 2000, Reason.BAD_ENVELOPE, id="deep"),
+        pytest.param(
+            b'{"data":"' + B64.encode() + b'","a":' + b'{"a":[' * 32 + b"1" + b"]}" * 32 + b"}",
+            Reason.BAD_ENVELOPE,
+            id="65 levels",
+        ),
+        pytest.param(
+            b'{"data":"' + B64.encode() + b'","a":1e999}', Reason.BAD_ENVELOPE, id="1e999"
+        ),
+        pytest.param(b"{}", Reason.BAD_ENVELOPE, id="neither form"),
+        pytest.param(envelope(data=B64, **GOOD_CLAIM), Reason.BAD_ENVELOPE, id="both forms"),
+        pytest.param(envelope(data=17), Reason.BAD_ENVELOPE, id="data is a number"),
+        pytest.param(envelope(data=B64, type=3), Reason.BAD_ENVELOPE, id="type is a number"),
+        pytest.param(envelope(data="@@@@"), Reason.BAD_ENVELOPE, id="no base64"),
+        pytest.param(envelope(data=B64[:-3]), Reason.BAD_ENVELOPE, id="base64 without padding"),
+        pytest.param(envelope(data=B64[:8] + "\n" + B64[8:]), Reason.BAD_ENVELOPE, id="line break"),
+        pytest.param(envelope(data=""), Reason.EMPTY, id="empty data"),
+        pytest.param(envelope(data=B64, type="image/jpeg"), Reason.TYPE_MISMATCH, id="type"),
+        pytest.param(
+            envelope(data=base64.b64encode(b"GIF89a....").decode()), Reason.TYPE_MISMATCH, id="GIF"
+        ),
+        pytest.param(
+            envelope(data=base64.b64encode(b"....").decode()), Reason.BAD_ENVELOPE, id="no image"
+        ),
+        pytest.param(envelope(data="A" * 266_672), Reason.TOO_LARGE, id="base64 too large"),
+        pytest.param(b'{"data":"' + b"A" * 400_000, Reason.TOO_LARGE, id="envelope too large"),
+        pytest.param(
+            envelope(data=B64, note="n" * METADATA_BYTES), Reason.TOO_LARGE, id="metadata"
+        ),
+        pytest.param(
+            envelope(data=B64, **{f"key{n}": "v" * 10 for n in range(METADATA_VALUES)}),
+            Reason.TOO_LARGE,
+            id="many keys",
+        ),
+        pytest.param(envelope(**{**GOOD_CLAIM, "size": 0}), Reason.EMPTY, id="claim of nothing"),
+        pytest.param(
+            envelope(**{**GOOD_CLAIM, "size": -1}), Reason.BAD_ENVELOPE, id="negative size"
+        ),
+        pytest.param(envelope(**{**GOOD_CLAIM, "size": 1.5}), Reason.BAD_ENVELOPE, id="size 1.5"),
+        pytest.param(envelope(**{**GOOD_CLAIM, "size": 10**9}), Reason.TOO_LARGE, id="huge claim"),
+        pytest.param(envelope(**{**GOOD_CLAIM, "sha256": "a" * 63}), Reason.BAD_ENVELOPE, id="sha"),
+        pytest.param(
+            envelope(**{**GOOD_CLAIM, "sha256": "a" * 64 + "\n"}),
+            Reason.BAD_ENVELOPE,
+            id="sha and line",
+        ),
+        pytest.param(envelope(**{**GOOD_CLAIM, "uri": ""}), Reason.BAD_ENVELOPE, id="no uri"),
+        pytest.param(
+            envelope(**{**GOOD_CLAIM, "uri": "file:///a\n"}), Reason.BAD_ENVELOPE, id="uri and line"
+        ),
+        pytest.param(
+            envelope(**{**GOOD_CLAIM, "uri": "f" * 3000}), Reason.BAD_ENVELOPE, id="long uri"
+        ),
+        pytest.param(
+            envelope(**{**GOOD_CLAIM, "type": "image/gif"}), Reason.TYPE_MISMATCH, id="claimed GIF"
+        ),
+        pytest.param(envelope(uri=CLAIM.uri), Reason.BAD_ENVELOPE, id="half a claim"),
+    ],
+)
+def test_envelope_that_is_wrong_is_refused(value: bytes, reason: Reason) -> None:
+    assert refusal(value).reason is reason
+
+
+def test_refusal_shows_neither_payload_nor_path() -> None:
+    secret = "S3CRET-canary"  # noqa: S105 - a canary
+    for value in (
+        secret.encode(),
+        envelope(data=secret),
+        envelope(data=17, note=secret),
+        envelope(**{**GOOD_CLAIM, "uri": f"/{secret}\n"}),
+        envelope(**{**GOOD_CLAIM, "sha256": secret}),
+        envelope(data=B64, type=secret),
+        b'{"' + secret.encode(),
+    ):
+        assert secret not in refusal(value).detail
+    assert secret not in refusal(picture(), (("content-type", secret.encode()),)).detail
+
+
+def test_name_written_twice_counts_with_its_last_value() -> None:
+    image = record(b'{"data":"","a":1,"data":"' + B64.encode() + b'","a":2}')
+    image.check(LIMITS)
+    assert image.bytes == picture()
+    assert image.metadata == {"a": 2}
+
+
+def test_metadata_may_be_64_levels_deep() -> None:
+    image = record(b'{"data":"' + B64.encode() + b'","a":' + b"[" * 63 + b"]" * 63 + b"}")
+    image.check(LIMITS)
+    assert str(image.metadata["a"]).count("[") == 63
+
+
+def test_escaped_slashes_of_base64_are_no_metadata() -> None:
+    payload = picture("JPEG") + b"\xff" * 150_000
+    value = envelope(data=base64.b64encode(payload).decode()).replace(b"/", b"\\/")
+    assert len(value) > 2 * len(payload)
+    refused = refusal(value)
+    assert refused.reason is Reason.TOO_LARGE
+    image = record(value)
+    image.check(Limits(payload_bytes=1_000_000))
+    assert image.bytes == payload
+
+
+def test_base64_at_the_limit_is_accepted() -> None:
+    payload = picture() + b"\0" * (LIMITS.payload_bytes - len(picture()))
+    assert checked(encode_json(payload)).bytes == payload
+
+
+@pytest.mark.parametrize("write", [encode_raw, encode_json])
+def test_encoding_refuses_what_would_be_refused_on_the_topic(
+    write: Callable[[bytes], object],
+) -> None:
+    with pytest.raises(ValueError, match="neither"):
+        write(b"GIF89a")
+    with pytest.raises(ValueError, match="no image"):
+        encode_claim(Claim("file:///a", "a" * 64, 1, "audio/wav"))
+    with pytest.raises(ValueError, match="data"):
+        encode_json(picture(), {"data": "mine"})
+    with pytest.raises(ValueError, match="JSON"):
+        encode_json(picture(), {"user": object()})
+
+
+@UNHURRIED
+@given(st.one_of(st.binary(max_size=300), st.binary(max_size=40).map(lambda end: b"{" + end)))
+def test_any_bytes_are_accepted_or_refused_and_nothing_else(value: bytes) -> None:
+    with suppress(RecordError):
+        record(value).check(LIMITS)
+
+
+@UNHURRIED
+@given(
+    st.dictionaries(
+        st.sampled_from(["data", "uri", "sha256", "size", "type", "x"]),
+        st.none()
+        | st.booleans()
+        | st.integers(-(2**63), 2**64 - 1)
+        | st.text("abc\u00e9\n", max_size=20)
+        | st.lists(st.integers(0, 9), max_size=3)
+        | st.sampled_from([B64, CLAIM.uri, CLAIM.sha256, "image/png"]),
+    )
+)
+def test_any_json_object_is_accepted_or_refused_and_nothing_else(fields: dict[str, object]) -> None:
+    image = record(orjson.dumps(fields))
+    try:
+        image.check(LIMITS)
+    except RecordError:
+        return
+    assert isinstance(image.metadata, dict)
+    assert image.claim is not None or image.bytes.startswith((b"\xff\xd8\xff", b"\x89PNG"))
