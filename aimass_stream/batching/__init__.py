@@ -1,0 +1,10 @@
+"""Batching: which waiting records ride together, and how large a batch may be.
+
+Pure: no Kafka, no model library, no event loop; time is handed in.
+"""
+
+from aimass_stream.batching.buckets import bucket
+from aimass_stream.batching.policy import BatchPolicy, Budget, Demand
+from aimass_stream.batching.queue import BatchQueue, Entry
+
+__all__ = ["BatchPolicy", "BatchQueue", "Budget", "Demand", "Entry", "bucket"]
