@@ -1,0 +1,1 @@
+"""Where models live: named, numbered, checked before they are used."""

@@ -1,0 +1,137 @@
+"""Which files a model may consist of, and their checksums.
+
+Weights are safetensors, everything else is JSON or text: formats that can be read without
+running anything. A file is judged by its name and by its content, so a pickle is refused under
+any name. Nothing is loaded here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import orjson
+
+from aimass_stream.errors import SetupError
+
+MANIFEST = "manifest.json"
+"""Lists the files of a published model; itself not listed."""
+
+MAX_TEXT_BYTES = 256 * 1024 * 1024
+"""Bytes of one JSON or text file; tokenizers of large vocabularies take some ten million."""
+
+_TEXT = frozenset({".txt", ".md"})
+_TEXT_NAMES = frozenset({"LICENSE", "NOTICE", ".gitattributes", ".gitignore"})
+_RUNS_CODE = frozenset(
+    {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".npy", ".npz", ".h5", ".keras"}
+    | {".py", ".pyc", ".so", ".msgpack", ".skops", ".dill"}
+)
+
+
+class FileEntry(msgspec.Struct, frozen=True):
+    """One file of a model.
+
+    Attributes:
+        sha256: hex digest of its bytes.
+        size: its length in bytes.
+    """
+
+    sha256: str
+    size: int
+
+
+def scan(folder: Path) -> dict[str, FileEntry]:
+    """Check every file of a model folder and return their checksums, by path in the folder.
+
+    The manifest is left out.
+
+    Raises:
+        SetupError: a file is of no accepted kind, or is not what its name says.
+    """
+    entries = {}
+    for path in _files(folder):
+        name = path.relative_to(folder).as_posix()
+        if name != MANIFEST:
+            _check_kind(path, name, folder)
+            entries[name] = entry_of(path)
+    if not entries:
+        raise SetupError(f"Model folder {folder} has no files.")
+    return entries
+
+
+def entry_of(path: Path) -> FileEntry:
+    """Checksum and size of one file."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return FileEntry(digest, file.tell())
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            yield path
+        elif path.is_symlink() or not path.is_dir():
+            # A linked folder would not be walked, yet a loader could reach into it.
+            raise SetupError(f"Model folder {folder}: {path.name} is no file. Remove it.")
+
+
+def _check_kind(path: Path, name: str, folder: Path) -> None:
+    suffix = path.suffix.lower()
+    if suffix == ".safetensors":
+        fits = _is_safetensors(path)
+    elif suffix == ".json":
+        fits = _is_json(path)
+    elif suffix in _TEXT or path.name in _TEXT_NAMES:
+        fits = _is_text(path)
+    else:
+        raise SetupError(_refusal(name, suffix, folder))
+    if not fits:
+        raise SetupError(
+            f"Model folder {folder}: {name} is not what its name says. It was not loaded; "
+            "get the model from its source again."
+        )
+
+
+def _refusal(name: str, suffix: str, folder: Path) -> str:
+    if suffix in _RUNS_CODE:
+        why = "such a file can run code when it is loaded"
+    else:
+        why = "only .safetensors, .json and .txt files are accepted"
+    return (
+        f"Model folder {folder}: {name} is refused, because {why}. Save the model again with "
+        "model.save_pretrained(folder), which writes safetensors, and delete this file."
+    )
+
+
+def _is_safetensors(path: Path) -> bool:
+    """Whether the file begins with a safetensors header that fits into it."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if not 2 <= length <= min(size - 8, 100_000_000):
+            return False
+        return _parses(file.read(length))
+
+
+def _is_json(path: Path) -> bool:
+    return path.stat().st_size <= MAX_TEXT_BYTES and _parses(path.read_bytes())
+
+
+def _is_text(path: Path) -> bool:
+    if path.stat().st_size > MAX_TEXT_BYTES:
+        return False
+    content = path.read_bytes()
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return False
+    return b"\0" not in content
+
+
+def _parses(content: bytes) -> bool:
+    try:
+        return isinstance(orjson.loads(content), dict | list)
+    except orjson.JSONDecodeError:
+        return False

@@ -1,0 +1,288 @@
+"""The registry folder: `<name>/<version>/` with a model's files and a manifest.
+
+Versions count up from 1 and never change once published. `resolve` turns a declaration into
+what a device process loads; every checksum is verified before anything is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, fields, is_dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import orjson
+
+from aimass_stream.errors import ConfigError, SetupError
+from aimass_stream.model import Model, ModelSpec
+from aimass_stream.registry.files import MANIFEST, FileEntry, scan
+
+SCHEME = "models://"
+"""What the location of a registered model begins with."""
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
+_LIBRARIES = ("aimass-stream", "numpy", "safetensors", "torch", "transformers")
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a published version is.
+
+    Attributes:
+        name: the model's name.
+        version: its number, as text.
+        task: what it does, e.g. `image-classification`.
+        labels: its classes, in the order of its outputs.
+        created: when it was published, ISO 8601 in UTC.
+        libraries: versions of the libraries it was made with.
+        metrics: figures its maker measured, e.g. accuracy on held-out data.
+        files: its files, by path in the folder.
+    """
+
+    name: str
+    version: str
+    task: str
+    labels: list[str]
+    created: str
+    libraries: dict[str, str]
+    metrics: dict[str, float]
+    files: dict[str, FileEntry]
+
+
+def publish(
+    models_folder: Path,
+    name: str,
+    source: Path,
+    *,
+    task: str,
+    labels: Sequence[str] = (),
+    metrics: Mapping[str, float] | None = None,
+) -> str:
+    """Copy a folder of model files into the registry as the next version of a name.
+
+    The version appears whole or not at all, and processes that publish at once get different
+    numbers.
+
+    Returns:
+        The version.
+
+    Raises:
+        ConfigError: the name cannot be one.
+        SetupError: the folder holds a file of no accepted kind.
+    """
+    home = models_folder / _check_name(name)
+    entries = scan(source)
+    home.mkdir(parents=True, exist_ok=True)
+    draft = Path(tempfile.mkdtemp(dir=home, prefix=".draft-"))
+    try:
+        for file in entries:
+            (draft / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source / file, draft / file)
+        draft.chmod(0o755)
+        manifest = Manifest(
+            name=name,
+            version="",
+            task=task,
+            labels=list(labels),
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            libraries=_library_versions(),
+            metrics=dict(metrics or {}),
+            files=entries,
+        )
+        return _place(draft, home, manifest)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def find(models_folder: Path, name: str) -> Manifest | None:
+    """The manifest of the latest version of a model; None when there is none.
+
+    Raises:
+        SetupError: the manifest cannot be read.
+    """
+    versions = _versions(models_folder / _check_name(name))
+    return _read_manifest(models_folder / name / str(versions[-1])) if versions else None
+
+
+def resolve(model: Model[Any], models_folder: Path) -> ModelSpec:
+    """What a device process loads for a declaration, its files verified.
+
+    `models://name[@version]` is looked up in the registry, the latest version where none is
+    given. Anything else is a folder: its name is the model's, and a hash of its content the
+    version. A declaration without a location says its name and version itself. Settings of
+    the adapter that are not its defaults are part of the version.
+
+    Raises:
+        ConfigError: there is no such model, version or folder.
+        SetupError: a file differs from its checksum, or is of no accepted kind.
+    """
+    location = model.location
+    if not location:
+        name, version, folder = _declared(model), str(getattr(model, "version", "")), ""
+        if not version:
+            raise ConfigError(f"{type(model).__name__} {name!r} has no version; give it one")
+    elif location.startswith(SCHEME):
+        name, version, path = _registered(location.removeprefix(SCHEME), models_folder)
+        folder = str(path)
+    else:
+        name, version, path = _plain_folder(location)
+        folder = str(path)
+    return ModelSpec(
+        name=name,
+        version=version + (_settings_tag(model) if folder else ""),
+        adapter=model.adapter,
+        folder=folder,
+        options=dict(model.options),
+        timeout_s=model.timeout_s,
+        limits=model.limits,
+    )
+
+
+def _declared(model: Model[Any]) -> str:
+    name = getattr(model, "name", "")
+    if not name:
+        raise ConfigError(
+            f"{type(model).__name__} has neither a location nor a name; give it one of both"
+        )
+    return str(name)
+
+
+def _registered(reference: str, models_folder: Path) -> tuple[str, str, Path]:
+    name, given, version = reference.partition("@")
+    versions = _versions(models_folder / _check_name(name))
+    if not versions:
+        raise ConfigError(_unknown_model(name, models_folder))
+    if not given:
+        version = str(versions[-1])
+    if version not in map(str, versions):
+        raise ConfigError(
+            f"Model {name} has no version {version!r} in {models_folder}. "
+            f"It has: {', '.join(map(str, versions))}."
+        )
+    folder = (models_folder / name / version).resolve()
+    _verify(folder, _read_manifest(folder))
+    return name, version, folder
+
+
+def _unknown_model(name: str, models_folder: Path) -> str:
+    known = sorted(
+        path.name for path in models_folder.glob("*") if path.is_dir() and _versions(path)
+    )
+    there = f"There are: {', '.join(known)}." if known else "The registry is empty."
+    return (
+        f"Model {name} is not in the registry {models_folder}. {there} "
+        "The demo's models are trained by: aimass demo. "
+        "Another registry folder is chosen with AIMASS_MODELS."
+    )
+
+
+def _plain_folder(location: str) -> tuple[str, str, Path]:
+    folder = Path(location).expanduser().resolve()
+    if not folder.is_dir():
+        raise ConfigError(
+            f"Model folder {location} does not exist (looked at {folder}). "
+            f"Give a folder, or {SCHEME}name for one of the registry."
+        )
+    entries = scan(folder)
+    digest = hashlib.sha256(msgspec.json.encode(entries, order="sorted")).hexdigest()
+    return folder.name, digest[:12], folder
+
+
+def _versions(home: Path) -> list[int]:
+    """The published versions of a model, oldest first."""
+    return sorted(
+        int(path.name)
+        for path in home.glob("[1-9]*")
+        if path.name.isdecimal() and (path / MANIFEST).is_file()
+    )
+
+
+def _verify(folder: Path, manifest: Manifest) -> None:
+    """Compare the files that are there with the manifest: all of them, and no others."""
+    found = scan(folder)
+    if found == manifest.files:
+        return
+    names = found.keys() | manifest.files.keys()
+    wrong = sorted(name for name in names if found.get(name) != manifest.files.get(name))
+    raise SetupError(
+        f"Model {manifest.name}@{manifest.version} in {folder} is damaged: "
+        f"{', '.join(wrong)} differ from the manifest. Nothing was loaded. "
+        "Publish the model again, or choose another version."
+    )
+
+
+def _read_manifest(folder: Path) -> Manifest:
+    try:
+        return msgspec.convert(orjson.loads((folder / MANIFEST).read_bytes()), Manifest)
+    except (OSError, orjson.JSONDecodeError, msgspec.ValidationError) as error:
+        raise SetupError(
+            f"The manifest of the model in {folder} cannot be read: {error}. "
+            "Publish the model again."
+        ) from error
+
+
+def _place(draft: Path, home: Path, manifest: Manifest) -> str:
+    """Move a draft to the next free version; whoever is first there has the number."""
+    for path in draft.iterdir():
+        _sync(path)
+    version = max(_versions(home), default=0)
+    while True:
+        version += 1
+        numbered = msgspec.structs.replace(manifest, version=str(version))
+        (draft / MANIFEST).write_bytes(
+            msgspec.json.format(msgspec.json.encode(numbered), indent=2) + b"\n"
+        )
+        _sync(draft / MANIFEST)
+        try:
+            draft.rename(home / str(version))
+        except OSError:
+            if not (home / str(version)).exists():
+                raise
+        else:
+            return str(version)
+
+
+def _sync(path: Path) -> None:
+    if path.is_file():
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+
+
+def _check_name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ConfigError(
+            f"{name!r} cannot be a model's name: use small letters, digits, '.', '_' and '-'"
+        )
+    return name
+
+
+def _settings_tag(model: Model[Any]) -> str:
+    """A short hash of the adapter's settings that are not its defaults; empty when all are."""
+    if not is_dataclass(model):
+        return ""
+    defaults = {field.name: field.default for field in fields(model)}
+    changed = {
+        name: value
+        for name, value in sorted(model.options.items())
+        if defaults.get(name, MISSING) not in (MISSING, value)
+    }
+    if not changed:
+        return ""
+    return "-" + hashlib.sha256(orjson.dumps(changed)).hexdigest()[:6]
+
+
+def _library_versions() -> dict[str, str]:
+    found = {}
+    for name in _LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
