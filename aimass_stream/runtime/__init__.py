@@ -1,0 +1,1 @@
+"""The running engine between Kafka and the models: processes, frames, scoring, outcomes."""

@@ -1,0 +1,257 @@
+"""The device process: holds the models of one device and answers batches over a Unix socket.
+
+Started by a `DeviceHost` as `python -m aimass_stream.runtime.device`. It reports `warm` and
+`ready` as lines on its stdout; what models print goes to stderr. Its stdin is held open by
+the owner: a line tells a spare to take over, the end of it tells any to exit at once.
+
+Threads: the event loop (connections), `decode` and `predict` (see `pipeline`), `load`,
+`watchdog`, and one that reads stdin.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import faulthandler
+import logging
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from aimass_stream.errors import Reason
+from aimass_stream.runtime.connection import Connection
+from aimass_stream.runtime.faults import TRACE_CHARS
+from aimass_stream.runtime.frames import FrameError
+from aimass_stream.runtime.messages import HUNG_EXIT_CODE, READY, WARM, Ending, Failed
+from aimass_stream.runtime.parent import ORPHANED_EXIT_CODE, die_with_parent, read_stdin
+from aimass_stream.runtime.pipeline import Job, Pipeline
+from aimass_stream.runtime.predictors import Predictors, import_declared
+from aimass_stream.runtime.watchdog import Watchdog
+
+log = logging.getLogger("aimass.device")
+
+_BEAT_S = 1.0
+_ANNOUNCE_S = 0.5
+_SPARE_NICENESS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceOptions:
+    """How a device process is started.
+
+    Attributes:
+        socket_path: where it listens; whatever lies there is replaced.
+        device: `cpu`, `cuda:0`.
+        models: package whose declarations name the adapters to import at start.
+        spare: import, then wait to be told to take over.
+        threads: cores one call of `predict` may use.
+        decode_threads: rows decoded at a time.
+    """
+
+    socket_path: Path
+    device: str
+    models: str
+    spare: bool
+    threads: int
+    decode_threads: int
+
+
+class DeviceProcess:
+    """Accepts links and ends in an orderly way. Lives on the main thread's event loop."""
+
+    def __init__(self, options: DeviceOptions) -> None:
+        self._options = options
+        self._loop = asyncio.get_running_loop()
+        self._connections: set[Connection] = set()
+        self._openings: set[asyncio.Task[None]] = set()
+        self._draining = False
+        self._all_closed = asyncio.Event()
+        self._watchdog = Watchdog[Job](self._on_hang)
+        self._predictors = Predictors(options.device, options.threads)
+        self._pipeline = Pipeline(self._watchdog, options.decode_threads)
+
+    async def serve(self, report: BinaryIO) -> None:
+        """Serve until SIGTERM, then answer what was received by then."""
+        stopping = asyncio.Event()
+        self._loop.add_signal_handler(signal.SIGTERM, stopping.set)
+        self._watchdog.start()
+        self._pipeline.start()
+        listener = _listen(self._options.socket_path)
+        tasks = [asyncio.create_task(self._accept(listener)), asyncio.create_task(self._beat())]
+        report.write(READY + b"\n")
+        await stopping.wait()
+        for task in tasks:
+            task.cancel()
+        listener.close()
+        self._options.socket_path.unlink(missing_ok=True)
+        await self._drain()
+
+    async def _accept(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                sock, _ = await self._loop.sock_accept(listener)
+            except OSError as error:
+                log.warning("cannot accept a connection: %s", error)
+                await asyncio.sleep(_BEAT_S)
+                continue
+            task = asyncio.create_task(self._open(sock))
+            self._openings.add(task)
+            task.add_done_callback(self._openings.discard)
+
+    async def _open(self, sock: socket.socket) -> None:
+        connection = Connection(self._predictors, self._pipeline, self._on_close)
+        self._connections.add(connection)
+        try:
+            await connection.open(sock, self._options.device)
+        except (FrameError, OSError) as error:
+            self._on_close(connection, error)
+        except asyncio.CancelledError:
+            self._on_close(connection, None)
+            raise
+
+    def _on_close(self, connection: Connection, error: Exception | None) -> None:
+        self._connections.discard(connection)
+        if self._draining and not self._connections:
+            self._all_closed.set()
+        if isinstance(error, FrameError):
+            log.warning("a connection was closed: %s", error)
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(_BEAT_S)
+            for connection in self._connections:
+                connection.beat()
+
+    async def _drain(self) -> None:
+        self._draining = True
+        for opening in self._openings:
+            opening.cancel()
+        for connection in self._connections:
+            connection.peer.pause_reading()
+        await self._pipeline.drain()
+        for connection in list(self._connections):
+            connection.peer.close()
+        if self._connections:
+            await self._all_closed.wait()
+        await self._predictors.close()
+
+    # -- the watchdog's thread -----------------------------------------------------------
+
+    def _on_hang(self, job: Job, stack: str) -> None:
+        announced = threading.Event()
+        self._loop.call_soon_threadsafe(self._announce_hang, job, stack, announced)
+        announced.wait(_ANNOUNCE_S)
+        spec = job.model.spec
+        log.error("%s of %s hangs for %.1f s:\n%s", job.lane, spec.id, spec.timeout_s, stack)
+        os._exit(HUNG_EXIT_CODE)
+
+    def _announce_hang(self, job: Job, stack: str, announced: threading.Event) -> None:
+        spec = job.model.spec
+        detail = f"{job.lane} of {spec.id} did not end within {spec.timeout_s:g} s"
+        job.reply(Failed(job.call, Reason.MODEL_TIMEOUT, detail, stack[-TRACE_CHARS:]), ())
+        for connection in self._connections:
+            connection.peer.send(Ending(detail))
+        announced.set()
+
+
+def _listen(path: Path) -> socket.socket:
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.settimeout(0)
+    listener.bind(str(path))
+    path.chmod(0o600)
+    listener.listen()
+    return listener
+
+
+def _claim_stdout() -> BinaryIO:
+    """Keep stdout for reports, and let whatever models print go to stderr."""
+    report = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    return report
+
+
+def _warm_up(options: DeviceOptions) -> None:
+    """Import what the models need, on a thread that gives way to the process at work.
+
+    Linux keeps niceness by thread, and only root can take it back, so the thread that is nice
+    must be one that ends.
+    """
+    failures: list[BaseException] = []
+
+    def import_models() -> None:
+        if options.spare and sys.platform == "linux":
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _SPARE_NICENESS)
+        try:
+            adapters = import_declared(options.models) if options.models else []
+            log.info("imported %s", ", ".join(adapters) or "no adapters")
+        except BaseException as error:  # raised again on the main thread
+            failures.append(error)
+
+    thread = threading.Thread(target=import_models, name="warm-up", daemon=True)
+    thread.start()
+    thread.join()
+    if failures:
+        raise failures[0]
+
+
+def _exit_orphaned(socket_path: Path) -> None:
+    with contextlib.suppress(OSError):
+        socket_path.unlink()
+    os._exit(ORPHANED_EXIT_CODE)
+
+
+def _parse_options(argv: Sequence[str] | None) -> DeviceOptions:
+    cores = usable_cores()
+    parser = argparse.ArgumentParser("aimass_stream.runtime.device", description=__doc__)
+    parser.add_argument("--socket", type=Path, required=True, dest="socket_path")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--models", default="", metavar="PACKAGE")
+    parser.add_argument("--spare", action="store_true")
+    parser.add_argument("--threads", type=int, default=cores)
+    parser.add_argument("--decode-threads", type=int, default=min(4, cores))
+    return DeviceOptions(**vars(parser.parse_args(argv)))
+
+
+def usable_cores() -> int:
+    """Cores this process may run on."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+async def _serve(options: DeviceOptions, report: BinaryIO) -> None:
+    await DeviceProcess(options).serve(report)
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the device process; it ends with SIGTERM, with its owner, or when a call hangs."""
+    # The owner decides what Ctrl-C means; batches in flight are answered first.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    faulthandler.enable()
+    logging.basicConfig(level=logging.INFO, format="%(name)s %(process)d: %(message)s")
+    options = _parse_options(argv)
+    report = _claim_stdout()
+    taking_over = threading.Event()
+    die_with_parent()
+    read_stdin(lambda line: taking_over.set(), partial(_exit_orphaned, options.socket_path))
+    _warm_up(options)
+    report.write(WARM + b"\n")
+    if options.spare:
+        taking_over.wait()
+    asyncio.run(_serve(options, report))
+    logging.shutdown()
+    # Threads of model libraries must not keep a process that is done.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

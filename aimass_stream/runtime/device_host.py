@@ -1,0 +1,316 @@
+"""Owns the device process of one device and its warm spare.
+
+The spare has its imports done and waits. Whatever ends the active process, the spare takes
+over at once, and a new one is started behind it. Links find the successor at the same socket.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from aimass_stream.errors import DeviceError
+from aimass_stream.runtime.messages import HUNG_EXIT_CODE, READY, TAKE_OVER, WARM
+from aimass_stream.runtime.processes import (
+    Backoff,
+    Child,
+    Command,
+    Exit,
+    ProcessStatus,
+    write_stderr,
+)
+from aimass_stream.runtime.socket_folder import SocketFolder
+
+MAX_FAILED_STARTS = 5
+
+_RSS_POLL_S = 0.25
+_KEPT_DEATHS = 100
+
+_ENV = {
+    # Models come from the registry; nothing is fetched while records wait.
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    # Decoding in threads would otherwise leave freed memory in an arena for each of them.
+    "MALLOC_ARENA_MAX": "2",
+    "TOKENIZERS_PARALLELISM": "false",
+    "PYTHONUNBUFFERED": "1",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostOptions:
+    """How device processes are run.
+
+    Attributes:
+        threads: cores one call of `predict` may use; all when not given.
+        decode_threads: rows decoded at a time; up to four when not given.
+        rss_limit_bytes: memory beyond which the process is killed; none when not given.
+        spare: whether to keep a second process warm.
+        start_timeout_s: seconds the imports may take.
+        on_stderr: takes what the processes write to stderr.
+        on_event: told one line for people about each start and death.
+    """
+
+    threads: int | None = None
+    decode_threads: int | None = None
+    rss_limit_bytes: int | None = None
+    spare: bool = True
+    start_timeout_s: float = 300.0
+    on_stderr: Callable[[bytes], None] = write_stderr
+    on_event: Callable[[str], None] = field(default=lambda line: None)
+
+
+_DEFAULT_OPTIONS = HostOptions()
+
+
+class DeviceHost:
+    """Keeps one device process at work. Lives on one event loop.
+
+    Its processes end with the thread that started them. Whoever starts a host also waits in
+    `watch`, to learn when the device is given up.
+
+    Args:
+        folder: the project; the processes' working directory and first on their path.
+        device: `cpu`, `cuda:0`.
+        models_package: whose declarations say what to import at start; it need not exist.
+        options: sizes, times, and where news go.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        device: str = "cpu",
+        models_package: str = "models",
+        options: HostOptions = _DEFAULT_OPTIONS,
+    ) -> None:
+        self._folder = folder
+        self._device = device
+        self._models_package = models_package
+        self._options = options
+        self._socket_folder: SocketFolder | None = None
+        self._active: _DeviceChild | None = None
+        self._spare: _DeviceChild | None = None
+        self._ready = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._spare_task: asyncio.Task[None] | None = None
+        self.restarts = 0
+        self.deaths: deque[Exit] = deque(maxlen=_KEPT_DEATHS)
+
+    @property
+    def socket_path(self) -> Path:
+        """Where links connect; known from `launch` on.
+
+        Raises:
+            DeviceError: there was no `launch`.
+        """
+        if self._socket_folder is None:
+            raise DeviceError("the device host was not started")
+        return self._socket_folder.path / "device.sock"
+
+    @property
+    def pid(self) -> int | None:
+        """The active process; None while there is none."""
+        active = self._active
+        return None if active is None or active.child.exited.done() else active.child.pid
+
+    @property
+    def spare_pid(self) -> int | None:
+        """The spare, once its imports are done; None until then."""
+        spare = self._spare
+        return spare.child.pid if spare is not None and spare.is_warm else None
+
+    @property
+    def status(self) -> ProcessStatus:
+        """How the active process is now."""
+        last_exit = self.deaths[-1].reason if self.deaths else ""
+        return ProcessStatus(f"device {self._device}", self.pid, self.restarts, last_exit)
+
+    def launch(self) -> None:
+        """Begin to start the process; `wait_ready` says when it is."""
+        if self._task is None:
+            self._socket_folder = SocketFolder.make()
+            self._task = asyncio.create_task(self._keep())
+
+    async def wait_ready(self) -> None:
+        """Wait until a process accepts connections.
+
+        Raises:
+            DeviceError: processes die while they start; the text has their last words.
+        """
+        ready = asyncio.create_task(self._ready.wait())
+        failed = asyncio.create_task(self.watch())
+        try:
+            await asyncio.wait([ready, failed], return_when=asyncio.FIRST_COMPLETED)
+            if failed.done():
+                failed.result()
+        finally:
+            ready.cancel()
+            failed.cancel()
+
+    async def start(self) -> None:
+        """Start the process and wait until it accepts connections.
+
+        Raises:
+            DeviceError: it dies while it starts; nothing is left running.
+            ConfigError: the folder does not exist.
+        """
+        self.launch()
+        try:
+            await self.wait_ready()
+        except BaseException:
+            await self.stop(budget_s=0)
+            raise
+
+    async def watch(self) -> None:
+        """Wait until the device cannot be kept alive.
+
+        Raises:
+            DeviceError: it cannot; the text has the last words of the last process.
+        """
+        if self._task is not None:
+            await asyncio.shield(self._task)
+
+    async def stop(self, budget_s: float = 10.0) -> None:
+        """Let the process answer what it has received, then end it; kill it after the budget."""
+        tasks = [task for task in (self._task, self._spare_task) if task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        if self._spare is not None:
+            await self._spare.child.stop(0)
+        if self._active is not None:
+            await self._active.child.stop(budget_s)
+        if self._socket_folder is not None:
+            self._socket_folder.remove()
+        self._socket_folder = None
+        self._task = self._spare_task = self._active = self._spare = None
+        self._ready.clear()
+
+    # -- the active process --------------------------------------------------------------
+
+    async def _keep(self) -> None:
+        backoff, failed_starts, was_ready = Backoff(max_s=10.0), 0, False
+        while True:
+            active = self._active = self._take_spare() or self._spawn(spare=False)
+            if await self._wait_started(active):
+                failed_starts, was_ready = 0, True
+                self._ready.set()
+                self._options.on_event(f"device {self._device} is ready (pid {active.child.pid})")
+                self._start_spare()
+                death = await self._watch_active(active)
+                self._ready.clear()
+            else:
+                death = await active.child.exited
+                failed_starts += 1
+            self._record(death)
+            if failed_starts and (not was_ready or failed_starts >= MAX_FAILED_STARTS):
+                raise _cannot_start(self._device, death)
+            if failed_starts:
+                await asyncio.sleep(backoff.delay_s(lived_s=0))
+            self.restarts += 1
+
+    async def _wait_started(self, active: _DeviceChild) -> bool:
+        active.child.send_line(TAKE_OVER)
+        await asyncio.wait([active.ready], timeout=self._options.start_timeout_s)
+        if not active.ready.done():
+            active.kill("it did not start in time")
+            await active.child.exited
+        return active.ready.result()
+
+    async def _watch_active(self, active: _DeviceChild) -> Exit:
+        limit = self._options.rss_limit_bytes
+        if limit is None:
+            return await asyncio.shield(active.child.exited)
+        import psutil
+
+        while not active.child.exited.done():
+            await asyncio.wait([active.child.exited], timeout=_RSS_POLL_S)
+            with contextlib.suppress(psutil.Error):
+                if psutil.Process(active.child.pid).memory_info().rss > limit:
+                    active.kill(f"memory grew beyond {limit / 2**20:.0f} MiB")
+                    break
+        return await asyncio.shield(active.child.exited)
+
+    def _record(self, death: Exit) -> None:
+        if death.code == HUNG_EXIT_CODE:
+            reason = f"a model hung, {death.reason}"
+            death = Exit(death.pid, death.code, reason, death.last_words, death.lived_s)
+        self.deaths.append(death)
+        self._options.on_event(f"device {self._device} died ({death.reason})")
+
+    # -- the spare -----------------------------------------------------------------------
+
+    def _start_spare(self) -> None:
+        if self._options.spare:
+            self._spare_task = asyncio.create_task(self._keep_spare())
+
+    async def _keep_spare(self) -> None:
+        backoff = Backoff()
+        while True:
+            self._spare = spare = self._spawn(spare=True)
+            death = await asyncio.shield(spare.child.exited)
+            self._spare = None
+            self._options.on_event(f"the spare of device {self._device} died ({death.reason})")
+            await asyncio.sleep(backoff.delay_s(death.lived_s))
+
+    def _take_spare(self) -> _DeviceChild | None:
+        spare, self._spare = self._spare, None
+        if self._spare_task is not None:
+            self._spare_task.cancel()
+            self._spare_task = None
+        return spare if spare is not None and not spare.child.exited.done() else None
+
+    def _spawn(self, *, spare: bool) -> _DeviceChild:
+        argv = [sys.executable, "-m", "aimass_stream.runtime.device"]
+        argv += ["--socket", str(self.socket_path), "--device", self._device]
+        if self._models_package:
+            argv += ["--models", self._models_package]
+        for flag in ("threads", "decode_threads"):
+            value: int | None = getattr(self._options, flag)
+            if value is not None:
+                argv += [f"--{flag.replace('_', '-')}", str(value)]
+        if spare:
+            argv += ["--spare"]
+        threads = self._options.threads
+        env = _ENV if threads is None else {**_ENV, "OMP_NUM_THREADS": str(threads)}
+        command = Command(name=f"device {self._device}", argv=argv, folder=self._folder, env=env)
+        return _DeviceChild(command, self._options.on_stderr)
+
+
+class _DeviceChild:
+    """A device process and how far it has come."""
+
+    def __init__(self, command: Command, on_stderr: Callable[[bytes], None]) -> None:
+        self.is_warm = False
+        self.ready: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self.child = Child.start(command, self._on_stdout, on_stderr)
+        self.child.exited.add_done_callback(lambda exited: self._settle(ready=False))
+
+    def kill(self, why: str) -> None:
+        """Kill it at once, and say so in its death."""
+        self.child.note = why
+        self.child.send_signal(signal.SIGKILL)
+
+    def _on_stdout(self, data: bytes) -> None:
+        lines = data.split(b"\n")
+        self.is_warm = self.is_warm or WARM in lines
+        if READY in lines:
+            self._settle(ready=True)
+
+    def _settle(self, *, ready: bool) -> None:
+        if not self.ready.done():
+            self.ready.set_result(ready)
+
+
+def _cannot_start(device: str, death: Exit) -> DeviceError:
+    said = f"; it last said:\n{death.last_words}" if death.last_words else ""
+    return DeviceError(
+        f"the process of device {device} dies while it starts ({death.reason}){said}"
+    )

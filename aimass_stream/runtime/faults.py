@@ -1,0 +1,42 @@
+"""Exceptions of foreign code as text that may leave the process: short, and no payload in it."""
+
+from __future__ import annotations
+
+import re
+import traceback
+
+from aimass_stream.runtime.frames import Payload
+
+DETAIL_CHARS = 300
+TRACE_CHARS = 8_000
+
+_QUOTED = re.compile(r"'[^']+'|\"[^\"]+\"")
+
+
+def describe(error: BaseException, payload: Payload = b"") -> str:
+    """The class and first line of an error; what it quotes from `payload` is left out."""
+    lines = str(error).splitlines()
+    line = lines[0] if lines else ""
+    if payload:
+        held = bytes(payload)
+        line = _QUOTED.sub(
+            lambda quoted: "'...'" if quoted[0][1:-1].encode() in held else quoted[0], line
+        )
+    line = "".join(char if char.isprintable() else "?" for char in line)
+    name = type(error).__name__
+    return (f"{name}: {line}" if line else name)[:DETAIL_CHARS]
+
+
+def trace_of(error: BaseException, chars: int = TRACE_CHARS) -> str:
+    """The traceback without the error's own text, which may quote a payload."""
+    frames = "".join(traceback.format_tb(error.__traceback__))
+    return f"Traceback (most recent call last):\n{frames}{type(error).__name__}"[-chars:]
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a smaller batch may pass where this one failed."""
+    return (
+        isinstance(error, MemoryError)
+        or type(error).__name__ == "OutOfMemoryError"
+        or "can't allocate memory" in str(error)
+    )

@@ -1,0 +1,248 @@
+"""What a body holds, and what became of the records it was handed.
+
+Rows of a partition are resolved in offset order: a record is resolved when the body asks for
+the next one (answered or quiet), or when it fails. Resolved rows gather in a `Unit`, which is
+passed on when the body would wait or the unit is large, so that one delivery serves many rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+import orjson
+
+from aimass_stream.errors import RecordError
+from aimass_stream.records import Chunk
+from aimass_stream.records.identity import NO_MODEL
+
+UNIT_ROWS = 1024
+UNIT_BYTES = 512 * 1024
+
+_encode_struct = msgspec.json.Encoder().encode
+
+
+class ReadAhead(Protocol):
+    """Something under way for rows of a work."""
+
+    def cancel(self) -> None:
+        """Nobody wants it any more."""
+        ...
+
+
+@dataclass(slots=True)
+class Work:
+    """A chunk on its way through one body.
+
+    Attributes:
+        chunk: the columns.
+        first_ordinal: the ledger's number of row 0.
+        next_row: the first row not yet resolved.
+        bounds: rows that a batch must not reach across, nearest last; set while a batch that
+            the body raised on is handed out again in halves.
+        ahead: what was computed for its rows before the body came to them, by who computed
+            it; kept so that a body called again does not pay for it twice.
+    """
+
+    chunk: Chunk
+    first_ordinal: int
+    next_row: int = 0
+    bounds: list[int] = field(default_factory=list)
+    ahead: dict[str, ReadAhead] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.chunk)
+
+    def batch_end(self, end_row: int) -> int:
+        """Where a batch that begins at `next_row` and would end at `end_row` must end."""
+        while self.bounds and self.bounds[-1] <= self.next_row:
+            self.bounds.pop()
+        return min(end_row, self.bounds[-1]) if self.bounds else end_row
+
+    def halve(self, rows: Sequence[int], end_row: int) -> None:
+        """Hand out `rows`, which end before `end_row`, again as two batches, left half first."""
+        self.bounds += [end_row, rows[len(rows) // 2]]
+
+
+class Answer(NamedTuple):
+    """One output of a body, encoded; it belongs to one row."""
+
+    row: int
+    ordinal: int
+    model: str
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why one row is dead-lettered."""
+
+    row: int
+    model: str
+    error: RecordError
+
+
+@dataclass(slots=True)
+class Unit:
+    """Resolved rows `first_row` up to `end_row` of one work, ready to be delivered.
+
+    A row with an answer is answered, one with a failure is dead-lettered, the rest are quiet.
+    """
+
+    work: Work
+    first_row: int
+    end_row: int
+    answers: list[Answer] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What the body holds: rows of one work that are resolved together.
+
+    Attributes:
+        rows: the rows handed out, in order.
+        end_row: where the next hand-out begins.
+        model: who scored them, for the answers' headers.
+        aligned: whether a yield is a list with one item a row (the batch form).
+        failures: rows before `end_row` that are not among `rows`, and why.
+    """
+
+    work: Work
+    rows: Sequence[int]
+    end_row: int
+    model: str
+    aligned: bool = False
+    failures: Sequence[Failure] = ()
+
+
+class Handover:
+    """The bookkeeping between one body and its delivery; used from one task only."""
+
+    def __init__(self, deliver: Callable[[Unit], None]) -> None:
+        self._deliver = deliver
+        self._held: Holding | None = None
+        self._yields = 0
+        self._pending: list[Answer] = []
+        self._unit: Unit | None = None
+        self.handed_out = 0
+
+    @property
+    def held(self) -> Holding | None:
+        """What the body holds now."""
+        return self._held
+
+    def hand_out(self, holding: Holding) -> None:
+        """Resolve what was held, and let the body hold this."""
+        self.resolve()
+        self._held = holding
+        self.handed_out += 1
+
+    def collect(self, output: Any) -> None:
+        """Take one yield of the body for what it holds.
+
+        Raises:
+            RuntimeError: the body yielded before it was handed a record, or a list that does
+                not fit its batch.
+            TypeError: the output cannot be encoded as JSON.
+        """
+        held = self._held
+        if held is None:
+            raise RuntimeError("the body yielded before it took a record from its stream")
+        if held.aligned:
+            self._collect_aligned(held, output)
+        else:
+            self._pending.append(Answer(held.rows[0], self._yields, held.model, encode(output)))
+        self._yields += 1
+
+    def _collect_aligned(self, held: Holding, outputs: Any) -> None:
+        if len(outputs) != len(held.rows):
+            raise RuntimeError(
+                f"the body yielded {len(outputs)} outputs for a batch of {len(held.rows)} records; "
+                "yield one list with an item a record, None where none is due"
+            )
+        ordinal, model = self._yields, held.model
+        self._pending += [
+            Answer(row, ordinal, model, output if type(output) is bytes else encode(output))
+            for row, output in zip(held.rows, outputs, strict=True)
+            if output is not None
+        ]
+
+    def resolve(self) -> None:
+        """The body is done with what it holds: answered where it yielded, quiet elsewhere."""
+        held = self._held
+        if held is None:
+            return
+        unit = self._open_unit(held.work)
+        unit.failures.extend(held.failures)
+        unit.answers += self._pending
+        unit.size_bytes += sum([len(answer.value) for answer in self._pending])
+        self._advance(unit, held.end_row)
+
+    def fail_held(self, error: RecordError) -> None:
+        """What the body holds is dead-lettered; its buffered yields are dropped."""
+        held = self._held
+        if held is None:
+            return
+        unit = self._open_unit(held.work)
+        unit.failures.extend(held.failures)
+        unit.failures.extend(Failure(row, held.model, error) for row in held.rows)
+        self._advance(unit, held.end_row)
+
+    def drop_held(self) -> Holding | None:
+        """Take back what the body holds, unresolved, with its buffered yields."""
+        held, self._held = self._held, None
+        self._pending = []
+        self._yields = 0
+        return held
+
+    def fail(self, work: Work, row: int, error: RecordError, model: str = NO_MODEL) -> None:
+        """A row fails before the body could hold it; rows before it are resolved first."""
+        self.resolve()
+        unit = self._open_unit(work)
+        unit.failures.append(Failure(row, model, error))
+        self._advance(unit, row + 1)
+
+    def skip_to(self, work: Work, row: int) -> None:
+        """Rows before `row` that nobody held are quiet (tombstones)."""
+        self.resolve()
+        if row > work.next_row:
+            self._advance(self._open_unit(work), row)
+
+    def flush(self) -> None:
+        """Pass on what is resolved."""
+        unit, self._unit = self._unit, None
+        if unit is not None and unit.end_row > unit.first_row:
+            self._deliver(unit)
+
+    def _open_unit(self, work: Work) -> Unit:
+        unit = self._unit
+        if unit is None or unit.work is not work:
+            self.flush()
+            unit = self._unit = Unit(work, work.next_row, work.next_row)
+        return unit
+
+    def _advance(self, unit: Unit, end_row: int) -> None:
+        self._held = None
+        self._pending = []
+        self._yields = 0
+        unit.end_row = unit.work.next_row = end_row
+        full = unit.end_row - unit.first_row >= UNIT_ROWS or unit.size_bytes >= UNIT_BYTES
+        if full or end_row == len(unit.work):
+            self.flush()
+
+
+def encode(output: Any) -> bytes:
+    """JSON of an output; bytes are taken as encoded already.
+
+    Raises:
+        TypeError: the output is of a type JSON cannot hold.
+    """
+    if isinstance(output, bytes):
+        return output
+    if isinstance(output, msgspec.Struct):
+        return _encode_struct(output)
+    return orjson.dumps(output, option=orjson.OPT_SERIALIZE_NUMPY)

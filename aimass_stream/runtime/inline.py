@@ -1,0 +1,49 @@
+"""Scoring with an inline model: one call a chunk, no queue, and nothing done per record."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, TypeAlias, TypeVar
+
+from aimass_stream.adapters.inline import Inline
+from aimass_stream.errors import Reason, RecordError
+from aimass_stream.records import Chunk
+from aimass_stream.runtime.batch import BatchFailed
+from aimass_stream.runtime.faults import describe, trace_of
+from aimass_stream.runtime.isolation import isolate
+
+A = TypeVar("A")
+
+Answer: TypeAlias = "A | dict[str, Any] | bytes | RecordError"
+
+
+async def score_inline(model: Inline[A], chunk: Chunk) -> Sequence[Answer[A]]:
+    """Outcomes of the rows of a chunk, in order: what the function answered, or why not.
+
+    A function that raises, or answers too few or too many, fails the whole chunk, which is
+    then split: only the records that it fails on alone have no answer. Between these calls
+    the event loop gets its turn.
+    """
+    try:
+        return _call(model, chunk)
+    except BatchFailed as failure:
+        whole = failure
+
+    async def call(rows: Sequence[int]) -> Sequence[Answer[A]]:
+        await asyncio.sleep(0)
+        return _call(model, chunk.take(rows))
+
+    return await isolate(call, range(len(chunk)), whole)
+
+
+def _call(model: Inline[A], chunk: Chunk) -> Sequence[Answer[A]]:
+    try:
+        answers = model.predict(chunk)
+        count = len(answers)
+    except Exception as error:
+        raise BatchFailed(Reason.MODEL_ERROR, describe(error), trace_of(error)) from error
+    if count != len(chunk):
+        detail = f"{model.name} gave {count} answers for {len(chunk)} records"
+        raise BatchFailed(Reason.INVALID_OUTPUT, detail)
+    return answers

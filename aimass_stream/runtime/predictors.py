@@ -1,0 +1,170 @@
+"""The models of a device process: imported, built once, shared by every worker."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import importlib.util
+import logging
+import pkgutil
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, cast
+
+from aimass_stream.errors import SetupError
+from aimass_stream.model import Model, ModelSpec, Predictor
+from aimass_stream.runtime.faults import describe
+
+log = logging.getLogger("aimass.device")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model that is ready.
+
+    Attributes:
+        spec: what it was loaded from.
+        predictor: the adapter's instance.
+        guard: makes the context in which `predict` is called.
+        load_ms: milliseconds from the import of the adapter to here.
+    """
+
+    spec: ModelSpec
+    predictor: Predictor
+    guard: Callable[[], AbstractContextManager[Any]]
+    load_ms: float
+
+
+class Predictors:
+    """Loads models, one at a time, on a thread of its own. Used from the event loop.
+
+    Args:
+        device: what adapters are told to load onto.
+        torch_threads: cores one call of `predict` may use.
+    """
+
+    def __init__(self, device: str, torch_threads: int) -> None:
+        self._device = device
+        self._torch_threads = torch_threads
+        self._models: dict[str, asyncio.Task[LoadedModel]] = {}
+        self._thread = ThreadPoolExecutor(1, "load")
+
+    async def load(self, spec: ModelSpec) -> LoadedModel:
+        """Load a model, or wait for or find what another worker loads.
+
+        A load goes on when its caller is cancelled: others may wait for it.
+
+        Raises:
+            SetupError: it cannot be loaded; the next call tries again.
+        """
+        task = self._models.get(spec.id)
+        if task is None or (task.done() and task.exception() is not None):
+            task = self._models[spec.id] = asyncio.create_task(self._load(spec))
+        model = await asyncio.shield(task)
+        if model.spec != spec:
+            raise SetupError(
+                f"{spec.id} is loaded with other settings; settings are part of a version, "
+                "so give the changed model a new one"
+            )
+        return model
+
+    def find(self, model_id: str) -> LoadedModel | None:
+        """A model that is ready."""
+        task = self._models.get(model_id)
+        if task is None or not task.done() or task.exception() is not None:
+            return None
+        return task.result()
+
+    async def close(self) -> None:
+        """Close every model. Call it when nothing is predicted any more."""
+        tasks = [task for task in self._models.values() if task.done() and not task.exception()]
+        loop = asyncio.get_running_loop()
+        for task in tasks:
+            await loop.run_in_executor(self._thread, _close, task.result())
+
+    async def _load(self, spec: ModelSpec) -> LoadedModel:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._build, spec)
+
+    def _build(self, spec: ModelSpec) -> LoadedModel:
+        started = time.perf_counter()
+        try:
+            predictor = import_adapter(spec.adapter)(spec, self._device)
+        except SetupError:
+            raise
+        except BaseException as error:
+            log.exception("model %s cannot be loaded", spec.id)
+            raise SetupError(
+                f"model {spec.id} cannot be loaded by {spec.adapter}: {describe(error)}"
+            ) from error
+        load_ms = (time.perf_counter() - started) * 1000
+        log.info("model %s loaded in %.0f ms", spec.id, load_ms)
+        return LoadedModel(spec, predictor, self._prepare_torch(), load_ms)
+
+    def _prepare_torch(self) -> Callable[[], AbstractContextManager[Any]]:
+        # Only an adapter may import torch. Where none has, there is nothing to prepare.
+        torch: Any = sys.modules.get("torch")
+        if torch is None:
+            return nullcontext
+        if torch.get_num_threads() != self._torch_threads:
+            torch.set_num_threads(self._torch_threads)
+        return cast(Callable[[], AbstractContextManager[Any]], torch.inference_mode)
+
+
+def _close(model: LoadedModel) -> None:
+    try:
+        model.predictor.close()
+    except Exception:
+        log.exception("model %s did not close", model.spec.id)
+
+
+def import_adapter(name: str) -> Callable[[ModelSpec, str], Predictor]:
+    """The class that `module:Class` names.
+
+    Raises:
+        SetupError: there is none, or its module cannot be imported.
+    """
+    module_name, _, class_name = name.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+        return cast(Callable[[ModelSpec, str], Predictor], getattr(module, class_name))
+    except (ImportError, AttributeError, ValueError) as error:
+        raise SetupError(f"adapter {name} cannot be imported: {describe(error)}") from error
+
+
+def import_declared(package: str) -> list[str]:
+    """Import a project's declarations and the adapters they name, so that loading is quick.
+
+    Returns:
+        The adapters' modules. None where the package does not exist.
+
+    Raises:
+        Exception: whatever a module of the project raises when it is imported.
+    """
+    if _is_absent(package):
+        return []
+    modules = [importlib.import_module(package)]
+    found = pkgutil.walk_packages(getattr(modules[0], "__path__", ()), f"{package}.")
+    modules.extend(importlib.import_module(module.name) for module in found)
+    adapters = {
+        value.adapter.partition(":")[0] for module in modules for value in _models_in(module)
+    }
+    for adapter in sorted(adapters):
+        importlib.import_module(adapter)
+    return sorted(adapters)
+
+
+def _is_absent(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is None
+    except ModuleNotFoundError:
+        return True
+
+
+def _models_in(module: ModuleType) -> list[Model[Any]]:
+    return [value for value in vars(module).values() if isinstance(value, Model)]

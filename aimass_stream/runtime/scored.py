@@ -1,0 +1,201 @@
+"""A stream joined with the answers of models: what `app.score(model, stream)` gives.
+
+A pump reads ahead and submits every work to the scorer, so that batches fill over several
+works and partitions while the body is still at an earlier record. The body is handed records
+in offset order, each with its answers; a record that a model could not answer is dead-lettered
+and never handed out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_left
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar, TypeVarTuple, cast
+
+from aimass_stream.errors import RecordError
+from aimass_stream.model import Model, ModelSpec
+from aimass_stream.records import Chunk, Record
+from aimass_stream.runtime.handover import Failure, Holding, Work
+from aimass_stream.runtime.streams import Stream, pick_rows
+
+R = TypeVar("R", bound=Record)
+Answers = TypeVarTuple("Answers")
+
+WORKS_AHEAD = 4
+
+
+class Outcomes(Protocol):
+    """Outcomes of rows submitted together, in their order."""
+
+    @property
+    def outcomes(self) -> Sequence[Any]:
+        """What is known of each row, None where nothing is yet."""
+        ...
+
+    async def wait(self, row: int) -> int:
+        """Wait until the outcome of `row` is known; the end of the prefix that is."""
+        ...
+
+    def cancel(self) -> None:
+        """Nobody wants the rest."""
+        ...
+
+
+class Scoring(Protocol):
+    """What a scored stream needs from the worker it runs in."""
+
+    async def prepare(self, model: Model[Any]) -> ModelSpec:
+        """Load the model, once per worker."""
+        ...
+
+    async def submit(
+        self, model: Model[Any], chunk: Chunk, kind: type[Record], lag: int
+    ) -> Outcomes:
+        """Submit the rows of a chunk; waits while too many bytes are held."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """A work whose non-tombstone `rows` have been submitted to every model."""
+
+    work: Work
+    rows: list[int]
+    submissions: list[Outcomes]
+
+    def cancel(self) -> None:
+        for submission in self.submissions:
+            submission.cancel()
+
+    def first_index(self) -> int:
+        """The first row that is not resolved."""
+        return bisect_left(self.rows, self.work.next_row)
+
+    def failure(self, index: int, models: Sequence[str]) -> Failure | None:
+        for model, submission in zip(models, self.submissions, strict=True):
+            outcome = submission.outcomes[index]
+            if isinstance(outcome, RecordError):
+                return Failure(self.rows[index], model, outcome)
+        return None
+
+    def end_row(self, index: int) -> int:
+        """The row after that of `index`, and after the tombstones behind it."""
+        return self.rows[index + 1] if index + 1 < len(self.rows) else len(self.work)
+
+
+class ScoredStream(Generic[R, *Answers]):
+    """Records of a stream, each with one answer a model."""
+
+    def __init__(self, scoring: Scoring, models: Sequence[Model[Any]], stream: Stream[R]) -> None:
+        self._scoring = scoring
+        self._models = models
+        self._stream = stream
+        self._model_ids: list[str] = []
+        self._label = ""
+
+    def __aiter__(self) -> AsyncIterator[tuple[R, *Answers]]:
+        return self._records()
+
+    async def _records(self) -> AsyncIterator[Any]:
+        handover, kind = self._stream.handover, self._stream.kind
+        async for scored, first, end in self._ready(max_rows=None):
+            work = scored.work
+            records = pick_rows(work, scored.rows[first:end]).records(kind)
+            for index in range(first, end):
+                if self._stream.closed:
+                    await self._stream.turn()
+                row, failure = scored.rows[index], scored.failure(index, self._model_ids)
+                if failure is not None:
+                    handover.fail(work, row, failure.error, failure.model)
+                    continue
+                handover.hand_out(Holding(work, (row,), scored.end_row(index), self._label))
+                answers = [submission.outcomes[index] for submission in scored.submissions]
+                yield records[index - first], *answers
+
+    async def batches(self, max_rows: int = 256) -> AsyncIterator[Any]:
+        """Hand over `(chunk, answers...)` of up to `max_rows` records that are scored.
+
+        Answers are lists aligned with the chunk. Yield one list a batch, aligned likewise.
+        """
+        handover = self._stream.handover
+        async for scored, first, end in self._ready(max_rows):
+            if self._stream.closed:
+                await self._stream.turn()
+            failures = [
+                failure
+                for index in range(first, end)
+                if (failure := scored.failure(index, self._model_ids)) is not None
+            ]
+            failed = {failure.row for failure in failures}
+            good = [index for index in range(first, end) if scored.rows[index] not in failed]
+            rows = [scored.rows[index] for index in good]
+            end_row = scored.end_row(end - 1)
+            handover.hand_out(
+                Holding(scored.work, rows, end_row, self._label, aligned=True, failures=failures)
+            )
+            if rows:
+                answers = (
+                    [submission.outcomes[index] for index in good]
+                    for submission in scored.submissions
+                )
+                yield pick_rows(scored.work, rows), *answers
+            handover.resolve()
+
+    async def _ready(self, max_rows: int | None) -> AsyncIterator[tuple[_Scored, int, int]]:
+        """Runs `first` up to `end` of submitted rows whose outcomes are all known."""
+        queue: asyncio.Queue[_Scored | Exception] = asyncio.Queue(WORKS_AHEAD)
+        self._stream.start_pump(self._submit_works(queue))
+        while True:
+            item = queue.get_nowait() if queue.qsize() else await self._stream.pause(queue.get())
+            if isinstance(item, Exception):
+                raise item
+            first = item.first_index()
+            while first < len(item.rows):
+                end = await self._known_end(item, first)
+                if max_rows is not None:
+                    end = self._batch_end(item, first, min(end, first + max_rows))
+                yield item, first, end
+                first = end
+            self._stream.handover.skip_to(item.work, len(item.work))
+
+    async def _known_end(self, scored: _Scored, first: int) -> int:
+        for submission in scored.submissions:
+            if submission.outcomes[first] is None:
+                await self._stream.pause(submission.wait(first))
+        return min([await submission.wait(first) for submission in scored.submissions])
+
+    @staticmethod
+    def _batch_end(scored: _Scored, first: int, end: int) -> int:
+        bound = scored.work.batch_end(len(scored.work))
+        return max(first + 1, min(end, bisect_left(scored.rows, bound)))
+
+    async def _submit_works(self, queue: asyncio.Queue[_Scored | Exception]) -> None:
+        try:
+            specs = [await self._scoring.prepare(model) for model in self._models]
+            self._model_ids = [spec.id for spec in specs]
+            self._label = "+".join(self._model_ids)
+            while True:
+                work = await self._stream.next_work()
+                if self._label not in work.ahead:
+                    work.ahead[self._label] = await self._submit(work)
+                await queue.put(cast(_Scored, work.ahead[self._label]))
+        except Exception as error:
+            await queue.put(error)
+
+    async def _submit(self, work: Work) -> _Scored:
+        values = work.chunk.values
+        rows = [row for row in range(work.next_row, len(work)) if values[row] is not None]
+        scored = _Scored(work, rows, [])
+        if not rows:
+            return scored
+        chunk, stream = pick_rows(work, rows), self._stream
+        try:
+            for model in self._models:
+                submission = await self._scoring.submit(model, chunk, stream.kind, stream.lag)
+                scored.submissions.append(submission)
+        except BaseException:
+            scored.cancel()
+            raise
+        return scored

@@ -1,0 +1,194 @@
+"""The scorer: records in, one outcome each out, by batches on a device. Knows no Kafka.
+
+submit -> (check, estimate cost, take room) -> queue -> batch -> decode -> predict -> outcome.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from math import inf
+from typing import Any, Protocol, TypeVar
+
+from aimass_stream.errors import Reason, RecordError, SetupError
+from aimass_stream.model import Model, ModelSpec
+from aimass_stream.records import Claim, Limits, Record
+from aimass_stream.runtime.faults import describe, trace_of
+from aimass_stream.runtime.lane import Device, Lane, Link
+from aimass_stream.runtime.submission import Row, Submission
+from aimass_stream.runtime.usage import Clock
+
+__all__ = ["Link", "PayloadFetcher", "Scorer", "Submission"]
+
+A = TypeVar("A")
+
+FETCHES = 32
+"""Payloads of claim checks fetched at a time."""
+
+# Within these, sums and squares of costs are ordinary numbers.
+_LEAST_COST = 1e-6
+_MOST_COST = 1e15
+
+
+class PayloadFetcher(Protocol):
+    """Fetches the payload of a claim check, off the event loop."""
+
+    async def __call__(self, claim: Claim, limits: Limits) -> bytes:
+        """The payload, verified against the claim.
+
+        Raises:
+            RecordError: it is refused, missing, or not what the claim says.
+        """
+        ...
+
+
+class Scorer:
+    """Scores records with the models of one device; one per worker, on one event loop.
+
+    Args:
+        link: answers batches; it stays its owner's to close.
+        fetch: fetches claim checks; without it they are refused.
+        buffer_bytes: payloads held at a time, of all models; `submit` waits beyond it.
+        clock: seconds, never going back.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        fetch: PayloadFetcher | None = None,
+        *,
+        buffer_bytes: int,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self._fetch = fetch or _refuse
+        self._fetches = asyncio.Semaphore(FETCHES)
+        self._device = Device(link, buffer_bytes, clock)
+        self._lanes: dict[int, Lane[Any]] = {}
+
+    async def add(self, model: Model[Any], spec: ModelSpec) -> None:
+        """Load a model on the device; a second call for the same declaration does nothing.
+
+        Raises:
+            SetupError: the model cannot be loaded.
+        """
+        if id(model) in self._lanes:
+            return
+        await self._device.link.load(spec)
+        if id(model) not in self._lanes:
+            lane = self._lanes[id(model)] = Lane(model, spec, self._device)
+            lane.start()
+
+    async def submit(
+        self, model: Model[A], records: Sequence[Record], *, lag: int = 0
+    ) -> Submission[A]:
+        """Take records in for a model that was added, in any number.
+
+        Returns when all are taken in, which waits while too many bytes are held. A record
+        larger than the bound passes alone. A call that is cancelled leaves nothing behind.
+
+        Args:
+            model: who answers.
+            records: their outcomes keep this order.
+            lag: records behind these on the broker; the higher, the larger the batches.
+
+        Returns:
+            The outcomes, as they become known.
+
+        Raises:
+            SetupError: the model was not added.
+            AimassError: no outcome of this model can be established any more.
+        """
+        lane: Lane[A] | None = self._lanes.get(id(model))
+        if lane is None:
+            raise SetupError(f"{type(model).__name__} was not added to this scorer")
+        submission = lane.open(len(records), lag)
+        try:
+            await self._admit(lane, submission, records)
+        except BaseException:
+            submission.cancel()
+            raise
+        lane.metrics.submitted.inc(len(records))
+        self._device.report()
+        return submission
+
+    async def close(self) -> None:
+        """Stop; what has no outcome yet is cancelled, in flight or not."""
+        lanes, self._lanes = list(self._lanes.values()), {}
+        for lane in lanes:
+            await lane.close()
+
+    # -- admission -----------------------------------------------------------------------
+
+    async def _admit(
+        self, lane: Lane[A], submission: Submission[A], records: Sequence[Record]
+    ) -> None:
+        room, arrival_s = self._device.room, self._device.clock()
+        ready: list[Row] = []
+        for index, record in enumerate(records):
+            row = _make_row(lane, submission, index, record, arrival_s)
+            if isinstance(row, RecordError):
+                submission.outcomes[index] = row
+                lane.metrics.failed(row)
+                continue
+            if not room.try_take(row.size):
+                lane.put(ready)
+                ready = []
+                await room.take(row.size)
+            submission.hold(row.size)
+            if record.claim is None:
+                ready.append(row)
+            else:
+                fetch = self._attach(lane, row, record, record.claim)
+                submission.add_fetch(asyncio.create_task(fetch))
+        lane.put(ready)
+
+    async def _attach(self, lane: Lane[Any], row: Row, record: Record, claim: Claim) -> None:
+        """Fetch what a claim check points to, then queue the row or settle it."""
+        outcome: RecordError
+        try:
+            async with self._fetches:
+                payload = await self._fetch(claim, lane.model.limits)
+            record.attach(payload)
+            row.payload, row.cost = record.bytes, _cost(lane.model, record)
+        except RecordError as error:
+            outcome = error
+        except Exception as error:
+            # Whatever a store or a record type raises here costs this record only.
+            outcome = RecordError(Reason.CLAIM_BROKEN, describe(error), trace_of(error))
+        else:
+            lane.put([row])
+            return
+        row.submission.outcomes[row.index] = outcome
+        row.submission.settle(row.size)
+        lane.metrics.failed(outcome)
+
+
+async def _refuse(claim: Claim, limits: Limits) -> bytes:
+    del claim, limits
+    raise RecordError(Reason.CLAIM_REFUSED, "no payload store is set up")
+
+
+def _make_row(
+    lane: Lane[A], submission: Submission[A], index: int, record: Record, arrival_s: float
+) -> Row | RecordError:
+    """Look at the envelope; a claim's payload and cost are filled in when it was fetched."""
+    model = lane.model
+    try:
+        record.check(model.limits)
+        claim = record.claim
+        if claim is not None:
+            return Row(1.0, arrival_s, submission, index, b"", max(0, claim.size))
+        payload = record.bytes
+        return Row(_cost(model, record), arrival_s, submission, index, payload, len(payload))
+    except RecordError as error:
+        return error
+    except Exception as error:
+        detail = describe(error, record.value or b"")
+        return RecordError(Reason.BAD_ENVELOPE, detail, trace_of(error))
+
+
+def _cost(model: Model[Any], record: Record) -> float:
+    """The cost of a record; one that is no positive number counts as 1."""
+    cost = model.cost(record)
+    return min(max(cost, _LEAST_COST), _MOST_COST) if 0 < cost < inf else 1.0

@@ -1,0 +1,70 @@
+"""The private folder of a device's socket, gone with its owner or at the next start."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+_PREFIX = "aimass-device-"
+_MAX_PATH = 100
+_SWEEP_AFTER_S = 60.0
+
+
+class SocketFolder:
+    """A folder that only this user may enter, held by a lock for as long as its owner lives.
+
+    A killed owner cannot remove its folder, so whoever makes the next one does.
+
+    Attributes:
+        path: the folder; short, since a Unix socket's path has room for some hundred bytes.
+    """
+
+    def __init__(self, path: Path, fd: int) -> None:
+        self.path = path
+        self._fd = fd
+
+    @classmethod
+    def make(cls) -> SocketFolder:
+        """Make a folder, and remove those of owners that are dead.
+
+        Raises:
+            OSError: there is no place for temporary files.
+        """
+        root = Path(tempfile.gettempdir())
+        if len(str(root)) + 2 * len(_PREFIX) > _MAX_PATH:
+            root = Path("/tmp")  # noqa: S108 - mkdtemp makes a name nobody can foresee
+        _sweep(root)
+        path = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=root))
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return cls(path, fd)
+
+    def remove(self) -> None:
+        """Remove it with what lies in it. Call it once."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        os.close(self._fd)
+
+
+def _sweep(root: Path) -> None:
+    # A young folder may not be locked yet.
+    oldest = time.time() - _SWEEP_AFTER_S
+    for path in root.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if path.stat().st_mtime < oldest and _is_abandoned(path):
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_abandoned(path: Path) -> bool:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(fd)
+    return True

@@ -1,0 +1,166 @@
+"""What `aimass worker` is: the owner of workers and of one device. No Faust, no torch.
+
+Workers drain first, since their batches need the device; the device ends after them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from aimass_stream.errors import AimassError, ConfigError
+from aimass_stream.runtime.device_host import DeviceHost
+from aimass_stream.runtime.parent import SUPERVISED
+from aimass_stream.runtime.processes import Command, KeptProcess, ProcessStatus
+
+log = logging.getLogger("aimass.supervisor")
+
+DEVICE_SOCKET = "AIMASS_DEVICE_SOCKET"
+"""Where a worker finds its device process."""
+
+SLOT = "AIMASS_SLOT"
+"""Which of its supervisor's workers a process is; the same after a restart."""
+
+DEFAULT_DRAIN_S = 15.0
+
+_DEVICE_BUDGET_S = 5.0
+_FORCE_BUDGET_S = 1.5
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Supervisor:
+    """Runs workers and a device until told to stop. Lives on the main thread's event loop.
+
+    The first SIGTERM or SIGINT drains: workers are sent SIGTERM and have `drain_s` seconds.
+    The second ends everything at once.
+
+    Args:
+        commands: the workers, and whatever else is to be kept running.
+        host: the device; None when no model needs one.
+        drain_s: seconds a worker has between SIGTERM and SIGKILL.
+        on_event: told one line for people about each death.
+    """
+
+    def __init__(
+        self,
+        commands: Sequence[Command],
+        host: DeviceHost | None = None,
+        *,
+        drain_s: float = DEFAULT_DRAIN_S,
+        on_event: Callable[[str], None] = log.warning,
+    ) -> None:
+        self._commands = commands
+        self._host = host
+        self._drain_s = drain_s
+        self._on_event = on_event
+        self._workers: list[KeptProcess] = []
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._stop = asyncio.Event()
+        self._forced = asyncio.Event()
+        self._last_signal = signal.SIGTERM
+        self.reason = ""
+
+    @property
+    def status(self) -> list[ProcessStatus]:
+        """How every process is now, the device last."""
+        statuses = [worker.status for worker in self._workers]
+        return statuses if self._host is None else [*statuses, self._host.status]
+
+    def stop(self) -> None:
+        """Begin to drain, as the first SIGTERM does."""
+        self._stop.set()
+
+    async def run(self) -> int:
+        """Run until stopped by a signal, or until going on is of no use.
+
+        Returns:
+            The exit code: 0 after a drain, 130 or 143 when it was cut short, 78 when a worker
+            says that its configuration is wrong, 75 when the device cannot be kept alive.
+            `reason` has the text for all but the first.
+        """
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self._on_signal, number)
+        try:
+            code, in_order = 0, True
+            try:
+                code = await self._run_until_stopped()
+            finally:
+                in_order = await self._drain()
+            return code if in_order else 128 + self._last_signal
+        finally:
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
+
+    def _on_signal(self, number: signal.Signals) -> None:
+        self._last_signal = number
+        (self._forced if self._stop.is_set() else self._stop).set()
+
+    async def _run_until_stopped(self) -> int:
+        env = {SUPERVISED: "1"}
+        if self._host is not None:
+            self._host.launch()
+            env[DEVICE_SOCKET] = str(self._host.socket_path)
+        self._workers = [
+            KeptProcess(replace(command, env={**command.env, **env}), self._on_event)
+            for command in self._commands
+        ]
+        stopping = asyncio.create_task(self._stop.wait())
+        kept = [asyncio.create_task(self._keep(worker)) for worker in self._workers]
+        if self._host is not None:
+            kept.append(asyncio.create_task(self._host.watch()))
+        self._tasks = [stopping, *kept]
+        await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        self._stop.set()
+        for task in kept:
+            error = task.exception() if task.done() else None
+            if isinstance(error, AimassError):
+                self.reason = str(error)
+                self._on_event(self.reason)
+                return error.exit_code
+            if error is not None:
+                raise error
+        return 0
+
+    async def _keep(self, worker: KeptProcess) -> None:
+        ended = await worker.run()
+        if ended is not None:
+            said = f"; it last said:\n{ended.last_words}" if ended.last_words else ""
+            raise ConfigError(f"{worker.status.name} cannot work ({ended.reason}){said}")
+
+    # -- the end -------------------------------------------------------------------------
+
+    async def _drain(self) -> bool:
+        """End everything in order; False when a second signal cut that short."""
+        draining = asyncio.create_task(self._end_in_order())
+        forced = asyncio.create_task(self._forced.wait())
+        await asyncio.wait([draining, forced], return_when=asyncio.FIRST_COMPLETED)
+        in_order = draining.done()
+        if not in_order:
+            draining.cancel()
+            await self._end_at_once()
+        tasks = [*self._tasks, draining, forced]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        return in_order
+
+    async def _end_in_order(self) -> None:
+        await asyncio.gather(*(worker.stop(self._drain_s) for worker in self._workers))
+        if self._host is not None:
+            await self._host.stop(_DEVICE_BUDGET_S)
+
+    async def _end_at_once(self) -> None:
+        for worker in self._workers:
+            worker.kill()
+        ends = [worker.stop(0) for worker in self._workers]
+        if self._host is not None:
+            ends.append(self._host.stop(budget_s=0))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_FORCE_BUDGET_S):
+                await asyncio.gather(*ends)

@@ -1,0 +1,90 @@
+"""Models without a model library, which do what a payload's first word tells them."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from aimass_stream.errors import Reason, RecordError, SetupError
+from aimass_stream.model import ModelSpec
+
+
+class Answer(msgspec.Struct, frozen=True):
+    size: int
+    first: bytes
+    last: bytes
+
+
+class Obedient:
+    """Answers with the payload's size and ends, unless it is told to misbehave."""
+
+    def __init__(self, spec: ModelSpec, device: str) -> None:
+        options = spec.options
+        if "refuse" in options:
+            raise SetupError(options["refuse"])
+        if "raise" in options:
+            raise RuntimeError(options["raise"])
+        if "exit" in options:
+            os._exit(options["exit"])
+        time.sleep(options.get("load_s", 0.0))
+        sys.stdout.write("a model prints where it should not\n")
+        self._device = device
+        self._decode_s = options.get("decode_s", 0.0)
+
+    def decode(self, payload: bytes | memoryview) -> bytes:
+        data = bytes(payload)
+        time.sleep(self._decode_s)
+        match data.split(b" ")[0]:
+            case b"undecodable":
+                raise ValueError(f"cannot read '{data.decode()}' at all\nsecond line")
+            case b"refused":
+                raise RecordError(Reason.TOO_LARGE, "too large for this model")
+            case b"decode-hangs":
+                time.sleep(1000)
+        return data
+
+    def predict(self, inputs: Sequence[bytes]) -> Any:
+        word, _, argument = next((data for data in inputs if b" " in data), b"").partition(b" ")
+        match word:
+            case b"short":
+                return [Answer(0, b"", b"")] * (len(inputs) - 1)
+            case b"none":
+                return None
+            case b"raise":
+                raise ArithmeticError("told to raise")
+            case b"memory":
+                raise MemoryError
+        if word:
+            self._do_harm(word, argument)
+        return [self._answer(data) for data in inputs]
+
+    def _do_harm(self, word: bytes, argument: bytes) -> None:
+        match word:
+            case b"exit":
+                os._exit(int(argument))
+            case b"segfault":
+                ctypes.string_at(0)
+            case b"sleep":
+                time.sleep(float(argument))
+            case b"hold":
+                # Unlike a sleep, this keeps the interpreter's lock: no other thread can run.
+                ctypes.PyDLL(None).usleep(int(float(argument) * 1e6))
+            case b"grow":
+                self._hoard = bytearray(os.urandom(1024)) * (int(argument) * 1024)
+                time.sleep(1000)
+
+    def _answer(self, data: bytes) -> Any:
+        if data == b"no-answer":
+            return RecordError(Reason.INVALID_OUTPUT, "not a number")
+        if data == b"unsendable":
+            return object()
+        return Answer(len(data), data[:8], data[-8:])
+
+    def close(self) -> None:
+        sys.stderr.write("closed\n")

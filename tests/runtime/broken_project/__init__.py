@@ -1,0 +1,3 @@
+"""A package of declarations whose import fails."""
+
+raise RuntimeError("told to break")

@@ -1,0 +1,176 @@
+"""A link without a process: answers in arrival order, one batch at a time, on a clock of its own.
+
+A payload's text says what happens: most are answered by themselves, some harm their batch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from aimass_stream.errors import Reason, RecordError, SetupError
+from aimass_stream.model import Model, ModelSpec
+from aimass_stream.records import Prediction, Record
+from aimass_stream.runtime.batch import BatchFailed, Scored
+
+encode = msgspec.msgpack.Encoder().encode
+
+INFINITY_32 = b"\xca\x7f\x80\x00\x00"
+
+WRONG_ANSWERS: dict[bytes, bytes] = {
+    b"nan": encode(Prediction("nan", math.nan)),
+    b"deep-nan": encode(Prediction("nan", 0.5, {"a": 0.25, "b": -math.nan})),
+    b"infinity": encode(Prediction("infinity", -math.inf)),
+    b"infinity-32": b"\x82" + b"".join(map(encode, ("label", "x", "score"))) + INFINITY_32,
+    b"wrong-type": encode({"label": 5, "score": 0.5}),
+    b"half": encode(Prediction("half", 0.5))[:-3],
+    b"empty-answer": b"",
+}
+
+
+class Clock:
+    """Seconds that pass when somebody says so."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Echo(Model[Prediction]):
+    """Labels a record with its payload; its cost is what the payload's digits say, else 1."""
+
+    adapter = "tests:Echo"
+
+    @property
+    def answer_type(self) -> type[Prediction]:
+        return Prediction
+
+    @property
+    def location(self) -> str:
+        return ""
+
+    def cost(self, record: Record) -> float:
+        text = record.bytes
+        if text == b"costly":
+            raise ValueError("no cost for this")
+        return float(text.rpartition(b":")[2]) if b":" in text else 1.0
+
+
+SPEC = ModelSpec("echo", "1", Echo.adapter, "")
+
+
+@dataclass(eq=False)
+class Call:
+    """One batch in flight."""
+
+    payloads: list[bytes]
+    future: asyncio.Future[Scored]
+
+
+@dataclass(eq=False)
+class InProcessLink:
+    """Answers batches; remembers each that was sent.
+
+    Attributes:
+        clock: advanced by what predicting takes.
+        ms_per_row: what a row adds to it.
+        fixed_ms: what a batch takes besides.
+        memory_rows: rows above which memory runs out.
+        is_open: batches are answered while it is set.
+        batches: every batch that was sent.
+        beside: for each batch, how many were in flight, itself included.
+        deaths: how often a crash took all batches in flight.
+    """
+
+    clock: Clock
+    ms_per_row: float = 1.0
+    fixed_ms: float = 0.0
+    memory_rows: int = 10**9
+    batches: list[list[bytes]] = field(default_factory=list)
+    beside: list[int] = field(default_factory=list)
+    specs: list[ModelSpec] = field(default_factory=list)
+    is_open: asyncio.Event = field(default_factory=asyncio.Event)
+    deaths: int = 0
+    calls: list[Call] = field(default_factory=list)
+    pump: asyncio.Task[None] | None = None
+
+    def __post_init__(self) -> None:
+        self.is_open.set()
+
+    @property
+    def sent(self) -> list[bytes]:
+        """Every payload that was sent, as often as it was."""
+        return [payload for batch in self.batches for payload in batch]
+
+    async def load(self, spec: ModelSpec) -> None:
+        if spec.version == "refused":
+            raise SetupError(f"{spec.id} cannot be loaded")
+        self.specs.append(spec)
+
+    async def predict(self, model_id: str, payloads: Sequence[bytes | memoryview], /) -> Scored:
+        call = Call([bytes(payload) for payload in payloads], asyncio.Future())
+        self.calls.append(call)
+        self.batches.append(call.payloads)
+        self.beside.append(len(self.calls))
+        if self.pump is None or self.pump.done():
+            self.pump = asyncio.create_task(self._answer_calls())
+        try:
+            return await call.future
+        finally:
+            if call in self.calls:
+                self.calls.remove(call)
+
+    async def _answer_calls(self) -> None:
+        while self.calls:
+            await asyncio.sleep(0)
+            await self.is_open.wait()
+            call = self.calls.pop(0)
+            if not call.future.done():
+                self._answer(call)
+
+    def _answer(self, call: Call) -> None:
+        words = set(call.payloads)
+        predict_ms = self.fixed_ms + self.ms_per_row * len(call.payloads)
+        self.clock.now += predict_ms / 1000
+        if b"crash" in words:
+            self._die(call)
+        elif b"gone" in words:
+            call.future.set_exception(SetupError("the model cannot be loaded again"))
+        elif b"bug" in words:
+            call.future.set_exception(ZeroDivisionError("a bug of the engine"))
+        elif len(call.payloads) > self.memory_rows or b"huge" in words:
+            failure = BatchFailed(Reason.MODEL_ERROR, "OutOfMemoryError", out_of_memory=True)
+            call.future.set_exception(failure)
+        elif b"bad" in words:
+            call.future.set_exception(BatchFailed(Reason.MODEL_ERROR, "told to raise", "trace"))
+        else:
+            answers = [answer_of(payload) for payload in call.payloads]
+            if b"one-more" in words:
+                answers.append(b"")
+            call.future.set_result(Scored(answers, 0.0, 0.0, predict_ms))
+
+    def _die(self, culprit: Call) -> None:
+        """As a device link does: what ran and what was decoded is suspect, what waited is not."""
+        self.deaths += 1
+        flying, self.calls = [culprit, *self.calls], []
+        for at, call in enumerate(flying):
+            if not call.future.done():
+                failure = BatchFailed(Reason.MODEL_CRASH, "the process died", suspect=at < 2)
+                call.future.set_exception(failure)
+
+
+def answer_of(payload: bytes) -> bytes | RecordError:
+    if payload == b"refused":
+        return RecordError(Reason.UNDECODABLE, "told to refuse")
+    return WRONG_ANSWERS.get(payload) or encode(Prediction(payload.decode(), 0.5))
+
+
+def records(*payloads: bytes, kind: type[Record] = Record) -> list[Any]:
+    return [kind("t", 0, at, 0, None, payload, ()) for at, payload in enumerate(payloads)]

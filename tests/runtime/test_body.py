@@ -1,0 +1,341 @@
+"""A body's contract: what belongs to which record, and what an exception costs."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any
+
+import pytest
+
+from aimass_stream.errors import Reason, RecordError
+from aimass_stream.model import Model, ModelSpec
+from aimass_stream.records import Chunk, Limits, Record
+from aimass_stream.runtime.body import AgentError, Body, run_body
+from aimass_stream.runtime.handover import Handover, Unit, Work
+from aimass_stream.runtime.scored import Outcomes, ScoredStream
+from aimass_stream.runtime.streams import Stream
+
+Fate = tuple[str, list[bytes]]
+
+
+def chunk_of(values: Sequence[bytes | None], first_offset: int = 0) -> Chunk:
+    rows = range(len(values))
+    offsets = [first_offset + row for row in rows]
+    return Chunk(
+        "t", 0, offsets, [0] * len(values), [None] * len(values), values, [()] * len(values)
+    )
+
+
+class Engine:
+    """Feeds a stream and keeps what it delivers."""
+
+    def __init__(self) -> None:
+        self.units: list[Unit] = []
+        self.stream: Stream[Record] = Stream(Record, Limits(), Handover(self.units.append))
+        self.accepted = 0
+
+    def put(self, values: Sequence[bytes | None]) -> None:
+        self.stream.put(Work(chunk_of(values, self.accepted), self.accepted))
+        self.accepted += len(values)
+
+    async def run(self, body: Body, *values: bytes | None) -> dict[int, Fate]:
+        if values:
+            self.put(values)
+        task = asyncio.create_task(run_body("agent", body, self.stream))
+        idle = asyncio.create_task(self.wait_resolved())
+        await asyncio.wait({task, idle}, return_when=asyncio.FIRST_COMPLETED)
+        task.cancel()
+        idle.cancel()
+        self.stream.stop()
+        results = await asyncio.gather(task, return_exceptions=True)
+        if isinstance(results[0], Exception):
+            raise results[0]
+        return self.fates()
+
+    async def wait_resolved(self) -> None:
+        while len(self.fates()) < self.accepted:
+            await self.stream.wait_idle()
+            await asyncio.sleep(0)
+
+    def fates(self) -> dict[int, Fate]:
+        fates: dict[int, Fate] = {}
+        for unit in self.units:
+            offsets = unit.work.chunk.offsets
+            for row in range(unit.first_row, unit.end_row):
+                assert offsets[row] not in fates, "a record has two outcomes"
+                fates[offsets[row]] = ("quiet", [])
+            for answer in unit.answers:
+                held = fates[offsets[answer.row]][1]
+                fates[offsets[answer.row]] = ("answered", [*held, answer.value])
+            for failure in unit.failures:
+                fates[offsets[failure.row]] = (failure.error.reason.value, [])
+        return fates
+
+
+async def echo(stream: Stream[Record]) -> AsyncIterator[bytes]:
+    async for record in stream:
+        yield record.bytes
+
+
+async def test_each_record_is_answered_in_order() -> None:
+    fates = await Engine().run(echo, b"a", b"b", b"c")
+    assert fates == {0: ("answered", [b"a"]), 1: ("answered", [b"b"]), 2: ("answered", [b"c"])}
+
+
+async def test_a_record_without_a_yield_is_quiet_and_a_tombstone_too() -> None:
+    async def odd(stream: Stream[Record]) -> AsyncIterator[bytes]:
+        async for record in stream:
+            if record.offset % 2:
+                yield record.bytes
+
+    fates = await Engine().run(odd, b"a", b"b", None, None)
+    assert [fates[offset][0] for offset in range(4)] == ["quiet", "answered", "quiet", "quiet"]
+
+
+async def test_an_exception_costs_its_record_and_the_buffered_yields() -> None:
+    calls = 0
+
+    async def touchy(stream: Stream[Record]) -> AsyncIterator[bytes]:
+        nonlocal calls
+        calls += 1
+        async for record in stream:
+            yield record.bytes
+            if record.value == b"bad":
+                raise ValueError("no")
+            yield record.bytes
+
+    fates = await Engine().run(touchy, b"a", b"bad", b"c")
+    assert fates[0] == ("answered", [b"a", b"a"])
+    assert fates[1] == ("agent_error", [])
+    assert fates[2] == ("answered", [b"c", b"c"])
+    assert calls == 2
+
+
+async def test_one_exception_in_four_hundred() -> None:
+    async def touchy(stream: Stream[Record]) -> AsyncIterator[bytes]:
+        async for record in stream:
+            if record.offset == 217:
+                raise KeyError("x")
+            yield record.bytes
+
+    fates = await Engine().run(touchy, *[b"v"] * 400)
+    assert sum(fate == "answered" for fate, _ in fates.values()) == 399
+    assert fates[217][0] == Reason.AGENT_ERROR
+
+
+async def test_an_output_that_is_no_json_costs_its_record() -> None:
+    async def odd(stream: Stream[Record]) -> AsyncIterator[Any]:
+        async for record in stream:
+            yield {"v": object()} if record.offset == 1 else record.bytes
+
+    fates = await Engine().run(odd, b"a", b"b", b"c")
+    assert [fates[offset][0] for offset in range(3)] == ["answered", "agent_error", "answered"]
+
+
+async def test_a_failing_batch_is_handed_out_in_halves() -> None:
+    seen: list[list[int]] = []
+
+    async def batches(stream: Stream[Record]) -> AsyncIterator[list[bytes | None]]:
+        async for batch in stream.batches(max_rows=8):
+            seen.append(list(batch.offsets))
+            if 5 in batch.offsets:
+                raise ValueError("five")
+            yield list(batch.values)
+
+    fates = await Engine().run(batches, *[b"v"] * 16)
+    assert [offset for offset, fate in fates.items() if fate[0] != "answered"] == [5]
+    assert seen[0] == list(range(8))
+    assert seen[1] == [0, 1, 2, 3]
+    assert list(range(8, 16)) in seen
+
+
+async def test_a_batch_must_be_answered_in_line() -> None:
+    async def short(stream: Stream[Record]) -> AsyncIterator[list[bytes]]:
+        async for batch in stream.batches():
+            yield [b"one"] if len(batch) > 1 else [b"alone"]
+
+    fates = await Engine().run(short, b"a", b"b")
+    assert all(fate == ("answered", [b"alone"]) for fate in fates.values())
+
+
+@pytest.mark.parametrize("when", ["at once", "after the first"])
+async def test_returning_early_stops_the_worker(when: str) -> None:
+    async def short(stream: Stream[Record]) -> AsyncIterator[bytes]:
+        async for record in stream:
+            yield record.bytes
+            if when == "after the first":
+                break
+
+    async def empty(stream: Stream[Record]) -> AsyncIterator[bytes]:
+        return
+        yield b""
+
+    with pytest.raises(AgentError, match="returned"):
+        await Engine().run(short if when == "after the first" else empty, b"a", b"b")
+
+
+async def test_raising_before_the_first_record_stops_the_worker() -> None:
+    async def broken(stream: Stream[Record]) -> AsyncIterator[bytes]:
+        raise RuntimeError("no settings")
+        yield b""
+
+    with pytest.raises(AgentError, match="no settings"):
+        await Engine().run(broken, b"a")
+
+
+async def test_a_coroutine_that_yields_nothing_is_quiet() -> None:
+    seen = []
+
+    async def watch(stream: Stream[Record]) -> None:
+        async for record in stream:
+            seen.append(record.bytes)  # noqa: PERF401 - a stream does not end
+
+    fates = await Engine().run(watch, b"a", b"b")
+    assert seen == [b"a", b"b"]
+    assert {fate for fate, _ in fates.values()} == {"quiet"}
+
+
+async def test_a_closed_stream_hands_out_nothing_and_passes_on_what_is_done() -> None:
+    engine = Engine()
+    handed: list[int] = []
+
+    async def closing(stream: Stream[Record]) -> AsyncIterator[bytes]:
+        async for record in stream:
+            handed.append(record.offset)
+            yield record.bytes
+            if record.offset == 1:
+                stream.close_for("test")
+
+    engine.put([b"v"] * 4)
+    task = asyncio.create_task(run_body("agent", closing, engine.stream))
+    await engine.stream.wait_idle()
+    assert handed == [0, 1]
+    assert set(engine.fates()) == {0, 1}
+    engine.stream.open_for("test")
+    await engine.wait_resolved()
+    assert handed == [0, 1, 2, 3]
+    task.cancel()
+
+
+class SlowScoring:
+    """Answers rows when told to; counts what is submitted."""
+
+    def __init__(self, answer: Callable[[Record], Any]) -> None:
+        self.answer = answer
+        self.submitted: list[int] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def prepare(self, model: Model[Any]) -> ModelSpec:
+        return ModelSpec(model.location, "1", "", "")
+
+    async def submit(
+        self, model: Model[Any], chunk: Chunk, kind: type[Record], lag: int
+    ) -> Outcomes:
+        self.submitted += list(chunk.offsets)
+        return Rows(self, [self.answer(record) for record in chunk.records(kind)])
+
+
+class Rows:
+    def __init__(self, scoring: SlowScoring, answers: list[Any]) -> None:
+        self.scoring = scoring
+        self.answers = answers
+        self.outcomes: list[Any] = [None] * len(answers)
+
+    async def wait(self, row: int) -> int:
+        await self.scoring.gate.wait()
+        self.outcomes[:] = self.answers
+        return len(self.outcomes)
+
+    def cancel(self) -> None:
+        self.answers = []
+
+
+class Named(Model[Any]):
+    @property
+    def location(self) -> str:
+        return "m"
+
+
+def refuse_bad(record: Record) -> Any:
+    if record.value == b"bad":
+        return RecordError(Reason.UNDECODABLE, "no")
+    return record.bytes.decode().upper()
+
+
+async def test_scored_records_come_with_their_answers_and_failures_are_not_handed_out() -> None:
+    engine, scoring = Engine(), SlowScoring(refuse_bad)
+
+    async def body(stream: Stream[Record]) -> AsyncIterator[str]:
+        async for record, answer in ScoredStream[Record, str](scoring, [Named()], stream):
+            assert record.value != b"bad"
+            yield answer
+
+    fates = await engine.run(body, b"a", b"bad", None, b"c", None)
+    assert fates[0] == ("answered", [b'"A"'])
+    assert fates[1][0] == Reason.UNDECODABLE
+    assert [fates[offset][0] for offset in (2, 3, 4)] == ["quiet", "answered", "quiet"]
+    assert engine.units[0].failures[0].model == "m@1"
+
+
+async def test_what_is_scored_is_not_scored_again_after_an_exception() -> None:
+    engine, scoring = Engine(), SlowScoring(refuse_bad)
+
+    async def body(stream: Stream[Record]) -> AsyncIterator[str]:
+        async for record, answer in ScoredStream[Record, str](scoring, [Named()], stream):
+            if record.offset in {2, 5}:
+                raise ValueError("no")
+            yield answer
+
+    engine.put([b"v"] * 4)
+    fates = await engine.run(body, *[b"v"] * 4)
+    assert [o for o, fate in fates.items() if fate[0] == Reason.AGENT_ERROR] == [2, 5]
+    assert sorted(scoring.submitted) == list(range(8))
+
+
+async def test_scored_batches_leave_out_failures_and_split() -> None:
+    engine, scoring = Engine(), SlowScoring(refuse_bad)
+
+    async def body(stream: Stream[Record]) -> AsyncIterator[list[str]]:
+        scored = ScoredStream[Record, str](scoring, [Named()], stream)
+        async for batch, answers in scored.batches(max_rows=4):
+            assert len(batch) == len(answers)
+            if 6 in batch.offsets:
+                raise ValueError("six")
+            yield answers
+
+    fates = await engine.run(body, b"a", b"bad", b"c", None, b"e", b"f", b"g", b"bad", b"i")
+    kinds = [fates[offset][0] for offset in range(9)]
+    assert kinds == [
+        "answered",
+        "undecodable",
+        "answered",
+        "quiet",
+        "answered",
+        "answered",
+        "agent_error",
+        "undecodable",
+        "answered",
+    ]
+
+
+async def test_what_is_finished_is_passed_on_before_waiting_for_a_score() -> None:
+    engine, scoring = Engine(), SlowScoring(refuse_bad)
+
+    async def body(stream: Stream[Record]) -> AsyncIterator[str]:
+        async for _, answer in ScoredStream[Record, str](scoring, [Named()], stream):
+            yield answer
+
+    engine.put([b"a"])
+    task = asyncio.create_task(run_body("agent", body, engine.stream))
+    await engine.wait_resolved()
+    scoring.gate.clear()
+    engine.put([b"b"])
+    await engine.stream.wait_idle()
+    assert set(engine.fates()) == {0}
+    scoring.gate.set()
+    await engine.wait_resolved()
+    assert set(engine.fates()) == {0, 1}
+    task.cancel()
+
+
+_: Callable[[Stream[Record]], AsyncIterator[bytes] | Awaitable[None]] = echo

@@ -1,0 +1,306 @@
+"""Deaths of device processes, and what their owner and their links make of them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+import pytest_asyncio
+
+from aimass_stream.errors import DeviceError, Reason, SetupError
+from aimass_stream.runtime import device_host
+from aimass_stream.runtime.device_host import DeviceHost, HostOptions
+from aimass_stream.runtime.link import BatchFailed, DeviceLink, LinkOptions
+from tests.runtime.helpers import ROOT, is_alive, kill, spec, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+OBEDIENT = spec()
+HASTY = spec("hasty", timeout_s=0.5)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def host() -> AsyncIterator[DeviceHost]:
+    host = DeviceHost(ROOT, models_package="", options=HostOptions(rss_limit_bytes=400 << 20))
+    await host.start()
+    yield host
+    await host.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def link(host: DeviceHost) -> AsyncIterator[DeviceLink]:
+    await until(lambda: host.spare_pid, "a warm spare")
+    link = DeviceLink(host.socket_path, LinkOptions(grace_s=0.5))
+    await link.connect()
+    await link.load(OBEDIENT)
+    await link.load(HASTY)
+    yield link
+    await link.close()
+
+
+def predict(
+    link: DeviceLink, *payloads: bytes, model: str = OBEDIENT.id
+) -> asyncio.Task[BatchFailed]:
+    async def call() -> BatchFailed:
+        with pytest.raises(BatchFailed) as failed:
+            await link.predict(model, payloads)
+        return failed.value
+
+    return asyncio.create_task(call())
+
+
+async def in_flight(link: DeviceLink, count: int) -> None:
+    session = link._connected()
+    assert session is not None
+    await until(lambda: session.in_flight == count, f"{count} batches in flight")
+
+
+async def usable_again_s(link: DeviceLink, limit_s: float = 3.0) -> float:
+    """Seconds until both models answer again."""
+    started = time.monotonic()
+    async with asyncio.timeout(limit_s):
+        for model in (OBEDIENT, HASTY):
+            while True:
+                # A batch may still be sent to the process that has just died.
+                with suppress(BatchFailed):
+                    await link.predict(model.id, [b"x"])
+                    break
+    return time.monotonic() - started
+
+
+async def test_a_killed_process_costs_its_batches_and_the_spare_takes_over(
+    host: DeviceHost, link: DeviceLink
+) -> None:
+    pid, spare, restarts = host.pid, host.spare_pid, host.restarts
+    calls = [predict(link, b"sleep 30") for _ in range(4)]
+    await in_flight(link, 4)
+    kill(pid)
+    failures = await asyncio.gather(*calls)
+    assert {failure.reason for failure in failures} == {Reason.MODEL_CRASH}
+    # One was predicted and one decoded; the others can be sent again as they are.
+    assert [failure.suspect for failure in failures] == [True, False, False, False] or [
+        failure.suspect for failure in failures
+    ] == [True, True, False, False]
+    assert await usable_again_s(link) < 2
+    assert host.pid == link.pid == spare
+    assert host.restarts == restarts + 1
+    assert "SIGKILL" in host.deaths[-1].reason
+    await until(lambda: host.spare_pid not in (None, spare), "another spare")
+
+
+@pytest.mark.parametrize(
+    ("payload", "says"), [(b"exit 3", "exit code 3"), (b"segfault ", "SIGSEGV")]
+)
+async def test_a_model_that_ends_its_process_costs_its_batch(
+    host: DeviceHost, link: DeviceLink, payload: bytes, says: str
+) -> None:
+    failure = await predict(link, payload)
+    assert failure.reason is Reason.MODEL_CRASH
+    assert failure.suspect
+    await usable_again_s(link)
+    await until(lambda: says in host.deaths[-1].reason, "the reason is known")
+
+
+@pytest.mark.parametrize("payload", [b"sleep 100", b"decode-hangs "])
+async def test_a_call_that_hangs_is_ended_in_its_timeout(
+    host: DeviceHost, link: DeviceLink, payload: bytes
+) -> None:
+    started = time.monotonic()
+    hanging = predict(link, payload, model=HASTY.id)
+    await in_flight(link, 1)
+    behind = [predict(link, b"x") for _ in range(3)]
+    failure = await hanging
+    assert time.monotonic() - started < HASTY.timeout_s + 3
+    assert failure.reason is Reason.MODEL_TIMEOUT
+    assert "did not end within 0.5 s" in failure.detail
+    assert "time.sleep" in failure.trace
+    failures = await asyncio.gather(*behind)
+    assert [(one.reason, one.suspect) for one in failures] == [(Reason.MODEL_CRASH, False)] * 3
+    await usable_again_s(link)
+    await until(lambda: "a model hung" in host.deaths[-1].reason, "the reason is known")
+
+
+async def test_a_process_that_is_wholly_stuck_is_killed_by_its_link(
+    host: DeviceHost, link: DeviceLink
+) -> None:
+    pid, started = host.pid, time.monotonic()
+    failure = await predict(link, b"hold 100", model=HASTY.id)
+    assert time.monotonic() - started < HASTY.timeout_s + 4
+    assert failure.reason is Reason.MODEL_TIMEOUT
+    assert failure.suspect
+    await usable_again_s(link)
+    assert pid is not None
+    assert not is_alive(pid)
+
+
+async def test_a_process_is_not_killed_for_the_lag_of_its_link(
+    host: DeviceHost, link: DeviceLink
+) -> None:
+    pid = host.pid
+    call = asyncio.create_task(link.predict(HASTY.id, [b"sleep 0.2"]))
+    await in_flight(link, 1)
+    asyncio.get_running_loop().call_soon(time.sleep, 2.0)
+    assert len((await call).answers) == 1
+    assert host.pid == pid
+
+
+async def test_memory_beyond_the_limit_ends_the_process(host: DeviceHost, link: DeviceLink) -> None:
+    failure = await predict(link, b"grow 500")
+    assert failure.reason is Reason.MODEL_CRASH
+    await usable_again_s(link)
+    await until(lambda: "memory grew beyond 400 MiB" in host.deaths[-1].reason, "the reason")
+
+
+async def test_two_links_survive_deaths_in_quick_succession(
+    host: DeviceHost, link: DeviceLink
+) -> None:
+    other = DeviceLink(host.socket_path)
+    await other.connect()
+    for model in (OBEDIENT, HASTY):
+        await other.load(model)
+    for _ in range(3):
+        kill(host.pid)
+        await asyncio.gather(usable_again_s(link, 10), usable_again_s(other, 10))
+    await other.close()
+
+
+async def test_a_model_that_kills_each_process_that_loads_it_is_given_up(
+    host: DeviceHost, link: DeviceLink
+) -> None:
+    with pytest.raises(SetupError, match="died 5 times while loading deadly@1"):
+        await link.load(spec("deadly", exit=9))
+    await usable_again_s(link)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="niceness is kept by thread on Linux")
+async def test_a_promoted_spare_is_not_nice_any_more(host: DeviceHost, link: DeviceLink) -> None:
+    kill(host.pid)
+    await usable_again_s(link)
+    threads = psutil.Process(host.pid).threads()
+    assert len(threads) > 3
+    assert {os.getpriority(os.PRIO_PROCESS, thread.id) for thread in threads} == {0}
+
+
+async def test_a_signal_of_the_terminal_is_left_to_the_owner(
+    host: DeviceHost, link: DeviceLink
+) -> None:
+    assert host.pid is not None
+    os.kill(host.pid, signal.SIGINT)
+    assert len((await link.predict(OBEDIENT.id, [b"sleep 0.1"])).answers) == 1
+    assert os.getpgid(host.pid) != os.getpgid(0)
+
+
+async def test_stopping_answers_what_is_in_flight_and_leaves_nothing() -> None:
+    host = DeviceHost(ROOT, models_package="")
+    await host.start()
+    link = DeviceLink(host.socket_path)
+    await link.connect()
+    await link.load(OBEDIENT)
+    await until(lambda: host.spare_pid, "a spare")
+    pids = [pid for pid in (host.pid, host.spare_pid) if pid]
+    calls = [asyncio.create_task(link.predict(OBEDIENT.id, [b"sleep 0.2"])) for _ in range(3)]
+    await in_flight(link, 3)
+    # What the process has not read yet is not its to answer; a second call has been read by then.
+    await calls[0]
+    folder = host.socket_path.parent
+    await host.stop()
+    assert [len((await call).answers) for call in calls] == [1, 1, 1]
+    assert not any(map(is_alive, pids))
+    assert not folder.exists()
+    await link.close()
+
+
+@pytest.mark.parametrize("payload", ["sleep 100", "hold 100"])
+async def test_the_death_of_the_owner_leaves_no_process(payload: str) -> None:
+    owner = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.runtime.programs", "own", payload),
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert owner.stdout is not None
+    word, *numbers = (await owner.stdout.readline()).decode().split()
+    assert word == "pids"
+    pids = [int(number) for number in numbers]
+    assert all(map(is_alive, pids))
+    owner.kill()
+    await owner.wait()
+    await until(lambda: not any(map(is_alive, pids)), "the device processes are gone", 3)
+
+
+def write_project(folder: Path, **modules: str) -> Path:
+    package = folder / "models"
+    package.mkdir()
+    package.joinpath("__init__.py").touch()
+    for name, text in modules.items():
+        package.joinpath(f"{name}.py").write_text(text)
+    return folder
+
+
+@pytest.fixture
+def on_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+
+@pytest.mark.usefixtures("on_path")
+async def test_a_broken_project_says_what_is_wrong_with_it(tmp_path: Path) -> None:
+    project = write_project(tmp_path, broken="import no_such_library")
+    host = DeviceHost(project)
+    with pytest.raises(DeviceError) as failed:
+        await host.start()
+    assert "No module named 'no_such_library'" in str(failed.value)
+    assert "broken.py" in str(failed.value)
+    assert host.pid is None
+    assert not [child for child in psutil.Process().children() if child.cwd() == str(tmp_path)]
+
+
+DECLARATION = """
+from dataclasses import dataclass
+from typing import ClassVar
+from aimass_stream.model import Model
+
+@dataclass(frozen=True, kw_only=True)
+class Declared(Model[int]):
+    adapter: ClassVar[str] = "models.slow_library:Adapter"
+
+declared = Declared()
+"""
+
+
+@pytest.mark.usefixtures("on_path")
+async def test_adapters_of_declared_models_are_imported_before_the_first_load(
+    tmp_path: Path,
+) -> None:
+    library = "import sys\nsys.stderr.write('library imported\\n')"
+    project = write_project(tmp_path, declared=DECLARATION, slow_library=library)
+    said: list[bytes] = []
+    host = DeviceHost(project, options=HostOptions(on_stderr=said.append))
+    await host.start()
+    assert b"".join(said).count(b"library imported") == 1
+    await until(lambda: host.spare_pid, "a spare")
+    assert b"".join(said).count(b"library imported") == 2
+    await host.stop()
+
+
+@pytest.mark.usefixtures("on_path")
+async def test_a_project_that_breaks_later_is_given_up_after_a_few_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device_host, "MAX_FAILED_STARTS", 2)
+    events: list[str] = []
+    project = write_project(tmp_path)
+    host = DeviceHost(project, options=HostOptions(spare=False, on_event=events.append))
+    await host.start()
+    project.joinpath("models", "broken.py").write_text("raise RuntimeError('broken since')")
+    kill(host.pid)
+    with pytest.raises(DeviceError, match="broken since"):
+        await asyncio.wait_for(host.watch(), 10)
+    assert len([event for event in events if "died" in event]) == 3
+    await host.stop()
