@@ -1,0 +1,1 @@
+"""Kafka: the only room, with app, that imports faust or aiokafka."""

@@ -1,0 +1,102 @@
+"""One agent on one partition: its stream, its body, and the delivery of what comes of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from aimass_stream.kafka.delivery import Delivery, Outlet
+from aimass_stream.kafka.ledger import Ledger
+from aimass_stream.records import Limits
+from aimass_stream.runtime.body import Agent, run_body
+from aimass_stream.runtime.handover import Handover, Unit, Work
+from aimass_stream.runtime.streams import Stream
+
+BACKLOG = "delivery backlog"
+FROZEN = "frozen"
+
+
+class AgentRun:
+    """Runs an agent's body over one partition for as long as this worker owns it.
+
+    Args:
+        agent: what to run.
+        ledger: the partition's; told of every outcome that is on the broker.
+        outlet: where outputs go.
+        limits: bounds for records that no model checks.
+        on_settled: called after the ledger was told.
+        on_error: called with whatever ends the run other than `cancel`.
+    """
+
+    def __init__(
+        self,
+        agent: Agent,
+        ledger: Ledger,
+        outlet: Outlet,
+        limits: Limits,
+        on_settled: Callable[[], None],
+        on_error: Callable[[BaseException], None],
+    ) -> None:
+        self.agent = agent
+        self._ledger = ledger
+        self._on_settled = on_settled
+        self._on_error = on_error
+        self._delivery = Delivery(agent, outlet, self._report, self._hold_back)
+        self.stream: Stream[Any] = Stream(agent.topic.type, limits, Handover(self._delivery.put))
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin, or go on after `freeze`."""
+        if not self._tasks:
+            self._tasks = [
+                self._spawn(self._delivery.run()),
+                self._spawn(run_body(self.agent.name, self.agent.body, self.stream)),
+            ]
+        self.stream.open_for(FROZEN)
+
+    def put(self, work: Work) -> None:
+        """Append a work."""
+        self.stream.put(work)
+
+    def freeze(self) -> None:
+        """Hand out nothing more until `start`."""
+        self.stream.close_for(FROZEN)
+
+    async def settle(self) -> None:
+        """Wait until the body waits and everything it finished is reported to the ledger."""
+        if self._tasks:
+            await self.stream.wait_idle()
+            await self._delivery.wait_empty()
+
+    async def cancel(self) -> None:
+        """End the run; what is not reported will be read again by the next owner."""
+        for task in self._tasks:
+            task.cancel()
+        self.stream.stop()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(coroutine)
+        task.add_done_callback(self._note_end)
+        return task
+
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._on_error(error)
+
+    def _report(self, unit: Unit) -> None:
+        work = unit.work
+        self._ledger.report(
+            self.agent.name,
+            work.first_ordinal + unit.first_row,
+            work.first_ordinal + unit.end_row,
+            work.chunk.offsets[unit.end_row - 1] + 1,
+        )
+        self._on_settled()
+
+    def _hold_back(self, held: bool) -> None:  # noqa: FBT001 - a callback with one state
+        if held:
+            self.stream.close_for(BACKLOG)
+        else:
+            self.stream.open_for(BACKLOG)

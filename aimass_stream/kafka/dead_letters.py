@@ -1,0 +1,63 @@
+"""The dead letter topic: every record that could not be answered, with why and its payload.
+
+A dead letter keeps the source's key, value and headers, so that it can be sent again as it
+was; what the engine has to say stands in headers of its own. A value too large for a message
+goes to the payload store and the dead letter's value is the claim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from aimass_stream.kafka.producer import Message
+from aimass_stream.records import Chunk, Claim, Headers, identity
+from aimass_stream.runtime.handover import Failure
+
+INLINE_BYTES = 512 * 1024
+DETAIL_BYTES = 1_000
+TRACE_BYTES = 8_000
+
+StorePayload = Callable[[bytes, str], Claim]
+
+
+def dead_letters_topic(app_id: str) -> str:
+    """Name of the dead letter topic of an app."""
+    return f"{app_id}.dead_letters"
+
+
+def dead_letter(agent: str, chunk: Chunk, failure: Failure, store: StorePayload) -> Message:
+    """The dead letter of one row of a chunk."""
+    row, error = failure.row, failure.error
+    value = chunk.values[row] or b""
+    headers = [(name, held) for name, held in chunk.headers[row] if not name.startswith("aimass-")]
+    source = f"{chunk.topic}/{chunk.partition}/{chunk.offsets[row]}"
+    root = root_of(chunk.headers[row]) or source
+    inline = len(value) <= INLINE_BYTES
+    if not inline:
+        value = msgspec.json.encode(store(value, "application/octet-stream"))
+    headers += [
+        (name, text.encode(errors="replace"))
+        for name, text in (
+            (identity.SOURCE, source),
+            (identity.ROOT, root),
+            (identity.MODEL, failure.model),
+            (identity.ID, identity.answer_id(root, agent, failure.model, 0)),
+            (identity.AGENT, agent),
+            (identity.REASON, error.reason.value),
+            (identity.ERROR, error.detail[:DETAIL_BYTES]),
+            (identity.TRACE, error.trace[-TRACE_BYTES:]),
+            (identity.PAYLOAD, "inline" if inline else "claim"),
+        )
+        if text
+    ]
+    return Message(chunk.timestamps_ms[row], chunk.keys[row], value, headers)
+
+
+def root_of(headers: Headers) -> str | None:
+    """The root named in a record's headers, None where it begins a chain itself."""
+    for name, value in headers:
+        if name == identity.ROOT:
+            return value.decode(errors="replace")
+    return None

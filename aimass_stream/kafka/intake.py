@@ -1,0 +1,233 @@
+"""The engine's own queues beside Faust's streams: one feed per partition it owns.
+
+The consumer's second drain loop fills the feeds; agents' runs empty them; the ledger of a feed
+says what may be committed. Nothing here talks to the broker, and everything runs on the
+worker's event loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from faust.types.tuples import TP
+
+from aimass_stream.kafka.agent_run import AgentRun
+from aimass_stream.kafka.delivery import Outlet
+from aimass_stream.kafka.ledger import Ledger
+from aimass_stream.records import Chunk, Limits
+from aimass_stream.runtime.body import Agent
+from aimass_stream.runtime.handover import Work
+
+RECORD_BYTES = 512
+"""What a record weighs beside its value: the objects around it."""
+
+
+@dataclass(slots=True)
+class Feed:
+    """One partition while this worker owns it.
+
+    Attributes:
+        generation: the group generation in which it was last known to be ours.
+        highwater: end of the partition when last fetched, for the lag.
+    """
+
+    tp: TP
+    ledger: Ledger
+    generation: int
+    runs: list[AgentRun] = field(default_factory=list)
+    held: deque[tuple[int, int]] = field(default_factory=deque)
+    held_bytes: int = 0
+    highwater: int = 0
+
+    def take(self, records: Sequence[Any]) -> None:
+        """Append the records that lie at or after the ledger's position."""
+        position = self.ledger.position
+        fresh = records
+        if records[0].offset < position:
+            fresh = [record for record in records if record.offset >= position]
+            if not fresh:
+                return
+        chunk = chunk_of(self.tp, fresh)
+        first_ordinal = self.ledger.accept(list(chunk.offsets))
+        weight = chunk.size_bytes + RECORD_BYTES * len(chunk)
+        self.held.append((first_ordinal + len(chunk), weight))
+        self.held_bytes += weight
+        for run in self.runs:
+            run.stream.lag = max(0, self.highwater - self.ledger.position)
+            run.put(Work(chunk, first_ordinal))
+
+    def release(self) -> None:
+        """Let go of the bytes of chunks that every agent is done with."""
+        while self.held and self.held[0][0] <= self.ledger.done:
+            _, weight = self.held.popleft()
+            self.held_bytes -= weight
+
+
+class Intake:
+    """The feeds of a worker.
+
+    Args:
+        limits: bounds for records that no model checks.
+        buffer_bytes: bytes a feed holds before it is left out of fetches.
+        on_error: called with whatever ends an agent's run; the worker must stop.
+    """
+
+    def __init__(
+        self, limits: Limits, buffer_bytes: int, on_error: Callable[[BaseException], None]
+    ) -> None:
+        self._agents: dict[str, list[Agent]] = {}
+        self._outlet: Outlet | None = None
+        self._limits = limits
+        self._buffer_bytes = buffer_bytes
+        self._on_error = on_error
+        self._frozen = True
+        self.feeds: dict[TP, Feed] = {}
+        self.room = asyncio.Event()
+
+    def serve(self, agents: Iterable[Agent], outlet: Outlet) -> None:
+        """Say which agents there are and where their outputs go; once, before any feed."""
+        for agent in agents:
+            self._agents.setdefault(agent.topic.name, []).append(agent)
+        self._outlet = outlet
+
+    def owns(self, tp: TP) -> bool:
+        """Whether the partition's topic is the engine's rather than Faust's."""
+        return tp.topic in self._agents
+
+    @property
+    def topics(self) -> list[str]:
+        """Topics the engine reads."""
+        return list(self._agents)
+
+    def open(self, tp: TP, position: int, generation: int) -> None:
+        """Begin a feed at an offset; its runs start with the next `thaw`."""
+        if self._outlet is None:
+            raise RuntimeError("serve() comes before the first feed")
+        agents, outlet = self._agents[tp.topic], self._outlet
+        ledger = Ledger(position, [agent.name for agent in agents])
+        feed = Feed(tp, ledger, generation)
+        feed.runs = [
+            AgentRun(
+                agent,
+                ledger,
+                outlet,
+                self._limits,
+                lambda: self._note_settled(feed),
+                self._on_error,
+            )
+            for agent in agents
+        ]
+        self.feeds[tp] = feed
+        if not self._frozen:
+            self._start(feed)
+
+    def wanted(self, active: Iterable[TP]) -> set[TP]:
+        """Which of the active partitions have room for another fetch."""
+        return {
+            tp
+            for tp in active
+            if (feed := self.feeds.get(tp)) is not None and feed.held_bytes < self._buffer_bytes
+        }
+
+    def doubtful(self) -> dict[TP, int]:
+        """Where to seek before the next fetch: positions that may not be the client's."""
+        return {tp: feed.ledger.position for tp, feed in self.feeds.items() if feed.ledger.doubtful}
+
+    def doubt(self, tps: Iterable[TP] | None = None) -> None:
+        """A fetch of these partitions (all, if None) may have been thrown away."""
+        for tp in self.feeds if tps is None else tps:
+            if (feed := self.feeds.get(tp)) is not None:
+                feed.ledger.doubtful = True
+
+    def trust(self, positions: Mapping[TP, int]) -> None:
+        """These seeks were made; a hole after them is a hole of the log."""
+        for tp, position in positions.items():
+            feed = self.feeds.get(tp)
+            if feed is not None and feed.ledger.position == position:
+                feed.ledger.doubtful = False
+
+    def thaw(self) -> None:
+        """Let bodies take records."""
+        self._frozen = False
+        for feed in self.feeds.values():
+            self._start(feed)
+
+    def freeze(self) -> None:
+        """Let no body take another record."""
+        self._frozen = True
+        for feed in self.feeds.values():
+            for run in feed.runs:
+                run.freeze()
+
+    async def settle(self, timeout_s: float) -> bool:
+        """Wait for frozen bodies to finish what they hold; whether all did in time."""
+        runs = [run for feed in self.feeds.values() for run in feed.runs]
+        if not runs:
+            return True
+        tasks = [asyncio.create_task(run.settle()) for run in runs]
+        _, late = await asyncio.wait(tasks, timeout=timeout_s)
+        for task in late:
+            task.cancel()
+        return not late
+
+    async def keep(self, assigned: Iterable[TP], generation: int) -> None:
+        """Keep the feeds that nobody else can have owned meanwhile; end the others."""
+        kept = set(assigned)
+        lost = []
+        for tp, feed in list(self.feeds.items()):
+            if tp in kept and generation == feed.generation + 1:
+                feed.generation = generation
+                feed.ledger.doubtful = True
+            else:
+                lost.append(self.feeds.pop(tp))
+        await self._end(lost)
+
+    async def close(self) -> None:
+        """End every feed."""
+        feeds = list(self.feeds.values())
+        self.feeds.clear()
+        await self._end(feeds)
+
+    def committable(self) -> dict[TP, int]:
+        """Offsets that may be committed and are not yet."""
+        return {
+            tp: feed.ledger.watermark
+            for tp, feed in self.feeds.items()
+            if feed.ledger.watermark > feed.ledger.committed
+        }
+
+    def note_committed(self, offsets: Mapping[TP, int]) -> None:
+        """These offsets are committed on the broker."""
+        for tp, offset in offsets.items():
+            if (feed := self.feeds.get(tp)) is not None:
+                feed.ledger.committed = max(feed.ledger.committed, offset)
+
+    def _start(self, feed: Feed) -> None:
+        for run in feed.runs:
+            run.start()
+
+    def _note_settled(self, feed: Feed) -> None:
+        feed.release()
+        if feed.held_bytes < self._buffer_bytes:
+            self.room.set()
+
+    @staticmethod
+    async def _end(feeds: Iterable[Feed]) -> None:
+        await asyncio.gather(*(run.cancel() for feed in feeds for run in feed.runs))
+
+
+def chunk_of(tp: TP, records: Sequence[Any]) -> Chunk:
+    """Columns of the client's records of one partition."""
+    return Chunk(
+        tp.topic,
+        tp.partition,
+        [record.offset for record in records],
+        [record.timestamp for record in records],
+        [record.key for record in records],
+        [record.value for record in records],
+        [record.headers for record in records],
+    )

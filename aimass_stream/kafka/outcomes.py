@@ -1,0 +1,80 @@
+"""The outcomes topic: one small record per run of rows whose fate is established.
+
+It is written after the outputs are on the broker and before the offsets are committable, so a
+reader of topics alone can tell a quiet record from a lost one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from aimass_stream.runtime.handover import Unit
+
+
+class Outcomes(msgspec.Struct, frozen=True):
+    """What one agent made of the records of one partition from `first` to `last`.
+
+    Ranges are inclusive offsets, in order. An offset in no range is a hole of the log.
+
+    Attributes:
+        answered: records with at least one output.
+        quiet: records no output was due for, tombstones among them.
+        dead_lettered: records on the dead letter topic.
+    """
+
+    agent: str
+    topic: str
+    partition: int
+    first: int
+    last: int
+    answered: list[tuple[int, int]]
+    quiet: list[tuple[int, int]]
+    dead_lettered: list[tuple[int, int]]
+
+
+encode = msgspec.json.Encoder().encode
+decode = msgspec.json.Decoder(Outcomes).decode
+
+
+def outcomes_topic(app_id: str) -> str:
+    """Name of the outcomes topic of an app."""
+    return f"{app_id}.outcomes"
+
+
+def outcomes_of(agent: str, unit: Unit) -> Outcomes:
+    """The outcomes of a unit's rows."""
+    chunk = unit.work.chunk
+    offsets = chunk.offsets
+    rows = range(unit.first_row, unit.end_row)
+    dead_rows = {failure.row for failure in unit.failures}
+    answered_rows = {answer.row for answer in unit.answers} - dead_rows
+    quiet_rows = [row for row in rows if row not in answered_rows and row not in dead_rows]
+    return Outcomes(
+        agent=agent,
+        topic=chunk.topic,
+        partition=chunk.partition,
+        first=offsets[unit.first_row],
+        last=offsets[unit.end_row - 1],
+        answered=_ranges(sorted(answered_rows), offsets),
+        quiet=_ranges(quiet_rows, offsets),
+        dead_lettered=_ranges(sorted(dead_rows), offsets),
+    )
+
+
+def _ranges(rows: Sequence[int], offsets: Sequence[int]) -> list[tuple[int, int]]:
+    """Runs of neighbouring rows as inclusive offset ranges."""
+    if rows and rows[-1] - rows[0] + 1 == len(rows):
+        return [(offsets[rows[0]], offsets[rows[-1]])]
+    runs: list[tuple[int, int]] = []
+    first = last = -2
+    for row in rows:
+        if row != last + 1:
+            if last >= 0:
+                runs.append((offsets[first], offsets[last]))
+            first = row
+        last = row
+    if last >= 0:
+        runs.append((offsets[first], offsets[last]))
+    return runs

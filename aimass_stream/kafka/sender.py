@@ -1,0 +1,108 @@
+"""Sending records from outside a worker: for producers, the demo and tests."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Self
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaConnectionError
+
+from aimass_stream.kafka.reader import bootstrap_servers
+from aimass_stream.kafka.topics import unreachable
+
+Place = tuple[int, int]
+"""Partition and offset of a record."""
+
+IN_FLIGHT = 2_000
+LINGER_MS = 5
+REQUEST_TIMEOUT_MS = 60_000
+
+
+class Sender:
+    """Sends records with `acks=all`, a bounded number of them in flight.
+
+    Args:
+        url: the broker, as in `AIMASS_BROKER`.
+
+    Use as an async context manager; leaving it waits for what is in flight.
+
+    Attributes:
+        sent: records the broker has acknowledged.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._client = {"bootstrap_servers": bootstrap_servers(url)}
+        self._producer: AIOKafkaProducer | None = None
+        self._slots = asyncio.Semaphore(IN_FLIGHT)
+        self._error: BaseException | None = None
+        self.sent = 0
+
+    async def __aenter__(self) -> Self:
+        """Connect.
+
+        Raises:
+            BrokerError: the broker cannot be reached.
+        """
+        producer = AIOKafkaProducer(
+            **self._client,
+            acks="all",
+            enable_idempotence=True,
+            linger_ms=LINGER_MS,
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
+        )
+        try:
+            await producer.start()
+        except KafkaConnectionError as error:
+            await producer.stop()
+            raise unreachable(self._client) from error
+        self._producer = producer
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Wait for what is in flight and disconnect."""
+        if self._producer is not None:
+            await self._producer.stop()
+
+    async def send(
+        self,
+        topic: str,
+        value: bytes | None,
+        *,
+        key: bytes | None = None,
+        headers: Sequence[tuple[str, bytes]] = (),
+        timestamp_ms: int | None = None,
+    ) -> asyncio.Future[Place]:
+        """Queue a record; waits while too many are in flight.
+
+        Returns:
+            Partition and offset, once the broker has the record.
+
+        Raises:
+            KafkaError: an earlier record was refused.
+        """
+        if self._error is not None:
+            raise self._error
+        if self._producer is None:
+            raise RuntimeError("use the sender as an async context manager")
+        await self._slots.acquire()
+        sending: asyncio.Future[Any] = await self._producer.send(
+            topic, value, key=key, headers=list(headers), timestamp_ms=timestamp_ms
+        )
+        placed: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
+        sending.add_done_callback(partial(self._note_sent, placed))
+        return placed
+
+    def _note_sent(self, placed: asyncio.Future[Place], sending: asyncio.Future[Any]) -> None:
+        self._slots.release()
+        if sending.cancelled():
+            placed.cancel()
+        elif (error := sending.exception()) is not None:
+            self._error = error
+            placed.cancel()
+        else:
+            self.sent += 1
+            if not placed.done():
+                placed.set_result((sending.result().partition, sending.result().offset))

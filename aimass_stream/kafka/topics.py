@@ -1,0 +1,87 @@
+"""Topics on the broker: created by us with the partitions the engine relies on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaConnectionError, TopicAlreadyExistsError, for_code
+
+from aimass_stream.errors import BrokerError, ConfigError
+
+WEEK_MS = 7 * 24 * 3600 * 1000
+REQUEST_TIMEOUT_MS = 30_000
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPlan:
+    """A topic the app needs.
+
+    Attributes:
+        partitions: how many to create where the topic does not exist yet.
+        config: the topic's settings on the broker.
+    """
+
+    name: str
+    partitions: int
+    config: Mapping[str, str] = field(default_factory=lambda: {"retention.ms": str(WEEK_MS)})
+
+
+async def create_topics(
+    client: Mapping[str, Any], plans: Iterable[TopicPlan], replication: int
+) -> dict[str, int]:
+    """Create what is missing; what exists is left as it is.
+
+    Args:
+        client: settings of an aiokafka client: `bootstrap_servers` and authentication.
+        plans: the topics wanted.
+        replication: replicas of a created topic.
+
+    Returns:
+        The partition count of every planned topic, as the broker has it now.
+
+    Raises:
+        BrokerError: the broker cannot be reached.
+        ConfigError: the broker refuses a topic, e.g. too few brokers for the replication.
+    """
+    plans = list(plans)
+    admin = AIOKafkaAdminClient(**client, request_timeout_ms=REQUEST_TIMEOUT_MS)
+    try:
+        await admin.start()
+    except KafkaConnectionError as error:
+        raise unreachable(client) from error
+    try:
+        response = await admin.create_topics(
+            [
+                NewTopic(
+                    name=plan.name,
+                    num_partitions=plan.partitions,
+                    replication_factor=replication,
+                    topic_configs=dict(plan.config),
+                )
+                for plan in plans
+            ]
+        )
+        for name, code, *message in response.topic_errors:
+            problem = for_code(code)
+            if code and problem is not TopicAlreadyExistsError:
+                text = message[0] if message else problem.__name__
+                raise ConfigError(f"The broker does not create topic {name}: {text}")
+        return await _count_partitions(admin, [plan.name for plan in plans])
+    finally:
+        await admin.close()
+
+
+async def _count_partitions(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, int]:
+    described = await admin.describe_topics(names)
+    return {topic["topic"]: len(topic["partitions"]) for topic in described}
+
+
+def unreachable(client: Mapping[str, Any]) -> BrokerError:
+    """The error for a broker that does not answer."""
+    return BrokerError(
+        f"Kafka does not answer at {client['bootstrap_servers']}. "
+        "Is it running, and is AIMASS_BROKER right? Try: aimass doctor"
+    )

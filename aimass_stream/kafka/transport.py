@@ -1,0 +1,298 @@
+"""How the engine sits inside Faust: a second drain loop beside Faust's own.
+
+The engine's topics join Faust's conductor for subscription only. Their records are fetched by a
+loop of our own into the intake's feeds and committed from its ledgers; Faust's loop keeps
+serving changelogs, reply topics and plain agents, and never sees our partitions. No Faust
+stream, message or ack is involved, so nothing is acked by an exception and nothing is committed
+past unfinished work.
+
+Every method that overrides one of Faust's says why. Two rules hold the whole together:
+
+* after any fetch that may have been thrown away, seek to the ledger's position before the next;
+* everything that touches the aiokafka consumer runs in its own thread's loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, TypeVar, cast
+
+from aiokafka.errors import KafkaError
+from aiokafka.structs import OffsetAndMetadata
+from faust.transport.drivers import aiokafka as driver
+from faust.types.tuples import TP
+from mode import Service
+
+from aimass_stream.errors import AimassError
+from aimass_stream.kafka.intake import Intake
+from aimass_stream.kafka.producer import Producer
+
+T = TypeVar("T")
+
+FETCH_RECORDS = 1024
+"""One fetch hands over this many at the most: without a bound it was seen to be 36,000."""
+FETCH_WAIT_S = 1.0
+FETCH_WAIT_FULL_S = 0.05
+"""While a feed is full and left out, fetch again soon: it may have room by then."""
+COMMIT_WAIT_S = 5.0
+GRACE_S = 2.0
+"""How long a rebalance or a stop waits for bodies to finish what they hold."""
+
+
+class Consumer(driver.Consumer):
+    """Faust's consumer with the engine's drain loop beside its own."""
+
+    _intake_loop: asyncio.Task[None] | None = None
+    _commit_lock: asyncio.Lock
+
+    @property
+    def intake(self) -> Intake:
+        """The app's feeds."""
+        return cast(Intake, cast(Any, self.app).intake)
+
+    def on_init(self) -> None:
+        """Prepare what `force_commit` needs before the first start."""
+        super().on_init()
+        self._commit_lock = asyncio.Lock()
+
+    # -- fetching ------------------------------------------------------------------------
+
+    async def _wait_next_records(self, timeout: float) -> tuple[Any, set[TP]]:  # noqa: ASYNC109 - Faust's
+        """Faust's loop fetches what is not ours.
+
+        A copy of the set, because an empty or shrinking one would mean all partitions to
+        aiokafka.
+        """
+        if not self.flow_active:
+            await self._wait_for_flow()
+        plain = {tp for tp in self._get_active_partitions() if not self.intake.owns(tp)}
+        if not plain:
+            await self.sleep(timeout)
+            return {}, plain
+        return await self._getmany(active_partitions=plain, timeout=timeout), plain
+
+    async def _wait_for_flow(self) -> None:
+        await self.wait(self.can_resume_flow.wait())
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        """Run our loop for as long as Faust runs its own."""
+        loop = self._intake_loop = asyncio.create_task(self._drain_intake())
+        loop.add_done_callback(self._note_drain_end)
+        try:
+            await super()._drain_messages(fetcher)
+        finally:
+            loop.cancel()
+            await asyncio.gather(loop, return_exceptions=True)
+            self.intake.doubt()
+
+    def _note_drain_end(self, loop: asyncio.Task[None]) -> None:
+        if loop.cancelled() or (error := loop.exception()) is None:
+            return
+        if not (self.should_stop or isinstance(error, self.consumer_stopped_errors)):
+            self._end_worker(error)
+
+    async def _drain_intake(self) -> None:
+        while not self.should_stop:
+            if not self.flow_active:
+                await self._wait_for_flow()
+                continue
+            self.intake.room.clear()
+            ours = {tp for tp in self._get_active_partitions() if tp in self.intake.feeds}
+            wanted = self.intake.wanted(ours)
+            if not wanted:
+                await self._wait_for_room()
+                continue
+            await self._fetch_into_feeds(
+                wanted, FETCH_WAIT_S if wanted == ours else FETCH_WAIT_FULL_S
+            )
+
+    async def _wait_for_room(self) -> None:
+        try:
+            await asyncio.wait_for(self.intake.room.wait(), FETCH_WAIT_S)
+        except TimeoutError:
+            return
+
+    async def _fetch_into_feeds(self, wanted: set[TP], timeout_s: float) -> None:
+        """One fetch; thrown away, and doubted, when the group changed meanwhile."""
+        generation = self.app.consumer_generation_id
+        fetched = False
+        try:
+            await self._seek_doubtful()
+            records = await self._in_thread(
+                self._thread._fetch_records(  # noqa: SLF001 - the supported call goes through a queue that commits wait behind
+                    self._thread._ensure_consumer(),  # noqa: SLF001
+                    wanted,
+                    timeout=timeout_s,
+                    max_records=FETCH_RECORDS,
+                )
+            )
+            fetched = self.flow_active and generation == self.app.consumer_generation_id
+        finally:
+            if not fetched:
+                self.intake.doubt(wanted)
+        if fetched:
+            self._feed(records)
+
+    def _feed(self, records: Mapping[TP, Any]) -> None:
+        for partition, fetched in records.items():
+            tp = TP(partition.topic, partition.partition)
+            feed = self.intake.feeds.get(tp)
+            if feed is None or not fetched:
+                continue
+            feed.highwater = self.highwater(tp) or 0
+            feed.take(fetched)
+
+    async def _seek_doubtful(self) -> None:
+        positions = self.intake.doubtful()
+        if positions:
+            await self._in_thread(self._seek_in_thread(positions))
+            self.intake.trust(positions)
+
+    async def _seek_in_thread(self, positions: Mapping[TP, int]) -> None:
+        consumer = self._thread._ensure_consumer()  # noqa: SLF001
+        assigned = consumer.assignment()
+        for tp, position in positions.items():
+            if driver.ensure_aiokafka_TP(tp) in assigned:
+                consumer.seek(driver.ensure_aiokafka_TP(tp), position)
+
+    def _in_thread(self, call: Coroutine[Any, Any, T]) -> Awaitable[T]:
+        """Run a coroutine in the consumer thread's loop, beside its method queue."""
+        return asyncio.wrap_future(asyncio.run_coroutine_threadsafe(call, self._thread.thread_loop))
+
+    # -- positions -----------------------------------------------------------------------
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Ours go to their ledger's position, the others to what is committed.
+
+        In one coroutine of the consumer thread, so that no fetch comes between. Feeds of new
+        partitions begin here; bodies do not, since Faust also calls this inside a revoke.
+        """
+        known = {tp: feed.ledger.position for tp, feed in self.intake.feeds.items()}
+        positions: dict[TP, int] = await self._in_thread(self._find_positions(known))
+        generation = self.app.consumer_generation_id
+        for tp, position in positions.items():
+            if self.intake.owns(tp) and tp not in self.intake.feeds:
+                self.intake.open(tp, position, generation)
+        return positions
+
+    async def _find_positions(self, known: Mapping[TP, int]) -> dict[TP, int]:
+        consumer = self._thread._ensure_consumer()  # noqa: SLF001
+        assigned = {TP(tp.topic, tp.partition): tp for tp in consumer.assignment()}
+        plain = [theirs for tp, theirs in assigned.items() if not self.intake.owns(tp)]
+        positions: dict[TP, int] = {}
+        if plain:
+            committed = await consumer.seek_to_committed(*plain)
+            positions.update({TP(tp.topic, tp.partition): at for tp, at in committed.items()})
+        for tp, theirs in assigned.items():
+            if self.intake.owns(tp):
+                position = known.get(tp)
+                if position is None:
+                    position = await self._first_position(consumer, theirs)
+                consumer.seek(theirs, position)
+                positions[tp] = position
+        return positions
+
+    @staticmethod
+    async def _first_position(consumer: Any, tp: Any) -> int:
+        """Committed, or the beginning; the client itself does not seek for 0 and None."""
+        committed = await consumer.committed(tp)
+        if committed:
+            return int(committed)
+        beginnings = await consumer.beginning_offsets([tp])
+        return int(beginnings[tp])
+
+    # -- flow and rebalance --------------------------------------------------------------
+
+    def resume_flow(self) -> None:
+        """Bodies go on too, unless this is table recovery, when ours are still paused."""
+        super().resume_flow()
+        if any(tp in self._get_active_partitions() for tp in self.intake.feeds):
+            self.intake.thaw()
+
+    def stop_flow(self) -> None:
+        """Bodies take no more records."""
+        super().stop_flow()
+        self.intake.freeze()
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        """Keep the feeds nobody else can have owned, end the rest, before Faust goes on."""
+        coordinator = self._thread._ensure_consumer()._coordinator  # noqa: SLF001 - its id has no other door
+        cast(Any, self.app).membership.note(self.app.conf.id, coordinator.member_id)
+        await self.intake.keep(assigned, generation_id)
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def wait_empty(self) -> None:
+        """Let bodies finish what they hold, commit it, then wait for Faust's own streams.
+
+        Both waits are bounded: Faust's own swallows a cancellation, so it runs as a task.
+        """
+        self.intake.freeze()
+        if not await self.intake.settle(GRACE_S):
+            self.log.warning(
+                "agents still busy after %.0f s; their records will be read again", GRACE_S
+            )
+        with contextlib.suppress(TimeoutError):
+            # A broker that is away would hold up the end of the worker.
+            await asyncio.wait_for(self._commit_intake(), COMMIT_WAIT_S)
+        waiting = asyncio.create_task(super().wait_empty())
+        done, _ = await asyncio.wait({waiting}, timeout=GRACE_S)
+        if not done:
+            self._unacked_messages.clear()
+            waiting.cancel()
+        if self.should_stop or self.app.should_stop:
+            await self.intake.close()
+
+    # -- committing ----------------------------------------------------------------------
+
+    @Service.task
+    async def _commit_intake_periodically(self) -> None:
+        async for _ in self.itertimer(self.commit_interval, name="commit_intake"):
+            if not self.app.rebalancing:
+                await self._commit_intake()
+
+    async def _commit_intake(self) -> None:
+        """Commit what the ledgers allow; a refusal is tried again by the next one."""
+        async with self._commit_lock:
+            assigned = self.assignment()
+            offsets = {tp: at for tp, at in self.intake.committable().items() if tp in assigned}
+            if not offsets:
+                return
+            accepted: bool = await self._in_thread(self._commit_in_thread(offsets))
+            if accepted:
+                self.intake.note_committed(offsets)
+
+    async def _commit_in_thread(self, offsets: Mapping[TP, int]) -> bool:
+        """Whether the broker took the commit; Faust's own would end the worker if not."""
+        consumer = self._thread._ensure_consumer()  # noqa: SLF001
+        try:
+            await consumer.commit(
+                {
+                    driver.ensure_aiokafka_TP(tp): OffsetAndMetadata(offset, "")
+                    for tp, offset in offsets.items()
+                }
+            )
+        except KafkaError as error:
+            self.log.info("commit refused, trying again: %r", error)
+            return False
+        return True
+
+    # -- health --------------------------------------------------------------------------
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Faust would report our partitions as streams that stand still."""
+        if not self.intake.owns(tp):
+            super().verify_event_path(now, tp)
+
+    def _end_worker(self, error: BaseException) -> None:
+        if isinstance(error, AimassError):
+            self.log.error("%s", error)
+        cast(Callable[[BaseException], None], cast(Any, self.app).end_worker)(error)
+
+
+class Transport(driver.Transport):
+    """Faust's transport with the engine's consumer and producer."""
+
+    Consumer = Consumer
+    Producer = Producer

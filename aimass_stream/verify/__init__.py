@@ -1,0 +1,1 @@
+"""Proving delivery: an oracle that reads nothing but topics."""

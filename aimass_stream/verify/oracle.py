@@ -1,0 +1,235 @@
+"""The oracle: what became of every record, told from topics alone.
+
+It reads an agent's source topic, its answers, and the app's outcomes and dead letters, and
+knows nothing of workers, groups or committed offsets. A record is lost when no outcome speaks
+of it, or when its outcome speaks of an answer or a dead letter that is not on its topic.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import orjson
+
+from aimass_stream.kafka.dead_letters import dead_letters_topic
+from aimass_stream.kafka.outcomes import Outcomes, decode, outcomes_topic
+from aimass_stream.kafka.reader import Offsets, TopicReader
+from aimass_stream.records import Chunk, Headers, identity
+
+TOLERANCE = 1e-4
+"""By how much a score may differ between repeats."""
+
+Place = tuple[int, int]
+"""Partition and offset on the source topic."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """An agent to account for: its name, source topic and answer topic, if it has one."""
+
+    agent: str
+    topic: str
+    to: str | None
+
+
+@dataclass(slots=True)
+class Account:
+    """What is known of one agent's records.
+
+    Attributes:
+        arrived_ms: records on the source topic and their timestamps.
+        fates: the outcome of each record: `answered`, `quiet` or `dead_lettered`.
+        settled_ms: the timestamp of the outcomes record that spoke of each record first.
+        answers: the latest answer on the answer topic to each record.
+        dead: sources of the dead letters, and their reasons.
+        ids: the first value under each answer id.
+        duplicated: answers and dead letters beyond the first of an id.
+        differing: those among them that disagree with the first: in anything but a number, or
+            in a number by more than `TOLERANCE`.
+    """
+
+    arrived_ms: dict[Place, int] = field(default_factory=dict)
+    fates: dict[Place, str] = field(default_factory=dict)
+    settled_ms: dict[Place, int] = field(default_factory=dict)
+    answers: dict[Place, bytes] = field(default_factory=dict)
+    dead: dict[Place, str] = field(default_factory=dict)
+    ids: dict[str, bytes] = field(default_factory=dict)
+    duplicated: int = 0
+    differing: int = 0
+
+    def counts(self) -> dict[str, int]:
+        """`in`, `answered`, `quiet`, `dead_lettered`."""
+        fates = Counter(fate for place, fate in self.fates.items() if place in self.arrived_ms)
+        return {
+            "in": len(self.arrived_ms),
+            "answered": fates["answered"],
+            "quiet": fates["quiet"],
+            "dead_lettered": fates["dead_lettered"],
+        }
+
+    def latencies_ms(self) -> list[int]:
+        """From each record's timestamp to the moment its outcome was recorded."""
+        return [
+            self.settled_ms[place] - arrived_ms
+            for place, arrived_ms in self.arrived_ms.items()
+            if place in self.settled_ms
+        ]
+
+    def lost(self) -> list[Place]:
+        """Records without an outcome, or whose outcome is not borne out by a topic."""
+        return [place for place in self.arrived_ms if not self._accounted(place)]
+
+    def _accounted(self, place: Place) -> bool:
+        fate = self.fates.get(place)
+        if fate == "answered":
+            return place in self.answers
+        if fate == "dead_lettered":
+            return place in self.dead
+        return fate == "quiet"
+
+
+class Oracle:
+    """Follows the topics of some agents and accounts for their records.
+
+    Args:
+        url: the broker.
+        app_id: the app, for its outcomes and dead letter topics.
+        watched: the agents.
+        since: offsets to begin at, of any of the topics; the beginning where not given.
+
+    Use as an async context manager, then `follow` as often as wanted.
+    """
+
+    def __init__(
+        self, url: str, app_id: str, watched: Iterable[Watched], since: Offsets | None = None
+    ) -> None:
+        self._watched = list(watched)
+        self._outcomes = outcomes_topic(app_id)
+        self._dead_letters = dead_letters_topic(app_id)
+        topics = {self._outcomes, self._dead_letters}
+        topics |= {w.topic for w in self._watched} | {w.to for w in self._watched if w.to}
+        self._reader = TopicReader(url, sorted(topics))
+        self._since = since or {}
+        self.accounts: dict[str, Account] = {w.agent: Account() for w in self._watched}
+
+    async def __aenter__(self) -> Self:
+        """Connect.
+
+        Raises:
+            BrokerError: the broker cannot be reached.
+        """
+        await self._reader.__aenter__()
+        self._reader.seek(self._since)
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Disconnect."""
+        await self._reader.__aexit__(*exc)
+
+    async def follow(self, timeout_ms: int = 200) -> bool:
+        """Read what arrived since the last call; whether anything did."""
+        chunks = await self._reader.poll(timeout_ms)
+        for chunk in chunks:
+            self._read(chunk)
+        return bool(chunks)
+
+    async def catch_up(self) -> None:
+        """Read to where every topic ends at the time of the call."""
+        ends = await self._reader.end_offsets()
+        for (topic, partition), end in ends.items():
+            while await self._reader.position(topic, partition) < end:
+                await self.follow()
+
+    def settled(self) -> bool:
+        """Whether every record seen has been accounted for."""
+        return not any(account.lost() for account in self.accounts.values())
+
+    def _read(self, chunk: Chunk) -> None:
+        if chunk.topic == self._outcomes:
+            for value, timestamp_ms in zip(chunk.values, chunk.timestamps_ms, strict=True):
+                self._note_outcomes(decode(value or b""), timestamp_ms)
+        elif chunk.topic == self._dead_letters:
+            for value, headers in zip(chunk.values, chunk.headers, strict=True):
+                self._note_dead_letter(value or b"", headers)
+        for watched in self._watched:
+            if chunk.topic == watched.topic:
+                self._note_arrivals(self.accounts[watched.agent], chunk)
+            if chunk.topic == watched.to:
+                self._note_answers(watched, chunk)
+
+    @staticmethod
+    def _note_arrivals(account: Account, chunk: Chunk) -> None:
+        for offset, timestamp_ms in zip(chunk.offsets, chunk.timestamps_ms, strict=True):
+            account.arrived_ms[chunk.partition, offset] = timestamp_ms
+
+    def _note_outcomes(self, outcomes: Outcomes, timestamp_ms: int) -> None:
+        account = self.accounts.get(outcomes.agent)
+        if account is None:
+            return
+        for fate in ("answered", "quiet", "dead_lettered"):
+            for first, last in getattr(outcomes, fate):
+                for offset in range(first, last + 1):
+                    place = (outcomes.partition, offset)
+                    account.fates[place] = fate
+                    account.settled_ms.setdefault(place, timestamp_ms)
+
+    def _note_answers(self, watched: Watched, chunk: Chunk) -> None:
+        account = self.accounts[watched.agent]
+        for value, headers in zip(chunk.values, chunk.headers, strict=True):
+            topic, place = _source(headers)
+            if topic == watched.topic:
+                account.answers[place] = value or b""
+                _note_id(account, headers, value or b"")
+
+    def _note_dead_letter(self, value: bytes, headers: Headers) -> None:
+        account = self.accounts.get(_text(headers, identity.AGENT))
+        if account is not None:
+            _, place = _source(headers)
+            account.dead[place] = _text(headers, identity.REASON)
+            _note_id(account, headers, value)
+
+
+def _note_id(account: Account, headers: Headers, value: bytes) -> None:
+    answer_id = _text(headers, identity.ID)
+    known = account.ids.get(answer_id)
+    if known is None:
+        account.ids[answer_id] = value
+    else:
+        account.duplicated += 1
+        account.differing += not agree(known, value)
+
+
+def agree(first: bytes, second: bytes) -> bool:
+    """Whether two answers say the same: equal bytes, or JSON equal up to `TOLERANCE`.
+
+    A batch of another shape changes the last bits of a model's scores, so a repeat need not be
+    equal to the letter.
+    """
+    if first == second:
+        return True
+    try:
+        return _alike(orjson.loads(first), orjson.loads(second))
+    except orjson.JSONDecodeError:
+        return False
+
+
+def _alike(first: Any, second: Any) -> bool:
+    if isinstance(first, float) and isinstance(second, float):
+        return abs(first - second) <= TOLERANCE
+    if isinstance(first, dict) and isinstance(second, dict):
+        return list(first) == list(second) and all(_alike(first[k], second[k]) for k in first)
+    if isinstance(first, list) and isinstance(second, list):
+        return len(first) == len(second) and all(map(_alike, first, second))
+    return type(first) is type(second) and first == second
+
+
+def _source(headers: Headers) -> tuple[str, Place]:
+    topic, partition, offset = _text(headers, identity.SOURCE).rsplit("/", 2)
+    return topic, (int(partition), int(offset))
+
+
+def _text(headers: Headers, name: str) -> str:
+    return next((value.decode() for key, value in reversed(headers) if key == name), "")

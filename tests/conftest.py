@@ -1,0 +1,41 @@
+"""One real broker for the whole run, and names nobody else uses."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from aimass_stream.kafka.embedded import lease_broker
+
+
+@pytest.fixture(scope="session")
+def broker_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """State folder of the run's broker."""
+    return tmp_path_factory.mktemp("state")
+
+
+@pytest.fixture(scope="session")
+def broker_url(broker_state: Path) -> Iterator[str]:
+    """A real Kafka, one for the run; nothing is shared but the process."""
+    with lease_broker(broker_state, say=print) as broker:
+        yield broker.url
+
+
+@pytest.fixture
+def topic_name() -> str:
+    """A name for topics, groups and apps that nobody else uses."""
+    return f"t{uuid4().hex[:10]}"
+
+
+@pytest.fixture
+def worker_env(broker_url: str, tmp_path: Path) -> dict[str, str]:
+    """Environment of a process that works on the run's broker with a state of its own."""
+    return {
+        **os.environ,
+        "AIMASS_BROKER": broker_url,
+        "AIMASS_REPLICATION": "1",
+        "AIMASS_STATE": str(tmp_path / "state"),
+        "AIMASS_LOG_LEVEL": "INFO",
+    }

@@ -1,0 +1,46 @@
+"""The app under test: a copying agent that is slow enough to be caught in the act.
+
+Its name and pace come from the environment, since the test starts it as a process.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+
+from aimass_stream import App, Inline, Record, Stream, Topic
+from aimass_stream.records import Chunk
+
+NAME = os.environ.get("TEST_APP", "test-app")
+BATCH_S = float(os.environ.get("TEST_BATCH_S", "0.02"))
+
+app = App(NAME, origin="tests.delivery.app")
+source = Topic(f"{NAME}.source", Record)
+answers: Topic[bytes] = Topic(f"{NAME}.answers", bytes)
+plain_counts = app.Table(f"{NAME}-counts", default=int, partitions=4)
+
+
+def double(chunk: Chunk) -> list[bytes]:
+    """Answer with the value twice."""
+    if b"poison" in chunk.values:
+        raise ValueError("poison")
+    return [(value or b"") * 2 for value in chunk.values]
+
+
+doubling: Inline[bytes] = Inline("doubling", double, answer=bytes)
+
+
+@app.agent(source, to=answers, name="copy")
+async def copy(stream: Stream[Record]) -> AsyncIterator[list[bytes]]:
+    """Double every record, a batch at a time."""
+    async for batch, doubled in app.score(doubling, stream).batches(max_rows=64):
+        await asyncio.sleep(BATCH_S)
+        if b"raise" in batch.values:
+            raise RuntimeError("asked to")
+        yield doubled
+
+
+@app.agent(app.topic(f"{NAME}.plain", partitions=4, value_type=bytes, value_serializer="raw"))
+async def count(stream):  # type: ignore[no-untyped-def]
+    """A plain Faust agent with a table, in the same worker."""
+    async for event in stream.events():
+        plain_counts[event.key] += 1

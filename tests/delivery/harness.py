@@ -1,0 +1,100 @@
+"""A worker process, a producer and the oracle, put together for one test."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from aimass_stream.cli.worker import free_ports
+from aimass_stream.kafka.dead_letters import dead_letters_topic
+from aimass_stream.kafka.outcomes import outcomes_topic
+from aimass_stream.kafka.reader import bootstrap_servers
+from aimass_stream.kafka.sender import Sender
+from aimass_stream.kafka.topics import TopicPlan, create_topics
+from aimass_stream.verify.oracle import Account, Oracle, Watched
+
+DEADLINE_S = 60.0
+
+
+class Harness:
+    """Starts and stops workers of `tests.delivery.app` and follows what they do."""
+
+    def __init__(self, name: str, env: dict[str, str], folder: Path, oracle: Oracle) -> None:
+        self.name = name
+        self.env = env
+        self.folder = folder
+        self.oracle = oracle
+        self.workers: list[subprocess.Popen[bytes]] = []
+
+    @property
+    def account(self) -> Account:
+        return self.oracle.accounts["copy"]
+
+    def start_worker(self) -> subprocess.Popen[bytes]:
+        number = len(self.workers)
+        port = free_ports(16066 + 10 * number, 1)[0]
+        with (self.folder / f"worker-{number}.log").open("wb") as log:
+            worker = subprocess.Popen(
+                [sys.executable, "-m", "aimass_stream.cli.worker_process", "tests.delivery.app"],
+                env={**self.env, "TEST_APP": self.name, "AIMASS_WEB_PORT": str(port)},
+                stdin=subprocess.DEVNULL,
+                stderr=log,
+            )
+        self.workers.append(worker)
+        return worker
+
+    async def until(self, reached: Callable[[], bool], deadline_s: float = DEADLINE_S) -> float:
+        """Follow the topics until something holds; the seconds it took."""
+        start = time.monotonic()
+        while not reached():
+            await self.oracle.follow(timeout_ms=100)
+            elapsed_s = time.monotonic() - start
+            assert elapsed_s < deadline_s, f"{self.account.counts()} after {elapsed_s:.0f} s"
+            assert any(w.poll() is None for w in self.workers), self.logs()
+        return time.monotonic() - start
+
+    async def until_settled(self, count: int) -> None:
+        """Follow until so many records are on the topic and every one is accounted for."""
+        account = self.account
+        await self.until(lambda: len(account.fates) >= count)
+        await self.until(lambda: len(account.arrived_ms) >= count and self.oracle.settled())
+
+    async def stop(self, worker: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> int:
+        worker.send_signal(number)
+        return await asyncio.to_thread(worker.wait, DEADLINE_S)
+
+    def logs(self) -> str:
+        """The logs of every worker, for a failure's message."""
+        files = sorted(self.folder.glob("worker-*.log"))
+        return "\n".join(f"{file.name}:\n{file.read_text()[-4000:]}" for file in files)
+
+
+@asynccontextmanager
+async def running(name: str, url: str, env: dict[str, str], folder: Path) -> AsyncIterator[Harness]:
+    """Topics and an oracle for one app; workers that still run are killed at the end."""
+    names = [f"{name}.{part}" for part in ("source", "answers", "plain")]
+    names += [outcomes_topic(name), dead_letters_topic(name)]
+    client = {"bootstrap_servers": bootstrap_servers(url)}
+    await create_topics(client, [TopicPlan(topic, 4) for topic in names], 1)
+    watched = Watched("copy", f"{name}.source", f"{name}.answers")
+    async with Oracle(url, name, [watched]) as oracle:
+        harness = Harness(name, env, folder, oracle)
+        try:
+            yield harness
+        finally:
+            for worker in harness.workers:
+                if worker.poll() is None:
+                    os.kill(worker.pid, signal.SIGKILL)
+                worker.wait()
+
+
+async def send(url: str, topic: str, values: Sequence[bytes]) -> None:
+    """Send values, keyed so that they spread over the partitions."""
+    async with Sender(url) as sender:
+        for number, value in enumerate(values):
+            await sender.send(topic, value, key=b"k%d" % (number % 64))

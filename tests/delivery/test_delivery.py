@@ -1,0 +1,111 @@
+"""One outcome per record, whatever dies: told by an oracle that reads only topics."""
+
+import asyncio
+import signal
+from pathlib import Path
+
+import pytest
+
+from aimass_stream.errors import Reason
+from tests.delivery.harness import Harness, running, send
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
+
+
+def assert_nothing_lost(harness: Harness, count: int) -> None:
+    account = harness.account
+    assert account.counts()["in"] == count
+    assert account.lost() == []
+    assert account.differing == 0
+
+
+async def test_bad_records_cost_themselves(
+    broker_url: str, topic_name: str, worker_env: dict[str, str], tmp_path: Path
+) -> None:
+    async with running(topic_name, broker_url, worker_env, tmp_path) as harness:
+        values = [b"%d" % number for number in range(400)]
+        values[217] = b"raise"
+        values[301] = b"poison"
+        await send(broker_url, f"{topic_name}.source", values)
+        worker = harness.start_worker()
+        await harness.until_settled(400)
+        assert await harness.stop(worker) == 0
+        assert_nothing_lost(harness, 400)
+        account = harness.account
+        assert account.counts() == {"in": 400, "answered": 398, "quiet": 0, "dead_lettered": 2}
+        assert sorted(account.dead.values()) == [Reason.AGENT_ERROR, Reason.MODEL_ERROR]
+        assert account.duplicated == 0
+
+
+async def test_killed_in_the_middle(
+    broker_url: str, topic_name: str, worker_env: dict[str, str], tmp_path: Path
+) -> None:
+    count = 12_000
+    async with running(topic_name, broker_url, worker_env, tmp_path) as harness:
+        await send(broker_url, f"{topic_name}.source", [b"v%d" % n for n in range(count)])
+        worker = harness.start_worker()
+        await harness.until(lambda: len(harness.account.fates) > count // 4)
+        await harness.stop(worker, signal.SIGKILL)
+        assert len(harness.account.fates) < count, "killed too late to prove anything"
+        harness.start_worker()
+        await harness.until_settled(count)
+        assert_nothing_lost(harness, count)
+
+
+async def test_sigterm_in_the_middle_repeats_nothing(
+    broker_url: str, topic_name: str, worker_env: dict[str, str], tmp_path: Path
+) -> None:
+    count = 8_000
+    async with running(topic_name, broker_url, worker_env, tmp_path) as harness:
+        await send(broker_url, f"{topic_name}.source", [b"v%d" % n for n in range(count)])
+        worker = harness.start_worker()
+        await harness.until(lambda: len(harness.account.fates) > count // 4)
+        assert await harness.stop(worker) == 0
+        harness.start_worker()
+        await harness.until_settled(count)
+        assert_nothing_lost(harness, count)
+        assert harness.account.duplicated == 0
+
+
+async def test_workers_join_and_leave(
+    broker_url: str, topic_name: str, worker_env: dict[str, str], tmp_path: Path
+) -> None:
+    count = 24_000
+    async with running(topic_name, broker_url, worker_env, tmp_path) as harness:
+        await send(broker_url, f"{topic_name}.source", [b"v%d" % n for n in range(count)])
+        first = harness.start_worker()
+        account = harness.account
+        await harness.until(lambda: len(account.fates) > 2_000)
+        second = harness.start_worker()
+        await harness.until(lambda: "Starting" in harness.logs().partition("worker-1")[2])
+        await harness.until(lambda: len(account.fates) > 12_000)
+        assert await harness.stop(first) == 0
+        await harness.until_settled(count)
+        assert second.poll() is None
+        assert_nothing_lost(harness, count)
+        assert account.duplicated == 0
+
+
+async def test_a_plain_faust_agent_and_its_table_work_beside(
+    broker_url: str, topic_name: str, worker_env: dict[str, str], tmp_path: Path
+) -> None:
+    async with running(topic_name, broker_url, worker_env, tmp_path) as harness:
+        harness.start_worker()
+        await send(broker_url, f"{topic_name}.source", [b"v"] * 100)
+        await harness.until_settled(100)
+        await send(broker_url, f"{topic_name}.plain", [b"v"] * 100)
+        counted = await count_changelog(broker_url, f"{topic_name}-{topic_name}-counts-changelog")
+        assert counted == 100
+
+
+async def count_changelog(url: str, topic: str) -> int:
+    """Sum of the latest counts of a Faust table, read from its changelog."""
+    from aimass_stream.kafka.reader import TopicReader
+
+    latest: dict[bytes | None, int] = {}
+    async with asyncio.timeout(30), TopicReader(url, [topic]) as reader:
+        while sum(latest.values()) < 100:
+            for chunk in await reader.poll():
+                for key, value in zip(chunk.keys, chunk.values, strict=True):
+                    latest[key] = int(value or b"0")
+    return sum(latest.values())

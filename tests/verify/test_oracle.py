@@ -1,0 +1,43 @@
+"""What the oracle calls lost and what it calls the same."""
+
+import pytest
+
+from aimass_stream.records import Chunk, identity
+from aimass_stream.verify.oracle import Account, Oracle, Watched, agree
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        (b'{"label":"3","score":0.91234567}', b'{"label":"3","score":0.91234571}', True),
+        (b'{"label":"3","score":0.91}', b'{"label":"3","score":0.92}', False),
+        (b'{"label":"3"}', b'{"label":"4"}', False),
+        (b'{"a":[1.0,2.0]}', b'{"a":[1.0]}', False),
+        (b'{"a":1}', b'{"a":true}', False),
+        (b"\xff", b"\xfe", False),
+        (b"same", b"same", True),
+    ],
+)
+def test_agreement(first: bytes, second: bytes, same: bool) -> None:
+    assert agree(first, second) is same
+
+
+def test_an_outcome_must_be_borne_out_by_its_topic() -> None:
+    account = Account(
+        arrived_ms={(0, 0): 1, (0, 1): 1, (0, 2): 1, (0, 3): 1, (0, 4): 1},
+        fates={(0, 0): "answered", (0, 1): "answered", (0, 2): "dead_lettered", (0, 3): "quiet"},
+        answers={(0, 0): b"a"},
+    )
+    assert account.lost() == [(0, 1), (0, 2), (0, 4)]
+    assert account.counts() == {"in": 5, "answered": 2, "quiet": 1, "dead_lettered": 1}
+
+
+def test_repeats_are_counted_by_id() -> None:
+    oracle = Oracle("kafka://127.0.0.1:1", "app", [Watched("agent", "in", "out")])
+    headers = [(identity.SOURCE, b"in/0/7"), (identity.ID, b"id")]
+    values = [b'{"score":0.5}', b'{"score":0.50000001}', b'{"score":0.6}']
+    chunk = Chunk("out", 0, [0, 1, 2], [0] * 3, [None] * 3, values, [headers] * 3)
+    oracle._read(chunk)
+    account = oracle.accounts["agent"]
+    assert (account.duplicated, account.differing) == (2, 1)
+    assert account.answers == {(0, 7): b'{"score":0.6}'}
