@@ -1,0 +1,1 @@
+"""What scores it: one declaration per file."""
