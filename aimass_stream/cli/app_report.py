@@ -1,0 +1,156 @@
+"""What the app of this folder declares, found out in a process of its own.
+
+Importing an app takes seconds and runs the project's code, which may print, hang or fail. So a
+command that only wants to know runs `python -m aimass_stream.cli.app_report APP` and reads the
+answer; nothing is connected to a broker.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from aimass_stream.errors import AimassError, ConfigError
+
+if TYPE_CHECKING:
+    from aimass_stream.app import App
+
+TIMEOUT_S = 20.0
+# Nothing is connected, yet an app without a broker does not load.
+_NO_BROKER = "kafka://127.0.0.1:9"
+
+
+class AgentReport(msgspec.Struct, frozen=True):
+    """An agent, and how many partitions its topics are declared to have; None leaves it open.
+
+    Attributes:
+        to: the topic of its answers; None where it has none.
+    """
+
+    name: str
+    topic: str
+    partitions: int | None
+    to: str | None
+    to_partitions: int | None
+
+
+class AppReport(msgspec.Struct, frozen=True):
+    """What an app declares.
+
+    Attributes:
+        id: names its group.
+        own_topics: its outcomes and its dead letters.
+        models: locations of the models that modules of this folder hold; an inline model has
+            none.
+    """
+
+    id: str
+    own_topics: list[str]
+    agents: list[AgentReport]
+    models: list[str]
+
+
+class AppQuestion:
+    """Asks for the report of an app; the process starts at once and runs beside the caller.
+
+    Args:
+        name: the package, as for `aimass worker --app`.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        argv = [sys.executable, "-m", "aimass_stream.cli.app_report", name]
+        self._process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={"AIMASS_BROKER": _NO_BROKER, **os.environ},
+        )
+
+    def answer(self) -> AppReport:
+        """Wait for the report.
+
+        Raises:
+            ConfigError: the app cannot be imported, or takes longer than 20 s for it.
+        """
+        try:
+            report, errors = self._process.communicate(timeout=TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self.drop()
+            raise ConfigError(
+                f"Importing {self._name} takes longer than {TIMEOUT_S:.0f} s. "
+                "Move what takes long out of its modules, into a model or an agent."
+            ) from None
+        if self._process.returncode:
+            lines = errors.decode(errors="replace").strip().splitlines()
+            raise ConfigError(lines[-1] if lines else f"Importing {self._name} failed.")
+        return msgspec.json.decode(report, type=AppReport)
+
+    def drop(self) -> None:
+        """End the process; nobody waits for its report."""
+        self._process.kill()
+        self._process.communicate()
+
+
+def has_app(name: str) -> bool:
+    """Whether a package or module of that name lies in this folder."""
+    place = Path(*name.partition(":")[0].split("."))
+    return place.is_dir() or place.with_suffix(".py").is_file()
+
+
+def report_app(app: App) -> AppReport:
+    """What an app declares, all of its agents imported."""
+    from aimass_stream.kafka.dead_letters import dead_letters_topic
+    from aimass_stream.kafka.outcomes import outcomes_topic
+
+    app.discover()
+    app_id = app.conf.id
+    own_topics = [outcomes_topic(app_id), dead_letters_topic(app_id)]
+    agents = [
+        AgentReport(
+            name=agent.name,
+            topic=agent.topic.name,
+            partitions=agent.topic.partitions,
+            to=agent.to.name if agent.to else None,
+            to_partitions=agent.to.partitions if agent.to else None,
+        )
+        for agent in app.engine_agents.values()
+    ]
+    return AppReport(app_id, own_topics, agents, sorted(_locations(Path.cwd())))
+
+
+def _locations(project: Path) -> set[str]:
+    from aimass_stream.model import Model
+
+    found: set[str] = set()
+    for module in list(sys.modules.values()):
+        path = getattr(module, "__file__", None)
+        if path and Path(path).is_relative_to(project):
+            models = (held for held in vars(module).values() if isinstance(held, Model))
+            found.update(model.location for model in models)
+    return found - {""}
+
+
+def main(name: str) -> int:
+    """Print the report of an app as JSON, and nothing else, on standard output."""
+    from aimass_stream.cli.worker_process import load_app
+
+    try:
+        with redirect_stdout(sys.stderr):
+            report = report_app(load_app(name))
+    except AimassError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    sys.stdout.buffer.write(msgspec.json.encode(report))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,1 @@
+"""What `aimass doctor` looks at, a file for each part of the surroundings."""

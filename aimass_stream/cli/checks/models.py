@@ -1,0 +1,79 @@
+"""The app's models and those of the registry: they resolve, and their files are whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from aimass_stream.cli.checks.finding import Finding, fail, ok, warn
+from aimass_stream.cli.units import count_text, size_text
+from aimass_stream.errors import AimassError
+from aimass_stream.model import Model
+from aimass_stream.registry.folder import SCHEME, resolve
+
+HASHED_BYTES = 500 * 1000 * 1000
+"""More than this is not read: the command is to answer within seconds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Located(Model[Any]):
+    """Stands for whatever is declared with this location."""
+
+    adapter: ClassVar[str] = ""
+
+    place: str
+
+    @property
+    def location(self) -> str:
+        return self.place
+
+
+def check_models(declared: Iterable[str], models_folder: Path) -> list[Finding]:
+    """Resolve every model that is declared, and the latest of every one that is registered.
+
+    Args:
+        declared: locations, as the app gives them.
+        models_folder: the registry.
+    """
+    wanted = list(declared)
+    registered = [f"{SCHEME}{path.name}" for path in sorted(models_folder.glob("[!.]*/"))]
+    others = [place for place in registered if place not in {w.partition("@")[0] for w in wanted}]
+    findings, whole, left_bytes = [], [], HASHED_BYTES
+    for place in [*wanted, *others]:
+        size = _size(place, models_folder)
+        if size > left_bytes:
+            findings.append(_not_read(place, size))
+            continue
+        left_bytes -= size
+        try:
+            spec = resolve(_Located(place=place), models_folder)
+        except AimassError as error:
+            findings.append(_broken(error, needed=place in wanted))
+        else:
+            whole.append(f"{spec.id}: {size_text(size)}")
+    if whole:
+        text = f"{count_text(len(whole), 'model')} whole, checksums verified"
+        findings.insert(0, ok("models", text, whole))
+    elif not findings:
+        fix = "aimass demo trains one; the app declares what it needs"
+        findings.append(warn("models", f"none declared, none in {models_folder}", fix))
+    return findings
+
+
+def _broken(error: AimassError, *, needed: bool) -> Finding:
+    """The registry's errors say in their first sentence what is wrong, and then what to do."""
+    text, _, advice = str(error).partition(". ")
+    return (fail if needed else warn)("models", text, advice or "Publish the model again")
+
+
+def _not_read(place: str, size: int) -> Finding:
+    return ok("models", f"{place}: {size_text(size)}, not read here; a worker verifies it at start")
+
+
+def _size(place: str, models_folder: Path) -> int:
+    """Bytes below the folder of a model; of all its versions where it is registered."""
+    name = place.removeprefix(SCHEME).partition("@")[0]
+    folder = models_folder / name if place.startswith(SCHEME) else Path(place).expanduser()
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

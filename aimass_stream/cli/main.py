@@ -1,0 +1,85 @@
+"""The `aimass` command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aimass_stream.cli.doctor import doctor
+from aimass_stream.cli.kafka import kafka_app
+from aimass_stream.cli.produce import produce_app
+from aimass_stream.cli.terminal import command
+from aimass_stream.cli.watch import watch
+
+app = typer.Typer(
+    name="aimass",
+    help="Put a model on a Kafka topic and trust every answer.",
+    epilog="First steps: aimass demo",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(kafka_app, name="kafka")
+app.add_typer(produce_app, name="produce")
+app.command("watch")(watch)
+app.command("doctor")(doctor)
+
+
+@app.command("worker")
+@command
+def run_worker(
+    name: Annotated[
+        str, typer.Option("--app", help="Package that holds the app, as for faust -A.")
+    ] = "agents",
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
+    device: Annotated[str, typer.Option(help="cpu, or a CUDA device such as cuda:0.")] = "cpu",
+    drain_s: Annotated[
+        float, typer.Option(min=0, help="Seconds a worker has to finish after Ctrl-C.")
+    ] = 15.0,
+    log: Annotated[
+        Path | None, typer.Option(help="File for the workers' logs; the terminal if not given.")
+    ] = None,
+) -> None:
+    """Run the agents of this folder, with their models in a device process.
+
+    Ctrl-C finishes what is in hand and commits it; a second one ends at once.
+
+    Example: aimass worker --workers 2
+    """
+    from aimass_stream.cli.worker import WorkerOptions, supervise
+
+    raise typer.Exit(supervise(WorkerOptions(name, workers, device, drain_s, log)))
+
+
+@app.command("demo")
+@command
+def run_demo(
+    seconds: Annotated[float, typer.Option("--seconds", min=1, help="How long to stream.")] = 60.0,
+    rate: Annotated[float, typer.Option(min=1, help="Records a second.")] = 150.0,
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
+    report: Annotated[Path | None, typer.Option(help="Write the report here as JSON.")] = None,
+    seed: Annotated[int, typer.Option(help="Of the stream's noise and faults.")] = 0,
+) -> None:
+    """Stream images with known truth through a model and account for every record.
+
+    Starts a real Kafka, trains a small classifier the first time, runs `aimass worker`, and
+    reports what was lost (nothing), how accurate the answers were and how long they took.
+    Ctrl-C stops the stream, finishes what is in hand and still reports.
+
+    Example: aimass demo --seconds 20 --report report.json
+    """
+    from aimass_stream.cli.demo.run import DemoOptions, run
+
+    raise typer.Exit(run(DemoOptions(seconds, rate, workers, report, seed)))
+
+
+def main() -> None:
+    """Entry point of the `aimass` command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+"""What a run is asked to do, and what it has to do it with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from aimass_stream.cli.producing.items import Item
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """What a command was asked for; the same for every modality.
+
+    Attributes:
+        noun: what an item is, e.g. `image`.
+        folder: where the items come from; absolute.
+        topic: where they go.
+        rate: items a second; None for as fast as the broker takes them.
+        limit: only so many items, the first ones; None for all.
+        again: send also what was sent before.
+        app: the package whose declaration of the topic counts when it is created.
+    """
+
+    noun: str
+    folder: Path
+    topic: str
+    rate: float | None = None
+    limit: int | None = None
+    again: bool = False
+    app: str = "agents"
+
+
+@dataclass(frozen=True, slots=True)
+class Cargo:
+    """What a folder holds.
+
+    Attributes:
+        items: in the order they are sent, the same in every run.
+        left_out: names of what lies beside them.
+    """
+
+    items: Sequence[Item]
+    left_out: Sequence[str]

@@ -1,0 +1,104 @@
+"""What every command shares: errors as text, exit codes, and where the broker is."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import Console
+
+    from aimass_stream.config import Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+REVIVE_EVERY_S = 0.5
+
+
+def say(text: str) -> None:
+    """Tell the person at the terminal, beside whatever goes to standard output."""
+    typer.echo(text, err=True)
+
+
+def fail(error: Exception, exit_code: int) -> NoReturn:
+    """End the command with one clear message and no traceback."""
+    typer.secho(str(error), err=True, fg=typer.colors.RED if sys.stderr.isatty() else None)
+    raise typer.Exit(exit_code)
+
+
+def command(function: F) -> F:
+    """Turn the engine's errors into messages and exit codes."""
+
+    @wraps(function)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        from aimass_stream.errors import AimassError
+
+        try:
+            return function(*args, **kwargs)
+        except AimassError as error:
+            fail(error, error.exit_code)
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+
+    return run  # type: ignore[return-value] # wraps keeps the signature typer reads
+
+
+def hush_clients() -> None:
+    """Keep the Kafka client's own log off the terminal; what matters reaches people as ours."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL + 1)
+
+
+@contextmanager
+def use_broker(conf: Settings) -> Iterator[str]:
+    """The URL of the broker to use; the embedded one lives at least as long as this block.
+
+    Raises:
+        BrokerError: the embedded broker cannot be started.
+    """
+    if conf.broker:
+        yield conf.broker
+        return
+    from aimass_stream.kafka.embedded import lease_broker
+
+    with lease_broker(conf.state, say=say) as broker, _kept_alive(conf.state):
+        yield broker.url
+
+
+@contextmanager
+def _kept_alive(state: Path) -> Iterator[None]:
+    """Look after the embedded broker from a thread: one that dies comes back on its port."""
+    from aimass_stream.errors import AimassError
+    from aimass_stream.kafka.embedded import revive_broker
+
+    ended = threading.Event()
+
+    def look_after() -> None:
+        while not ended.wait(REVIVE_EVERY_S):
+            try:
+                revive_broker(state, say=say)
+            except AimassError as error:
+                say(f"{error}\nTrying again.")
+
+    keeper = threading.Thread(target=look_after, name="broker-keeper", daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        keeper.join()
+
+
+def make_console() -> Console:
+    """A console on standard output that honours NO_COLOR and pipes."""
+    from rich.console import Console
+
+    return Console()

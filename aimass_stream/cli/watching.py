@@ -1,0 +1,194 @@
+"""The loop behind `aimass watch`: where to begin, in which order, and when to end."""
+
+from __future__ import annotations
+
+import heapq
+import shutil
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import get_close_matches
+
+from aiokafka.errors import KafkaError
+from rich.console import Console
+from rich.text import Text
+
+from aimass_stream.cli.record_text import Line, escape, json_of, line_of
+from aimass_stream.cli.terminal import say
+from aimass_stream.cli.units import count_text
+from aimass_stream.errors import AimassError
+from aimass_stream.kafka.reader import Offsets, TopicReader, bootstrap_servers
+from aimass_stream.kafka.survey import refused, survey
+from aimass_stream.records import Chunk, Record
+
+LISTED = 20
+"""Topics named where the one asked for is not there."""
+PIPE_CHARS = 240
+"""Length of a line that goes to no terminal."""
+MIN_VALUE_CHARS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchOptions:
+    """What `aimass watch` was asked for; see its help.
+
+    Attributes:
+        start: `beginning`, `end`, an offset, or a negative number of last records.
+    """
+
+    topic: str
+    start: str
+    limit: int | None = None
+    headers: bool = False
+    as_json: bool = False
+    follow: bool = True
+
+
+class Watch:
+    """One topic, shown on standard output."""
+
+    def __init__(self, options: WatchOptions, url: str) -> None:
+        self._options = options
+        self._url = url
+        self._printer = Printer(options)
+        self._left = options.limit
+
+    async def run(self) -> None:
+        """Show records until there is a reason to end.
+
+        Raises:
+            BrokerError: Kafka cannot be reached.
+            AimassError: there is no such topic.
+        """
+        await self._check_topic()
+        try:
+            async with TopicReader(self._url, [self._options.topic]) as reader:
+                await self._show(reader)
+        except KafkaError as error:
+            raise refused(error) from error
+
+    async def _check_topic(self) -> None:
+        """A client that asks for a topic by name may create it, so the list is asked for."""
+        seen = await survey(bootstrap_servers(self._url))
+        topic = self._options.topic
+        if topic not in seen.topics:
+            raise AimassError(unknown_topic(topic, self._url, seen.topics))
+        if sys.stderr.isatty() and self._options.follow:
+            partitions = count_text(seen.topics[topic].partitions, "partition")
+            say(f"{topic}, {partitions}, on {self._url}. Ctrl-C ends.")
+
+    async def _show(self, reader: TopicReader) -> None:
+        ends = await reader.end_offsets()
+        start = self._options.start
+        recent = -int(start) if start.startswith("-") else None
+        reader.seek(start_offsets(start, ends))
+        if recent is not None:
+            records = [r for chunk in await self._until(reader, ends) for r in records_of(chunk)]
+            self._print(in_order(records)[-recent:] if recent else [])
+        while self._left != 0 and (self._options.follow or await _remain(reader, ends)):
+            records = [r for chunk in await reader.poll() for r in records_of(chunk)]
+            if not self._options.follow:
+                records = [r for r in records if r.offset < ends[r.topic, r.partition]]
+            self._print(in_order(records))
+
+    @staticmethod
+    async def _until(reader: TopicReader, ends: Offsets) -> list[Chunk]:
+        chunks: list[Chunk] = []
+        while await _remain(reader, ends):
+            chunks += await reader.poll()
+        return chunks
+
+    def _print(self, records: list[Record]) -> None:
+        for record in records if self._left is None else records[: self._left]:
+            self._printer.show(record)
+        if self._left is not None:
+            self._left = max(0, self._left - len(records))
+        sys.stdout.flush()
+
+
+class Printer:
+    """Writes records to standard output: coloured lines, plain lines, or JSON."""
+
+    def __init__(self, options: WatchOptions) -> None:
+        self._options = options
+        self._console = Console(highlight=False) if sys.stdout.isatty() else None
+
+    def show(self, record: Record) -> None:
+        """Write one record."""
+        if self._options.as_json:
+            sys.stdout.write(json_of(record) + "\n")
+            return
+        now = datetime.now().astimezone()
+        line = line_of(record, now, headers=self._options.headers)
+        width = shutil.get_terminal_size().columns if self._console else PIPE_CHARS
+        text = render(line, None if self._options.headers else width)
+        if self._console is None:
+            sys.stdout.write(text.plain + "\n")
+        else:
+            self._console.print(text, soft_wrap=True)
+
+
+def render(line: Line, width: int | None) -> Text:
+    """The line, its value cut to what `width` cells leave of it; None cuts nothing."""
+    text = Text.assemble(
+        (line.time, "dim"),
+        "  ",
+        (f"{line.place:<8}", "cyan"),
+        " ",
+        (f"{line.key:<16}", "bold"),
+        " ",
+    )
+    if line.mark:
+        text.append(f"{line.mark} ", "bold red")
+    origin = Text(f"  {line.origin}" if line.origin else "", "green")
+    value = Text(line.value)
+    if width is not None:
+        room = width - text.cell_len - origin.cell_len
+        value.truncate(max(room, MIN_VALUE_CHARS), overflow="ellipsis")
+    return text + value + origin
+
+
+def start_offsets(start: str, ends: Offsets) -> Offsets:
+    """Where each partition begins; an offset before its first record means the first.
+
+    An offset past the end would be taken for an error, and send the reader to the beginning.
+    """
+    if start == "beginning":
+        return {}
+    if start == "end":
+        return dict(ends)
+    number = int(start)
+    if start.startswith("-"):
+        return {place: max(0, end + number) for place, end in ends.items()}
+    return {place: min(number, end) for place, end in ends.items()}
+
+
+def in_order(records: Iterable[Record]) -> list[Record]:
+    """Records of several partitions merged by time; each partition keeps its own order."""
+    partitions: dict[int, list[Record]] = {}
+    for record in records:
+        partitions.setdefault(record.partition, []).append(record)
+    return list(heapq.merge(*partitions.values(), key=lambda record: record.timestamp_ms))
+
+
+def unknown_topic(topic: str, url: str, topics: Iterable[str]) -> str:
+    """What to say of a topic that is not there."""
+    names = sorted(topics)
+    near = get_close_matches(topic, names)
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    if not names:
+        return f"There is no topic {escape(topic)} on {url}, nor any other. Try: aimass produce"
+    listed = "".join(f"\n  {name}" for name in names[:LISTED])
+    more = f"\n  and {len(names) - LISTED:,} more" if len(names) > LISTED else ""
+    return f"There is no topic {escape(topic)} on {url}.{hint} There are:{listed}{more}"
+
+
+def records_of(chunk: Chunk) -> list[Record]:
+    """The rows of a chunk as plain records."""
+    return chunk.records(Record)
+
+
+async def _remain(reader: TopicReader, ends: Offsets) -> bool:
+    """Whether some partition has not been read to where it ended."""
+    return any([await reader.position(*place) < end for place, end in ends.items() if end])

@@ -1,0 +1,81 @@
+"""`aimass worker`: the supervisor's process. It imports neither Faust nor torch."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from aimass_stream.cli.terminal import say, use_broker
+from aimass_stream.config import load_settings
+from aimass_stream.runtime.device_host import DeviceHost, HostOptions
+from aimass_stream.runtime.parent import watch_parent
+from aimass_stream.runtime.processes import Command
+from aimass_stream.runtime.supervisor import SLOT, Supervisor
+
+LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """What `aimass worker` was asked for; see its help."""
+
+    app: str = "agents"
+    workers: int = 1
+    device: str = "cpu"
+    drain_s: float = 15.0
+    log: Path | None = None
+
+
+def supervise(options: WorkerOptions) -> int:
+    """Run workers and their device until told to stop.
+
+    Returns:
+        The exit code: 0 after a drain, 130 or 143 when cut short, else why it ended.
+
+    Raises:
+        AimassError: nothing was started.
+    """
+    watch_parent(options.drain_s + 10)
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    conf = load_settings()
+    with use_broker(conf) as url:
+        env = {"AIMASS_BROKER": url}
+        if not conf.broker:
+            env["AIMASS_REPLICATION"] = str(conf.replication or 1)
+        commands = [
+            Command(
+                name=f"worker {number}",
+                argv=[sys.executable, "-m", "aimass_stream.cli.worker_process", options.app],
+                env={**env, "AIMASS_WEB_PORT": str(port), SLOT: str(number)},
+                log=options.log,
+            )
+            for number, port in enumerate(free_ports(conf.web_port, options.workers), start=1)
+        ]
+        supervisor = Supervisor(
+            commands,
+            DeviceHost(Path.cwd(), options.device, options=HostOptions(on_event=say)),
+            drain_s=options.drain_s,
+            on_event=say,
+        )
+        ports = ", ".join(command.env["AIMASS_WEB_PORT"] for command in commands)
+        say(
+            f"{options.workers} worker(s) on {url}; metrics on 127.0.0.1 port {ports}. Ctrl-C ends."
+        )
+        return asyncio.run(supervisor.run())
+
+
+def free_ports(first: int, count: int) -> list[int]:
+    """The first `count` ports from `first` on that nobody listens on, on loopback."""
+    ports: list[int] = []
+    for port in range(first, first + 1000):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                ports.append(port)
+        if len(ports) == count:
+            break
+    return ports

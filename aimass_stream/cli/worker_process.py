@@ -1,0 +1,105 @@
+"""A worker process: the project's app in one Faust worker, tied to the supervisor above it.
+
+Started by the supervisor as `python -m aimass_stream.cli.worker_process APP`; people use
+`aimass worker`.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+
+import faust
+from faust.cli.base import find_app
+
+from aimass_stream.app import App
+from aimass_stream.errors import AimassError, ConfigError
+from aimass_stream.runtime.parent import watch_parent
+
+LOG_FORMAT = "%(asctime)s %(levelname)-7s %(process)d %(name)s: %(message)s"
+QUIET_LOGGERS = ("aiokafka", "faust", "mode")
+
+
+def load_app(name: str) -> App:
+    """Import the project's app, with the project's root on the path.
+
+    Raises:
+        ConfigError: there is no such module, or it holds no app of ours.
+    """
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        app = find_app(name)
+    except (ImportError, AttributeError) as error:
+        raise ConfigError(
+            f"No app in {name!r} from {Path.cwd()}: {error}. Run this in the folder that holds "
+            "the package, or name another one: aimass worker --app PACKAGE"
+        ) from error
+    if not isinstance(app, App):
+        raise ConfigError(f"{name} is a {type(app).__name__}, not an aimass_stream App")
+    return app
+
+
+class Seldom(logging.Filter):
+    """Lets one kind of message pass every `EVERY_S`: a broker that is away is said once."""
+
+    EVERY_S = 5.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether this one passes; the same text with other values is of the same kind."""
+        if record.levelno < logging.WARNING:
+            return True
+        kind, now = (record.name, str(record.msg)), time.monotonic()
+        if now - self._last.get(kind, -self.EVERY_S) < self.EVERY_S:
+            return False
+        self._last[kind] = now
+        return True
+
+
+def configure_logging() -> None:
+    """One line an event on standard error, at `AIMASS_LOG_LEVEL` (info)."""
+    level = os.environ.get("AIMASS_LOG_LEVEL", "INFO").upper()
+    logging.basicConfig(level=level, format=LOG_FORMAT, stream=sys.stderr, force=True)
+    logging.getLogger().handlers[0].addFilter(Seldom())
+    if level == "INFO":
+        for name in QUIET_LOGGERS:
+            logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def main(name: str) -> int:
+    """Run the worker until it is told to stop; the exit code says why it ended."""
+    watch_parent()
+    configure_logging()
+    log = logging.getLogger("aimass_stream.worker")
+    try:
+        app = load_app(name)
+        app.finalize()
+        worker = faust.Worker(
+            app,
+            loglevel=None,
+            override_logging=False,
+            redirect_stdouts=False,
+            quiet=True,
+            stderr=io.StringIO(),
+            stdout=io.StringIO(),
+        )
+        worker.execute_from_commandline()
+    except AimassError as error:
+        log.error("%s", error)  # noqa: TRY400 - the text is the message, the trace is noise
+        return error.exit_code
+    except SystemExit as ending:
+        if isinstance(app.end_reason, AimassError):
+            return app.end_reason.exit_code
+        return ending.code if isinstance(ending.code, int) else 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
