@@ -1,0 +1,1 @@
+"""Figures and the commands that make them: `python -m benchmarks --help`."""
