@@ -5,9 +5,27 @@ Pure data: no Kafka, no model library, nothing decoded.
 
 from aimass_stream.records.chunk import Chunk, Headers, Record
 from aimass_stream.records.claim import Claim
+from aimass_stream.records.embedding import Embedding
+from aimass_stream.records.feedback import Feedback
 from aimass_stream.records.image import Image
 from aimass_stream.records.limits import Limits
 from aimass_stream.records.prediction import Prediction
+from aimass_stream.records.recommendation import Recommendation, RecommendedItem
+from aimass_stream.records.surprise import Surprise
 from aimass_stream.records.topic import Topic
 
-__all__ = ["Chunk", "Claim", "Headers", "Image", "Limits", "Prediction", "Record", "Topic"]
+__all__ = [
+    "Chunk",
+    "Claim",
+    "Embedding",
+    "Feedback",
+    "Headers",
+    "Image",
+    "Limits",
+    "Prediction",
+    "Recommendation",
+    "RecommendedItem",
+    "Record",
+    "Surprise",
+    "Topic",
+]

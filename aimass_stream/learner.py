@@ -1,0 +1,137 @@
+"""The contract of a model that learns from the stream.
+
+A `Learner` is what a user declares: pure data, importable without any learning library. In a
+learner process it becomes a `LearnerState`, whose every change is a function of one ordered
+log: events are read, scored in blocks with the state at the block's start, and then learnt.
+Nothing else may change it: no clock, no randomness that its own state does not hold, no thread
+whose end matters. So a state restored from a snapshot and fed the events behind it equals one
+that was never interrupted, bit for bit on the same machine and versions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+AnswerT = TypeVar("AnswerT")
+InputT = TypeVar("InputT")
+
+
+class Event(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One record of a learner's log.
+
+    Attributes:
+        offset: its place in the log.
+        topic: where it was first: the log's own topic, or the one it was fed from.
+        timestamp_ms: event time, milliseconds since the epoch.
+        root: `topic/partition/offset` of the first record of its chain.
+        key: the record's key.
+        value: the record's value.
+        id: the engine's id of what it wrote; empty on what others produced. An id that was
+            learnt before is a repeat, which the engine drops before the learner sees it.
+    """
+
+    offset: int
+    topic: str
+    timestamp_ms: int
+    root: str
+    key: bytes | None
+    value: bytes
+    id: str = ""
+
+
+class Snapshot(NamedTuple):
+    """A state laid down: arrays, and plain data beside them.
+
+    Attributes:
+        arrays: by name; any shape and numeric dtype.
+        data: what msgpack holds: numbers, text, bytes, lists, and dicts with text keys.
+    """
+
+    arrays: dict[str, NDArray[np.generic]]
+    data: dict[str, Any]
+
+
+class LearnerState(Protocol[InputT, AnswerT]):
+    """What learns. The constructor takes the declaration's `settings`.
+
+    `read` may be called from several threads at once and must not look at what was learnt.
+    The other methods are called from one thread, never two at a time.
+    """
+
+    def read(self, event: Event) -> InputT:
+        """Turn an event into an input.
+
+        Raises:
+            RecordError: it cannot be one; it alone is dead-lettered, and never learnt from.
+        """
+        ...
+
+    def score(self, inputs: Sequence[InputT]) -> Sequence[AnswerT | None]:
+        """Answer inputs, in order, each as if it came next; None where no answer is due.
+
+        Changes nothing: the same inputs again give the same answers.
+        """
+        ...
+
+    def learn(self, inputs: Sequence[InputT]) -> None:
+        """Learn a block of inputs that `score` has answered, in order."""
+        ...
+
+    def snapshot(self) -> Snapshot:
+        """Lay the state down; what was laid down does not change with later learning."""
+        ...
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Become the state that was laid down by the same declaration.
+
+        Raises:
+            ValueError: it does not fit.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learner(Generic[AnswerT]):
+    """What a user declares; subclasses are the kinds of learners.
+
+    Its `name@version` is code and settings: raise the version when either changes, and it
+    begins anew beside the old one.
+
+    Attributes:
+        name: names its state, and its log where it has one.
+        version: of code and settings.
+        block_rows: good records of a block, all scored with the state before it; 1 where the
+            next record must count the one before.
+        snapshot_rows: records learnt from one snapshot to the next; what a restart replays at
+            the most, beside what was in flight.
+        timeout_s: seconds a call may take before the learner counts as hung.
+    """
+
+    adapter: ClassVar[str]
+
+    name: str
+    version: str = "1"
+    block_rows: int = 64
+    snapshot_rows: int = 5_000
+    timeout_s: float = 30.0
+
+    @property
+    def id(self) -> str:
+        """`name@version`."""
+        return f"{self.name}@{self.version}"
+
+    @property
+    def answer_type(self) -> type[AnswerT]:
+        """The type of an answer; what crosses from the learner process is checked against it."""
+        raise NotImplementedError
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """What the `LearnerState` is made with: numbers, text, lists and dicts of them."""
+        return {}
