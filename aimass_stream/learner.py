@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 AnswerT = TypeVar("AnswerT")
+AnswerT_co = TypeVar("AnswerT_co", covariant=True)
 InputT = TypeVar("InputT")
 
 
@@ -57,7 +58,7 @@ class Snapshot(NamedTuple):
     data: dict[str, Any]
 
 
-class LearnerState(Protocol[InputT, AnswerT]):
+class LearnerState(Protocol[InputT, AnswerT_co]):
     """What learns. The constructor takes the declaration's `settings`.
 
     `read` may be called from several threads at once and must not look at what was learnt.
@@ -72,7 +73,7 @@ class LearnerState(Protocol[InputT, AnswerT]):
         """
         ...
 
-    def score(self, inputs: Sequence[InputT]) -> Sequence[AnswerT | None]:
+    def score(self, inputs: Sequence[InputT]) -> Sequence[AnswerT_co | None]:
         """Answer inputs, in order, each as if it came next; None where no answer is due.
 
         Changes nothing: the same inputs again give the same answers.
