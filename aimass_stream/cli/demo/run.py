@@ -25,6 +25,7 @@ from aimass_stream.kafka.dead_letters import dead_letters_topic
 from aimass_stream.kafka.outcomes import outcomes_topic
 from aimass_stream.kafka.reader import Offsets, TopicReader, bootstrap_servers
 from aimass_stream.kafka.sender import Sender
+from aimass_stream.kafka.settings import replication
 from aimass_stream.kafka.topics import TopicPlan, create_topics
 from aimass_stream.registry.folder import find
 from aimass_stream.runtime.parent import SUPERVISED
@@ -123,8 +124,7 @@ class Demo:
         """The demo counts from where the topics end, so they must be there before the worker."""
         client = {"bootstrap_servers": bootstrap_servers(self._url)}
         plans = [TopicPlan(name, self._conf.partitions) for name in TOPICS]
-        replication = self._conf.replication or (3 if self._conf.broker else 1)
-        await create_topics(client, plans, replication)
+        await create_topics(client, plans, replication(self._conf))
 
     async def _train(self) -> None:
         """Train in a process of its own, which alone imports torch; kept for later runs."""
@@ -153,7 +153,7 @@ class Demo:
         env = {
             SUPERVISED: "1",
             "AIMASS_BROKER": self._url,
-            "AIMASS_REPLICATION": str(self._conf.replication or (3 if self._conf.broker else 1)),
+            "AIMASS_REPLICATION": str(replication(self._conf)),
             "AIMASS_STATE": str(self._conf.state.absolute()),
             "AIMASS_WEB_PORT": str(self._web_port),
             "AIMASS_CLAIM_PREFIXES": f'["{payloads}"]',
