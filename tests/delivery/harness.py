@@ -22,7 +22,7 @@ DEADLINE_S = 60.0
 
 
 class Harness:
-    """Starts and stops workers of `tests.delivery.app` and follows what they do."""
+    """Starts and stops workers of an app with an agent `copy` and follows what they do."""
 
     def __init__(self, name: str, env: dict[str, str], folder: Path, oracle: Oracle) -> None:
         self.name = name
@@ -35,12 +35,12 @@ class Harness:
     def account(self) -> Account:
         return self.oracle.accounts["copy"]
 
-    def start_worker(self) -> subprocess.Popen[bytes]:
+    def start_worker(self, app: str = "tests.delivery.app") -> subprocess.Popen[bytes]:
         number = len(self.workers)
         port = free_ports(16066 + 10 * number, 1)[0]
         with (self.folder / f"worker-{number}.log").open("wb") as log:
             worker = subprocess.Popen(
-                [sys.executable, "-m", "aimass_stream.cli.worker_process", "tests.delivery.app"],
+                [sys.executable, "-m", "aimass_stream.cli.worker_process", app],
                 env={**self.env, "TEST_APP": self.name, "AIMASS_WEB_PORT": str(port)},
                 stdin=subprocess.DEVNULL,
                 stderr=log,
