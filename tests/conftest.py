@@ -32,7 +32,11 @@ def models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A registry with the demo's model, trained once for the run in a process of its own."""
     folder = tmp_path_factory.mktemp("models")
     argv = [sys.executable, "-m", "aimass_stream.training", "digits", str(folder)]
-    ended = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
+    # A second thread gains little on pictures this small, and is waited for on a busy machine.
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    ended = subprocess.run(
+        argv, cwd=ROOT, env=env, capture_output=True, text=True, timeout=200, check=False
+    )
     assert ended.returncode == 0, ended.stderr
     return folder
 

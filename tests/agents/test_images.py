@@ -23,7 +23,7 @@ from aimass_stream.verify.oracle import Account, Oracle, Watched
 from tests.agents.cases import CHAIN_ROOT, Case, make_cases
 from tests.cli.commands import start_aimass
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(360)]
 
 ROOT = Path(__file__).parents[2]
 APP, AGENT, MODEL = "aimass-demo", "classify", "digits-resnet@1"

@@ -89,16 +89,21 @@ class RunningDemo:
     async def until_answered(self, count: int) -> None:
         """Wait until so many more answers are on their topic than now."""
         url = await self._broker()
+        try:
+            async with asyncio.timeout(DEADLINE_S):
+                await self._read_answers(url, count)
+        except TimeoutError:
+            raise AssertionError(f"not {count} answers more\n{self.output()}") from None
+
+    async def _read_answers(self, url: str, count: int) -> None:
         # Reading a topic that is not there would create it, with other partitions than it needs.
         while ANSWERS not in (await survey(bootstrap_servers(url))).topics:
             assert self.process.poll() is None, self.output()
             await asyncio.sleep(POLL_S)
         async with TopicReader(url, [ANSWERS]) as reader:
             start = sum((await reader.end_offsets()).values())
-            deadline = time.monotonic() + DEADLINE_S
             while sum((await reader.end_offsets()).values()) < start + count:
                 assert self.process.poll() is None, self.output()
-                assert time.monotonic() < deadline, f"not {count} answers\n{self.output()}"
                 await asyncio.sleep(POLL_S)
 
     async def _broker(self) -> str:

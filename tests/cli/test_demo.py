@@ -14,7 +14,7 @@ from aimass_stream.kafka.embedded import find_broker, stop_broker
 from tests.cli.demos import DEVICE, WORKER, running_demo
 from tests.runtime.helpers import is_alive
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(480)]
 
 STREAM_S = 5
 UNTIL_INTERRUPTED_S = 600

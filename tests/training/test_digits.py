@@ -60,7 +60,7 @@ def test_nearest_mean_is_a_baseline_to_beat() -> None:
     assert 0.4 < right < 0.9
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_digits_are_learnt_and_published(trained: Trained, models_folder: Path) -> None:
     assert (trained.name, trained.version) == ("digits-resnet", "1")
     assert (trained.train_rows, trained.held_out_rows) == (1197, 600)
