@@ -12,7 +12,7 @@ import asyncio
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar, TypeVarTuple, cast
+from typing import Any, Generic, Protocol, TypeVar, TypeVarTuple, cast, overload
 
 from aimass_stream.errors import RecordError
 from aimass_stream.learner import Learner
@@ -22,6 +22,8 @@ from aimass_stream.runtime.handover import Failure, Holding, Work
 from aimass_stream.runtime.streams import Stream, pick_rows
 
 R = TypeVar("R", bound=Record)
+A = TypeVar("A")
+B = TypeVar("B")
 Answers = TypeVarTuple("Answers")
 
 WORKS_AHEAD = 4
@@ -139,6 +141,16 @@ class ScoredStream(Generic[R, *Answers]):
                 handover.hand_out(Holding(work, (row,), end_row, self._label, states=states))
                 answers = [submission.outcomes[index] for submission in scored.submissions]
                 yield records[index - first], *answers
+
+    @overload
+    def batches(
+        self: ScoredStream[R, A], max_rows: int = ...
+    ) -> AsyncIterator[tuple[Chunk, list[A]]]: ...
+
+    @overload
+    def batches(
+        self: ScoredStream[R, A, B], max_rows: int = ...
+    ) -> AsyncIterator[tuple[Chunk, list[A], list[B]]]: ...
 
     async def batches(self, max_rows: int = 256) -> AsyncIterator[Any]:
         """Hand over `(chunk, answers...)` of up to `max_rows` records that are scored.
