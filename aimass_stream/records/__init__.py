@@ -3,6 +3,7 @@
 Pure data: no Kafka, no model library, nothing decoded.
 """
 
+from aimass_stream.records.audio import Audio
 from aimass_stream.records.chunk import Chunk, Headers, Record
 from aimass_stream.records.claim import Claim
 from aimass_stream.records.image import Image
@@ -10,4 +11,4 @@ from aimass_stream.records.limits import Limits
 from aimass_stream.records.prediction import Prediction
 from aimass_stream.records.topic import Topic
 
-__all__ = ["Chunk", "Claim", "Headers", "Image", "Limits", "Prediction", "Record", "Topic"]
+__all__ = ["Audio", "Chunk", "Claim", "Headers", "Image", "Limits", "Prediction", "Record", "Topic"]
