@@ -134,7 +134,7 @@ def _decoded(header: AudioHeader, most: int) -> Iterator[Samples]:
 
 
 def _open(header: AudioHeader) -> soundfile.SoundFile:
-    stream = io.BytesIO(header.samples)
+    stream = io.BytesIO(b"".join((header.lead, header.samples)))
     if header.format != "WAV":
         return _ForwardFile(stream)
     return _ForwardFile(

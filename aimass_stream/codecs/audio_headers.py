@@ -46,6 +46,7 @@ class AudioHeader:
         channels: samples of a frame.
         frames: how many there are; 0 where a FLAC or Ogg file does not say.
         samples: WAV: the samples alone, as stored; else what the decoder is given.
+        lead: what the decoder is given before `samples`.
     """
 
     format: Format
@@ -54,6 +55,7 @@ class AudioHeader:
     channels: int
     frames: int
     samples: memoryview
+    lead: bytes = b""
 
     @property
     def seconds(self) -> float:
@@ -91,6 +93,14 @@ def read_header(payload: bytes | memoryview) -> AudioHeader:
     if header.channels == 0 or header.rate_hz == 0:
         raise _damaged("it has no channels or no rate")
     return header
+
+
+def length_s(payload: bytes) -> float:
+    """Seconds of audio by its header, for planning; 0 where it cannot be told."""
+    try:
+        return read_header(payload).seconds
+    except RecordError:
+        return 0.0
 
 
 def check_pages(header: AudioHeader) -> None:
@@ -195,9 +205,8 @@ def _flac(view: memoryview) -> AudioHeader:
         raise _too_many("blocks")
     (packed,) = struct.unpack_from(">Q", info, 10)
     rate_hz, channels, frames = packed >> 44, (packed >> 41 & 7) + 1, packed & (1 << 36) - 1
-    start = struct.pack(">4sI", _FLAC_MAGIC, 1 << 31 | _STREAMINFO_BYTES) + info
-    samples = memoryview(b"".join((start, view[at:])))
-    return AudioHeader("FLAC", "FLAC", rate_hz, channels, frames, samples)
+    lead = struct.pack(">4sI", _FLAC_MAGIC, 1 << 31 | _STREAMINFO_BYTES) + info
+    return AudioHeader("FLAC", "FLAC", rate_hz, channels, frames, view[at:], lead)
 
 
 def _ogg(view: memoryview) -> AudioHeader:
