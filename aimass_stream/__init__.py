@@ -14,11 +14,12 @@ if TYPE_CHECKING:
     from aimass_stream.adapters.transformers import Transformers
     from aimass_stream.app import App
     from aimass_stream.model import Model
-    from aimass_stream.records import Chunk, Image, Limits, Prediction, Record, Topic
+    from aimass_stream.records import Audio, Chunk, Image, Limits, Prediction, Record, Topic
     from aimass_stream.runtime.streams import Stream
 
 _HOMES = {
     "App": "aimass_stream.app",
+    "Audio": "aimass_stream.records",
     "Chunk": "aimass_stream.records",
     "Image": "aimass_stream.records",
     "Inline": "aimass_stream.adapters.inline",
@@ -33,6 +34,7 @@ _HOMES = {
 
 __all__ = [
     "App",
+    "Audio",
     "Chunk",
     "Image",
     "Inline",

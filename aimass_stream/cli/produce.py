@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aimass_stream.config import Settings
 
 produce_app = typer.Typer(
-    no_args_is_help=True, help="Send the images of a folder to a topic, resumably."
+    no_args_is_help=True, help="Send what a folder holds to a topic, resumably."
 )
 
 
@@ -93,10 +93,11 @@ def images(  # noqa: PLR0913 - the options of a command
 
     Example: aimass produce images photos --topic images --rate 50/s
     """
-    from aimass_stream.cli.producing.images import find_images
+    from aimass_stream.cli.producing.images import IMAGES
+    from aimass_stream.cli.producing.payloads import find_payloads
 
     errand = Errand(
-        noun="image",
+        noun=IMAGES.noun,
         folder=folder.resolve(),
         topic=topic,
         rate=rate,
@@ -104,7 +105,42 @@ def images(  # noqa: PLR0913 - the options of a command
         again=again,
         app=app_name,
     )
-    _send(errand, lambda conf: find_images(errand.folder, conf, form, key_from))
+    _send(errand, lambda conf: find_payloads(errand.folder, conf, IMAGES, form, key_from))
+
+
+@produce_app.command()
+@command
+def audio(  # noqa: PLR0913 - the options of a command
+    folder: Folder,
+    *,
+    topic: TopicName = "audio",
+    rate: Rate = None,
+    form: FormName = Form.RAW,
+    key_from: KeySource = KeyFrom.NAME,
+    limit: Limit = None,
+    again: Again = False,
+    app_name: AppName = "agents",
+) -> None:
+    """Send every .wav, .flac, .ogg, .oga and .opus below DIR, in order of name.
+
+    In all else as `aimass produce images`: resumable, each file as it is, with its name and
+    folder beside it.
+
+    Example: aimass produce audio recordings --rate 20/s
+    """
+    from aimass_stream.cli.producing.audio import AUDIO
+    from aimass_stream.cli.producing.payloads import find_payloads
+
+    errand = Errand(
+        noun=AUDIO.noun,
+        folder=folder.resolve(),
+        topic=topic,
+        rate=rate,
+        limit=limit,
+        again=again,
+        app=app_name,
+    )
+    _send(errand, lambda conf: find_payloads(errand.folder, conf, AUDIO, form, key_from))
 
 
 def _send(errand: Errand, find: Callable[[Settings], Cargo]) -> NoReturn:

@@ -3,6 +3,7 @@
 Pure data: no Kafka, no model library, nothing decoded.
 """
 
+from aimass_stream.records.audio import Audio
 from aimass_stream.records.chunk import Chunk, Headers, Record
 from aimass_stream.records.claim import Claim
 from aimass_stream.records.embedding import Embedding
@@ -15,6 +16,7 @@ from aimass_stream.records.surprise import Surprise
 from aimass_stream.records.topic import Topic
 
 __all__ = [
+    "Audio",
     "Chunk",
     "Claim",
     "Embedding",
