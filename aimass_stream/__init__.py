@@ -14,33 +14,58 @@ if TYPE_CHECKING:
     from aimass_stream.adapters.transformers import Transformers
     from aimass_stream.app import App
     from aimass_stream.model import Model
-    from aimass_stream.records import Chunk, Image, Limits, Prediction, Record, Topic
+    from aimass_stream.records import (
+        Alert,
+        Behaviour,
+        Chunk,
+        Feedback,
+        FeedbackRecord,
+        Image,
+        Limits,
+        Prediction,
+        Recommendation,
+        Record,
+        Surprise,
+        Topic,
+    )
     from aimass_stream.runtime.streams import Stream
 
 _HOMES = {
+    "Alert": "aimass_stream.records",
     "App": "aimass_stream.app",
+    "Behaviour": "aimass_stream.records",
     "Chunk": "aimass_stream.records",
+    "Feedback": "aimass_stream.records",
+    "FeedbackRecord": "aimass_stream.records",
     "Image": "aimass_stream.records",
     "Inline": "aimass_stream.adapters.inline",
     "Limits": "aimass_stream.records",
     "Model": "aimass_stream.model",
     "Prediction": "aimass_stream.records",
+    "Recommendation": "aimass_stream.records",
     "Record": "aimass_stream.records",
     "Stream": "aimass_stream.runtime.streams",
+    "Surprise": "aimass_stream.records",
     "Topic": "aimass_stream.records",
     "Transformers": "aimass_stream.adapters.transformers",
 }
 
 __all__ = [
+    "Alert",
     "App",
+    "Behaviour",
     "Chunk",
+    "Feedback",
+    "FeedbackRecord",
     "Image",
     "Inline",
     "Limits",
     "Model",
     "Prediction",
+    "Recommendation",
     "Record",
     "Stream",
+    "Surprise",
     "Topic",
     "Transformers",
 ]

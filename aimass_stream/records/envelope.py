@@ -16,14 +16,13 @@ import orjson
 
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.records.claim import Claim
+from aimass_stream.records.json_object import check_depth
 from aimass_stream.records.limits import Limits
 
 METADATA_BYTES = 64 * 1024
 """Bytes an envelope may have beside its payload."""
 METADATA_VALUES = 4096
 """JSON values an envelope may hold once it is larger than `METADATA_BYTES`."""
-METADATA_DEPTH = 64
-"""Levels of objects and lists in an envelope, itself one."""
 
 _PAYLOAD_FIELDS = ("data", "type")
 _CLAIM_FIELDS = ("uri", "sha256", "size", "type")
@@ -78,7 +77,7 @@ def read_envelope(value: bytes, limits: Limits) -> Envelope:
         ) from None
     if not isinstance(fields, dict):
         raise RecordError(Reason.BAD_ENVELOPE, "the JSON value is not an object")
-    _check_depth(fields)
+    check_depth(fields)
     if ("data" in fields) == ("uri" in fields):
         raise RecordError(
             Reason.BAD_ENVELOPE, "the JSON object needs either `data` (base64) or `uri` (a claim)"
@@ -129,21 +128,6 @@ def _check_bounds(value: bytes, limits: Limits) -> None:
         raise RecordError(
             Reason.TOO_LARGE, f"the JSON object holds more than {METADATA_VALUES} values"
         )
-
-
-def _check_depth(fields: dict[str, Any]) -> None:
-    level: list[Any] = [fields]
-    for _ in range(METADATA_DEPTH):
-        below: list[Any] = []
-        for found in level:
-            inner = found.values() if isinstance(found, dict) else found
-            below += [value for value in inner if isinstance(value, dict | list)]
-        if not below:
-            return
-        level = below
-    raise RecordError(
-        Reason.BAD_ENVELOPE, f"the JSON object is nested more than {METADATA_DEPTH} levels deep"
-    )
 
 
 def _payload_envelope(value: bytes, fields: dict[str, Any], limits: Limits) -> Envelope:
