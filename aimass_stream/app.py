@@ -26,7 +26,7 @@ from aimass_stream.kafka.intake import Intake
 from aimass_stream.kafka.membership import Membership
 from aimass_stream.kafka.outcomes import outcomes_topic
 from aimass_stream.kafka.producer import Producer
-from aimass_stream.kafka.topics import TopicPlan, create_topics
+from aimass_stream.kafka.topics import TopicPlan, create_topics, topic_config
 from aimass_stream.kafka.transport import Transport
 from aimass_stream.model import Model
 from aimass_stream.records import Limits, Record, Topic
@@ -218,9 +218,15 @@ class App(faust.App):
             for agent in self.engine_agents.values()
             if agent.to is not None
         }
+        compacted = {
+            topic.name
+            for agent in self.engine_agents.values()
+            for topic in (agent.topic, agent.to)
+            if topic is not None and topic.compacted
+        }
         own = (outcomes_topic(self.conf.id), dead_letters_topic(self.conf.id))
         for name, count in {**answers, **sources, **dict.fromkeys(own, conf.partitions)}.items():
-            yield TopicPlan(name, count)
+            yield TopicPlan(name, count, topic_config(compacted=name in compacted))
 
     def _outlet(self, partitions: dict[str, int]) -> Outlet:
         answered = {a.to.name: a.topic.name for a in self.engine_agents.values() if a.to}

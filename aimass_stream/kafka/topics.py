@@ -15,6 +15,11 @@ WEEK_MS = 7 * 24 * 3600 * 1000
 REQUEST_TIMEOUT_MS = 30_000
 
 
+def topic_config(*, compacted: bool) -> dict[str, str]:
+    """A topic's settings on the broker: records kept for a week, or the last one of each key."""
+    return {"cleanup.policy": "compact"} if compacted else {"retention.ms": str(WEEK_MS)}
+
+
 @dataclass(frozen=True, slots=True)
 class TopicPlan:
     """A topic the app needs.
@@ -26,7 +31,7 @@ class TopicPlan:
 
     name: str
     partitions: int
-    config: Mapping[str, str] = field(default_factory=lambda: {"retention.ms": str(WEEK_MS)})
+    config: Mapping[str, str] = field(default_factory=lambda: topic_config(compacted=False))
 
 
 async def create_topics(
