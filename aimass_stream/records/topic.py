@@ -18,7 +18,8 @@ class Topic(Generic[T]):
         key: the field the producers of this topic take the key from; None leaves it to them.
         partitions: how many to create; the source's for answers, else the setting.
         compacted: the latest value per key is kept and older ones go: for feeds that are read
-            by key. Its records need keys. Counts when the topic is created.
+            by key. Counts when the topic is created. A record without a key is
+            dead-lettered where its answer would go to such a topic.
     """
 
     name: str
