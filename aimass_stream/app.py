@@ -7,30 +7,30 @@ declares a plain Faust agent. Both run in the same worker, beside Faust's tables
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from functools import cached_property
+from collections.abc import AsyncIterator, Callable
+from functools import cached_property, partial
 from typing import Any, TypeVar, cast, overload
 
 import faust
-from aiokafka.partitioner import DefaultPartitioner
 from faust.agents import AgentFun
 from faust.transport.drivers import aiokafka as driver
 from faust.types import AgentT
 
-from aimass_stream.config import Settings, settings
-from aimass_stream.errors import AimassError, BrokerError, ConfigError
-from aimass_stream.kafka.dead_letters import dead_letters_topic
-from aimass_stream.kafka.delivery import Outlet
-from aimass_stream.kafka.embedded import find_broker
+from aimass_stream.config import settings
+from aimass_stream.errors import AimassError, ConfigError
 from aimass_stream.kafka.intake import Intake
 from aimass_stream.kafka.membership import Membership
-from aimass_stream.kafka.outcomes import outcomes_topic
+from aimass_stream.kafka.outlets import make_outlet, plan_topics
 from aimass_stream.kafka.producer import Producer
-from aimass_stream.kafka.topics import TopicPlan, create_topics, topic_config
+from aimass_stream.kafka.replay import Logs
+from aimass_stream.kafka.settings import FAUST_SETTINGS, broker_url, replication
+from aimass_stream.kafka.topics import create_topics
 from aimass_stream.kafka.transport import Transport
+from aimass_stream.learner import Learner
 from aimass_stream.model import Model
 from aimass_stream.records import Limits, Record, Topic
 from aimass_stream.runtime.body import Agent, Body
+from aimass_stream.runtime.learning import Learning
 from aimass_stream.runtime.models import Models
 from aimass_stream.runtime.scored import ScoredStream
 from aimass_stream.runtime.streams import Stream
@@ -39,25 +39,8 @@ from aimass_stream.runtime.supervisor import SLOT
 R = TypeVar("R", bound=Record)
 A = TypeVar("A")
 B = TypeVar("B")
+C = TypeVar("C")
 BodyT = TypeVar("BodyT", bound=Body)
-
-FAUST_SETTINGS: dict[str, Any] = {
-    "broker_commit_interval": 1.0,
-    "broker_session_timeout": 10.0,
-    "broker_heartbeat_interval": 3.0,
-    "broker_max_poll_records": 1024,
-    "consumer_auto_offset_reset": "earliest",
-    "producer_acks": -1,
-    "producer_request_timeout": 60.0,
-    "store": "memory://",
-    "stream_wait_empty": True,
-    "topic_disable_leader": True,
-    "web_bind": "127.0.0.1",
-    "web_tables_enabled": False,
-    "web_router_enabled": False,
-    "worker_redirect_stdouts": False,
-}
-"""Faust's defaults that lose time, memory or privacy, set otherwise."""
 
 
 class App(faust.App):
@@ -76,6 +59,7 @@ class App(faust.App):
         self.engine_agents: dict[str, Agent] = {}
         self.end_reason: BaseException | None = None
         self._models: Models | None = None
+        self._learning: Learning | None = None
         self._intake: Intake | None = None
 
     # -- declaring -----------------------------------------------------------------------
@@ -117,14 +101,16 @@ class App(faust.App):
             return super().agent(channel, name=name, **options)
 
         def declare(body: BodyT) -> BodyT:
-            agent = Agent(name or body.__name__, channel, to, body)
-            declared = self.engine_agents.get(agent.name)
-            if declared is not None and declared.body is not body:
-                raise ConfigError(f"Two agents are named {agent.name}; give one another name=")
-            self.engine_agents[agent.name] = agent
+            self._declare(Agent(name or str(getattr(body, "__name__", "")), channel, to, body))
             return body
 
         return declare
+
+    def _declare(self, agent: Agent) -> None:
+        declared = self.engine_agents.get(agent.name)
+        if declared is not None and declared.body is not agent.body:
+            raise ConfigError(f"Two agents are named {agent.name}; give one another name=")
+        self.engine_agents[agent.name] = agent
 
     @overload
     def score(self, model: Model[A], stream: Stream[R], /) -> ScoredStream[R, A]: ...
@@ -143,6 +129,58 @@ class App(faust.App):
         *models, stream = models_and_stream
         return ScoredStream(self.models, models, stream)
 
+    @overload
+    def learn(self, learner: Learner[A], stream: Stream[R], /) -> ScoredStream[R, A]: ...
+
+    @overload
+    def learn(
+        self, learner: Learner[A], other: Learner[B], stream: Stream[R], /
+    ) -> ScoredStream[R, A, B]: ...
+
+    @overload
+    def learn(
+        self, learner: Learner[A], other: Learner[B], third: Learner[C], stream: Stream[R], /
+    ) -> ScoredStream[R, A, B, C]: ...
+
+    def learn(self, *learners_and_stream: Any) -> ScoredStream[Any, *tuple[Any, ...]]:
+        """Score the records of a stream with learners, which then learn from them.
+
+        Gives `(record, answer, ...)` in offset order, as `score` does; a record that no answer
+        is due for is quiet and not handed out. The partition is the learner's log, so each
+        partition has a state of its own; a state for all of them learns from `log_of(learner)`.
+        """
+        *learners, stream = learners_and_stream
+        return ScoredStream(self.learning.on(stream), learners, stream)
+
+    def log_of(self, learner: Learner[Any]) -> Topic[Record]:
+        """The one-partition topic that a learner shared by all partitions learns from.
+
+        Declare an agent on it to answer, and `feed` it with whatever it is to learn.
+        """
+        return Topic(f"{self._default_options[0]}.{learner.name}.log", Record, partitions=1)
+
+    def feed(
+        self, learner: Learner[Any], topic: Topic[Any], *, through: Model[Any] | None = None
+    ) -> None:
+        """Write the records of a topic to a learner's log, in the order it will learn them.
+
+        Args:
+            learner: whose log.
+            topic: what it learns from.
+            through: a model whose answers are written instead of the records.
+
+        Raises:
+            ConfigError: the learner is fed with this topic already.
+        """
+        body: Body = forward if through is None else partial(self._forward_answers, through)
+        self._declare(Agent(f"{learner.name}.{topic.name}", topic, self.log_of(learner), body))
+
+    async def _forward_answers(
+        self, model: Model[Any], stream: Stream[Any]
+    ) -> AsyncIterator[list[Any]]:
+        async for _chunk, answers in self.score(model, stream).batches():
+            yield answers
+
     # -- what a worker runs on -----------------------------------------------------------
 
     @property
@@ -151,6 +189,14 @@ class App(faust.App):
         if self._models is None:
             self._models = Models(settings(), self.end_worker)
         return self._models
+
+    @property
+    def learning(self) -> Learning:
+        """The learners of this worker."""
+        if self._learning is None:
+            logs = Logs(self._client_settings, self.intake)
+            self._learning = Learning(settings(), self.conf.id, logs, self.end_worker)
+        return self._learning
 
     @property
     def intake(self) -> Intake:
@@ -178,11 +224,15 @@ class App(faust.App):
         self.discover()
         conf = settings()
         partitions = await create_topics(
-            self._client_settings(), self._plan_topics(conf), replication(conf)
+            self._client_settings(),
+            plan_topics(self.engine_agents.values(), self.conf.id, conf.partitions),
+            replication(conf),
         )
         if await self.membership.give_up_predecessor(self._client_settings()):
             self.log.info("left the group for a worker that was killed")
-        self.intake.serve(self.engine_agents.values(), self._outlet(partitions))
+        agents = self.engine_agents.values()
+        producer, store = cast(Producer, self.producer), self.models.payloads.put
+        self.intake.serve(agents, make_outlet(self.conf.id, agents, partitions, producer, store))
         for topic in self.intake.topics:
             self.topics.add(self.topic(topic))
 
@@ -193,6 +243,8 @@ class App(faust.App):
         self.membership.forget()
         if self._models is not None:
             await self._models.close()
+        if self._learning is not None:
+            await self._learning.close()
 
     def end_worker(self, error: BaseException) -> None:
         """End this worker: the fate of a record, or the app itself, is in doubt.
@@ -206,43 +258,6 @@ class App(faust.App):
             else:
                 self.log.error("the worker ends: %r", error, exc_info=error)
             self.add_future(self.crash(error))
-
-    # -- topics --------------------------------------------------------------------------
-
-    def _plan_topics(self, conf: Settings) -> Iterator[TopicPlan]:
-        sources: dict[str, int] = {}
-        for agent in self.engine_agents.values():
-            sources[agent.topic.name] = agent.topic.partitions or conf.partitions
-        answers = {
-            agent.to.name: agent.to.partitions or sources[agent.topic.name]
-            for agent in self.engine_agents.values()
-            if agent.to is not None
-        }
-        compacted = {
-            topic.name
-            for agent in self.engine_agents.values()
-            for topic in (agent.topic, agent.to)
-            if topic is not None and topic.compacted
-        }
-        own = (outcomes_topic(self.conf.id), dead_letters_topic(self.conf.id))
-        for name, count in {**answers, **sources, **dict.fromkeys(own, conf.partitions)}.items():
-            yield TopicPlan(name, count, topic_config(compacted=name in compacted))
-
-    def _outlet(self, partitions: dict[str, int]) -> Outlet:
-        answered = {a.to.name: a.topic.name for a in self.engine_agents.values() if a.to}
-        hashed = DefaultPartitioner()
-
-        def answer_partition(topic: str, partition: int, key: bytes | None) -> int:
-            count = partitions[topic]
-            if count == partitions[answered[topic]] or key is None:
-                return partition % count
-            return int(hashed(key, list(range(count)), list(range(count))))
-
-        app_id = self.conf.id
-        own = min(partitions[outcomes_topic(app_id)], partitions[dead_letters_topic(app_id)])
-        return Outlet(
-            app_id, cast(Producer, self.producer), self.models.payloads.put, answer_partition, own
-        )
 
     # -- Faust's own settings ------------------------------------------------------------
 
@@ -274,23 +289,7 @@ class App(faust.App):
         }
 
 
-def broker_url(conf: Settings) -> str:
-    """The broker to use: the one configured, else the embedded one if it runs.
-
-    Raises:
-        BrokerError: neither.
-    """
-    if conf.broker:
-        return conf.broker
-    found = find_broker(conf.state)
-    if found is None:
-        raise BrokerError(
-            f"No broker: AIMASS_BROKER is not set and none runs under {conf.state}. "
-            "Start one: aimass kafka start"
-        )
-    return found.url
-
-
-def replication(conf: Settings) -> int:
-    """Replicas of a created topic: 1 on the embedded broker, 3 elsewhere, unless configured."""
-    return conf.replication or (3 if conf.broker else 1)
+async def forward(stream: Stream[Any]) -> AsyncIterator[list[bytes | None]]:
+    """The body of a feed: every record as it is."""
+    async for chunk in stream.batches():
+        yield list(chunk.values)

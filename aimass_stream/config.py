@@ -38,6 +38,11 @@ class Settings(BaseSettings):
     models: Path | None = Field(
         default=None, description="registry folder; <state>/models when not given"
     )
+    snapshots: str | None = Field(
+        default=None,
+        description="URL of a folder for learners' snapshots, which every worker can reach; "
+        "<state>/snapshots when not given",
+    )
     partitions: int = Field(default=4, ge=1, description="partitions of a topic the engine creates")
     replication: int | None = Field(
         default=None, ge=1, description="replicas of a topic; 1 on the embedded broker, else 3"
@@ -64,6 +69,11 @@ class Settings(BaseSettings):
     def payloads_folder(self) -> Path:
         """Where payloads too large for a message are written."""
         return self.state / "payloads"
+
+    @property
+    def snapshots_url(self) -> str:
+        """Where learners' snapshots lie."""
+        return self.snapshots or str((self.state / "snapshots").absolute())
 
     @classmethod
     def settings_customise_sources(

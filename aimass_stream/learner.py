@@ -11,7 +11,7 @@ that was never interrupted, bit for bit on the same machine and versions.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar
 
 import msgspec
@@ -97,7 +97,7 @@ class LearnerState(Protocol[InputT, AnswerT_co]):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Learner(Generic[AnswerT]):
     """What a user declares; subclasses are the kinds of learners.
 
@@ -117,6 +117,7 @@ class Learner(Generic[AnswerT]):
     adapter: ClassVar[str]
 
     name: str
+    _: KW_ONLY
     version: str = "1"
     block_rows: int = 64
     snapshot_rows: int = 5_000

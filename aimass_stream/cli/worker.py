@@ -12,9 +12,10 @@ from pathlib import Path
 from aimass_stream.cli.terminal import say, use_broker
 from aimass_stream.config import load_settings
 from aimass_stream.runtime.device_host import DeviceHost, HostOptions
+from aimass_stream.runtime.messages import LEARNERS
 from aimass_stream.runtime.parent import watch_parent
 from aimass_stream.runtime.processes import Command
-from aimass_stream.runtime.supervisor import SLOT, Supervisor
+from aimass_stream.runtime.supervisor import DEVICE_SOCKET, LEARNER_SOCKET, SLOT, Supervisor
 
 LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
@@ -57,7 +58,14 @@ def supervise(options: WorkerOptions) -> int:
         ]
         supervisor = Supervisor(
             commands,
-            DeviceHost(Path.cwd(), options.device, options=HostOptions(on_event=say)),
+            {
+                DEVICE_SOCKET: DeviceHost(
+                    Path.cwd(), options.device, options=HostOptions(on_event=say)
+                ),
+                LEARNER_SOCKET: DeviceHost(
+                    Path.cwd(), LEARNERS, options=HostOptions(on_event=say, spare=False)
+                ),
+            },
             drain_s=options.drain_s,
             on_event=say,
         )

@@ -43,7 +43,9 @@ class AgentRun:
         self._on_settled = on_settled
         self._on_error = on_error
         self._delivery = Delivery(agent, outlet, self._report, self._hold_back)
-        self.stream: Stream[Any] = Stream(agent.topic.type, limits, Handover(self._delivery.put))
+        self.stream: Stream[Any] = Stream(
+            agent.topic.type, limits, Handover(self._delivery.put), agent.name
+        )
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:

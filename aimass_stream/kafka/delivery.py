@@ -178,22 +178,20 @@ class Delivery:
             chunk.headers,
         )
         place = self._outlet.answer_partition
-        for row, ordinal, model, value in unit.answers:
+        for row, ordinal, model, value, state in unit.answers:
             source = f"{stem}/{offsets[row]}"
             root = (root_of(headers[row]) if headers[row] else None) or source
             key = keys[row]
             answer_id = identity.answer_id(root, agent, model, ordinal)
-            message = Message(
-                times[row],
-                key,
-                value,
-                [
-                    (identity.SOURCE, source.encode()),
-                    (identity.ROOT, root.encode()),
-                    (identity.MODEL, model.encode()),
-                    (identity.ID, answer_id.encode()),
-                ],
-            )
+            written = [
+                (identity.SOURCE, source.encode()),
+                (identity.ROOT, root.encode()),
+                (identity.MODEL, model.encode()),
+                (identity.ID, answer_id.encode()),
+            ]
+            if state:
+                written.append((identity.STATE, state.encode()))
+            message = Message(times[row], key, value, written)
             outgoing.setdefault((to.name, place(to.name, chunk.partition, key)), []).append(message)
 
     def _file_dead_letters(self, units: list[Unit], outgoing: Outgoing) -> None:

@@ -27,10 +27,19 @@ from pathlib import Path
 from typing import BinaryIO
 
 from aimass_stream.errors import Reason
+from aimass_stream.learner import Learner
+from aimass_stream.model import Model
 from aimass_stream.runtime.connection import Connection
 from aimass_stream.runtime.faults import TRACE_CHARS
 from aimass_stream.runtime.frames import FrameError
-from aimass_stream.runtime.messages import HUNG_EXIT_CODE, READY, WARM, Ending, Failed
+from aimass_stream.runtime.messages import (
+    HUNG_EXIT_CODE,
+    LEARNERS,
+    READY,
+    WARM,
+    Ending,
+    Failed,
+)
 from aimass_stream.runtime.parent import ORPHANED_EXIT_CODE, die_with_parent, read_stdin
 from aimass_stream.runtime.pipeline import Job, Pipeline
 from aimass_stream.runtime.predictors import Predictors, import_declared
@@ -49,7 +58,7 @@ class DeviceOptions:
 
     Attributes:
         socket_path: where it listens; whatever lies there is replaced.
-        device: `cpu`, `cuda:0`.
+        device: `cpu`, `cuda:0`, or `learners`.
         models: package whose declarations name the adapters to import at start.
         spare: import, then wait to be told to take over.
         threads: cores one call of `predict` may use.
@@ -191,7 +200,8 @@ def _warm_up(options: DeviceOptions) -> None:
         if options.spare and sys.platform == "linux":
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _SPARE_NICENESS)
         try:
-            adapters = import_declared(options.models) if options.models else []
+            kind = Learner if options.device == LEARNERS else Model
+            adapters = import_declared(options.models, kind) if options.models else []
             log.info("imported %s", ", ".join(adapters) or "no adapters")
         except BaseException as error:  # raised again on the main thread
             failures.append(error)

@@ -67,12 +67,16 @@ class Work:
 
 
 class Answer(NamedTuple):
-    """One output of a body, encoded; it belongs to one row."""
+    """One output of a body, encoded; it belongs to one row.
+
+    `state` is the offset up to which the learner behind it had learnt, empty for a model.
+    """
 
     row: int
     ordinal: int
     model: str
     value: bytes
+    state: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,7 @@ class Holding:
         model: who scored them, for the answers' headers.
         aligned: whether a yield is a list with one item a row (the batch form).
         failures: rows before `end_row` that are not among `rows`, and why.
+        states: for each of `rows` the state of the learners that scored it; empty for models.
     """
 
     work: Work
@@ -117,6 +122,7 @@ class Holding:
     model: str
     aligned: bool = False
     failures: Sequence[Failure] = ()
+    states: Sequence[str] = ()
 
 
 class Handover:
@@ -155,7 +161,9 @@ class Handover:
         if held.aligned:
             self._collect_aligned(held, output)
         else:
-            self._pending.append(Answer(held.rows[0], self._yields, held.model, encode(output)))
+            state = held.states[0] if held.states else ""
+            answer = Answer(held.rows[0], self._yields, held.model, encode(output), state)
+            self._pending.append(answer)
         self._yields += 1
 
     def _collect_aligned(self, held: Holding, outputs: Any) -> None:
@@ -165,9 +173,10 @@ class Handover:
                 "yield one list with an item a record, None where none is due"
             )
         ordinal, model = self._yields, held.model
+        states = held.states or [""] * len(held.rows)
         self._pending += [
-            Answer(row, ordinal, model, output if type(output) is bytes else encode(output))
-            for row, output in zip(held.rows, outputs, strict=True)
+            Answer(row, ordinal, model, output if type(output) is bytes else encode(output), state)
+            for row, output, state in zip(held.rows, outputs, states, strict=True)
             if output is not None
         ]
 

@@ -13,6 +13,8 @@ from aimass_stream.model import ModelSpec
 
 PROTOCOL = 1
 
+LEARNERS = "learners"
+"""The device of a learner process: it holds learners, on the CPU, instead of models."""
 WARM = b"warm"
 """A line on a device process's stdout: its imports are done."""
 READY = b"ready"

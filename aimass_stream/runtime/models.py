@@ -1,28 +1,24 @@
 """The models of one worker: resolved and loaded once each, scored through one scorer.
 
-Weights live in the device process. Under `aimass worker` the supervisor owns that process and
-names its socket in `AIMASS_DEVICE_SOCKET`; a bare `faust worker` starts one of its own, when
-the first model that needs one is prepared.
+Weights live in the device process, to which a worker connects when the first model that needs
+one is prepared.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 from aimass_stream.adapters.inline import Inline
 from aimass_stream.codecs.claims import PayloadStore
 from aimass_stream.config import Settings
-from aimass_stream.errors import AimassError, RecordError
+from aimass_stream.errors import RecordError
 from aimass_stream.model import Model, ModelSpec
 from aimass_stream.records import Chunk, Record
 from aimass_stream.registry.folder import resolve
-from aimass_stream.runtime.device_host import DeviceHost
 from aimass_stream.runtime.inline import score_inline
-from aimass_stream.runtime.link import DeviceLink
+from aimass_stream.runtime.process_link import ProcessLink
 from aimass_stream.runtime.scored import Outcomes
 from aimass_stream.runtime.scorer import Scorer
 from aimass_stream.runtime.supervisor import DEVICE_SOCKET
@@ -30,6 +26,8 @@ from aimass_stream.runtime.supervisor import DEVICE_SOCKET
 
 class InlineOutcomes:
     """Outcomes that are there from the start."""
+
+    states: Sequence[int] = ()
 
     def __init__(self, outcomes: Sequence[Any | RecordError]) -> None:
         self.outcomes = outcomes
@@ -53,13 +51,10 @@ class Models:
 
     def __init__(self, settings: Settings, on_error: Callable[[BaseException], None]) -> None:
         self._settings = settings
-        self._on_error = on_error
         self.payloads = PayloadStore(settings.payloads_folder, settings.claim_prefixes)
         self._specs: dict[int, asyncio.Task[ModelSpec]] = {}
-        self._host: DeviceHost | None = None
         self._scorer: asyncio.Task[Scorer] | None = None
-        self._link: DeviceLink | None = None
-        self._watching: asyncio.Task[None] | None = None
+        self._process = ProcessLink(DEVICE_SOCKET, "cpu", on_error)
 
     async def prepare(self, model: Model[Any]) -> ModelSpec:
         """Resolve and load a model, once for all who ask.
@@ -89,10 +84,7 @@ class Models:
         """Close the link, and the device process if it is ours."""
         if self._scorer is not None:
             await (await self._scorer).close()
-        if self._link is not None:
-            await self._link.close()
-        if self._host is not None:
-            await self._host.stop()
+        await self._process.close()
         self.payloads.close()
 
     async def _load(self, model: Model[Any]) -> ModelSpec:
@@ -107,19 +99,6 @@ class Models:
             self._scorer = asyncio.create_task(self._connect())
         return await asyncio.shield(self._scorer)
 
-    async def _watch(self, host: DeviceHost) -> None:
-        try:
-            await host.watch()
-        except AimassError as error:
-            self._on_error(error)
-
     async def _connect(self) -> Scorer:
-        socket = os.environ.get(DEVICE_SOCKET)
-        if socket is None:
-            self._host = DeviceHost(Path.cwd())
-            await self._host.start()
-            self._watching = asyncio.create_task(self._watch(self._host))
-            socket = str(self._host.socket_path)
-        self._link = DeviceLink(socket)
-        await self._link.connect()
-        return Scorer(self._link, self.payloads, buffer_bytes=self._settings.buffer_bytes)
+        link = await self._process.get()
+        return Scorer(link, self.payloads, buffer_bytes=self._settings.buffer_bytes)

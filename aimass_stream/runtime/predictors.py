@@ -17,6 +17,7 @@ from types import ModuleType
 from typing import Any, cast
 
 from aimass_stream.errors import SetupError
+from aimass_stream.learner import Learner
 from aimass_stream.model import Model, ModelSpec, Predictor
 from aimass_stream.runtime.faults import describe
 
@@ -94,7 +95,7 @@ class Predictors:
     def _build(self, spec: ModelSpec) -> LoadedModel:
         started = time.perf_counter()
         try:
-            predictor = import_adapter(spec.adapter)(spec, self._device)
+            predictor: Predictor = import_adapter(spec.adapter)(spec, self._device)
         except SetupError:
             raise
         except BaseException as error:
@@ -123,7 +124,7 @@ def _close(model: LoadedModel) -> None:
         log.exception("model %s did not close", model.spec.id)
 
 
-def import_adapter(name: str) -> Callable[[ModelSpec, str], Predictor]:
+def import_adapter(name: str) -> Callable[..., Any]:
     """The class that `module:Class` names.
 
     Raises:
@@ -132,13 +133,17 @@ def import_adapter(name: str) -> Callable[[ModelSpec, str], Predictor]:
     module_name, _, class_name = name.partition(":")
     try:
         module = importlib.import_module(module_name)
-        return cast(Callable[[ModelSpec, str], Predictor], getattr(module, class_name))
+        return cast(Callable[..., Any], getattr(module, class_name))
     except (ImportError, AttributeError, ValueError) as error:
         raise SetupError(f"adapter {name} cannot be imported: {describe(error)}") from error
 
 
-def import_declared(package: str) -> list[str]:
+def import_declared(package: str, kind: type[Model[Any]] | type[Learner[Any]]) -> list[str]:
     """Import a project's declarations and the adapters they name, so that loading is quick.
+
+    Args:
+        package: the project's models.
+        kind: whose adapters to import: `Model` or `Learner`.
 
     Returns:
         The adapters' modules. None where the package does not exist.
@@ -152,7 +157,7 @@ def import_declared(package: str) -> list[str]:
     found = pkgutil.walk_packages(getattr(modules[0], "__path__", ()), f"{package}.")
     modules.extend(importlib.import_module(module.name) for module in found)
     adapters = {
-        value.adapter.partition(":")[0] for module in modules for value in _models_in(module)
+        value.adapter.partition(":")[0] for module in modules for value in _held_in(module, kind)
     }
     for adapter in sorted(adapters):
         importlib.import_module(adapter)
@@ -166,5 +171,7 @@ def _is_absent(package: str) -> bool:
         return True
 
 
-def _models_in(module: ModuleType) -> list[Model[Any]]:
-    return [value for value in vars(module).values() if isinstance(value, Model)]
+def _held_in(
+    module: ModuleType, kind: type[Model[Any]] | type[Learner[Any]]
+) -> list[Model[Any] | Learner[Any]]:
+    return [value for value in vars(module).values() if isinstance(value, kind)]

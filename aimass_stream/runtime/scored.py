@@ -1,4 +1,4 @@
-"""A stream joined with the answers of models: what `app.score(model, stream)` gives.
+"""A stream joined with the answers of models or learners: what `app.score` and `app.learn` give.
 
 A pump reads ahead and submits every work to the scorer, so that batches fill over several
 works and partitions while the body is still at an earlier record. The body is handed records
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar, TypeVarTuple, cast
 
 from aimass_stream.errors import RecordError
+from aimass_stream.learner import Learner
 from aimass_stream.model import Model, ModelSpec
 from aimass_stream.records import Chunk, Record
 from aimass_stream.runtime.handover import Failure, Holding, Work
@@ -25,6 +26,9 @@ Answers = TypeVarTuple("Answers")
 
 WORKS_AHEAD = 4
 
+NOTHING_DUE = object()
+"""The outcome of a row that the body is not handed: it is quiet."""
+
 
 class Outcomes(Protocol):
     """Outcomes of rows submitted together, in their order."""
@@ -32,6 +36,11 @@ class Outcomes(Protocol):
     @property
     def outcomes(self) -> Sequence[Any]:
         """What is known of each row, None where nothing is yet."""
+        ...
+
+    @property
+    def states(self) -> Sequence[int]:
+        """For each row how far the learner that scored it had learnt; empty for a model."""
         ...
 
     async def wait(self, row: int) -> int:
@@ -46,13 +55,11 @@ class Outcomes(Protocol):
 class Scoring(Protocol):
     """What a scored stream needs from the worker it runs in."""
 
-    async def prepare(self, model: Model[Any]) -> ModelSpec:
+    async def prepare(self, model: Any) -> ModelSpec:
         """Load the model, once per worker."""
         ...
 
-    async def submit(
-        self, model: Model[Any], chunk: Chunk, kind: type[Record], lag: int
-    ) -> Outcomes:
+    async def submit(self, model: Any, chunk: Chunk, kind: type[Record], lag: int) -> Outcomes:
         """Submit the rows of a chunk; waits while too many bytes are held."""
         ...
 
@@ -80,6 +87,15 @@ class _Scored:
                 return Failure(self.rows[index], model, outcome)
         return None
 
+    def is_due(self, index: int) -> bool:
+        """Whether the body is handed the row."""
+        return all(each.outcomes[index] is not NOTHING_DUE for each in self.submissions)
+
+    def states(self, indices: Sequence[int]) -> Sequence[str]:
+        """How far the learners that scored these rows had learnt; empty where none did."""
+        learnt = [each.states for each in self.submissions if each.states]
+        return ["+".join(str(states[index]) for states in learnt) for index in indices if learnt]
+
     def end_row(self, index: int) -> int:
         """The row after that of `index`, and after the tombstones behind it."""
         return self.rows[index + 1] if index + 1 < len(self.rows) else len(self.work)
@@ -88,7 +104,12 @@ class _Scored:
 class ScoredStream(Generic[R, *Answers]):
     """Records of a stream, each with one answer a model."""
 
-    def __init__(self, scoring: Scoring, models: Sequence[Model[Any]], stream: Stream[R]) -> None:
+    def __init__(
+        self,
+        scoring: Scoring,
+        models: Sequence[Model[Any] | Learner[Any]],
+        stream: Stream[R],
+    ) -> None:
         self._scoring = scoring
         self._models = models
         self._stream = stream
@@ -110,7 +131,12 @@ class ScoredStream(Generic[R, *Answers]):
                 if failure is not None:
                     handover.fail(work, row, failure.error, failure.model)
                     continue
-                handover.hand_out(Holding(work, (row,), scored.end_row(index), self._label))
+                if not scored.is_due(index):
+                    handover.skip_to(work, scored.end_row(index))
+                    continue
+                states = scored.states((index,))
+                end_row = scored.end_row(index)
+                handover.hand_out(Holding(work, (row,), end_row, self._label, states=states))
                 answers = [submission.outcomes[index] for submission in scored.submissions]
                 yield records[index - first], *answers
 
@@ -129,11 +155,23 @@ class ScoredStream(Generic[R, *Answers]):
                 if (failure := scored.failure(index, self._model_ids)) is not None
             ]
             failed = {failure.row for failure in failures}
-            good = [index for index in range(first, end) if scored.rows[index] not in failed]
+            good = [
+                index
+                for index in range(first, end)
+                if scored.rows[index] not in failed and scored.is_due(index)
+            ]
             rows = [scored.rows[index] for index in good]
             end_row = scored.end_row(end - 1)
             handover.hand_out(
-                Holding(scored.work, rows, end_row, self._label, aligned=True, failures=failures)
+                Holding(
+                    scored.work,
+                    rows,
+                    end_row,
+                    self._label,
+                    aligned=True,
+                    failures=failures,
+                    states=scored.states(good),
+                )
             )
             if rows:
                 answers = (

@@ -31,9 +31,13 @@ class Stream(Generic[R]):
         kind: the record type of the topic.
         limits: bounds that a record is checked against when no model checks it.
         lag: records of this partition behind on the broker, kept up to date by the engine.
+        agent: the name of the agent that reads it.
     """
 
-    def __init__(self, kind: type[R], limits: Limits, handover: Handover) -> None:
+    def __init__(
+        self, kind: type[R], limits: Limits, handover: Handover, agent: str = "agent"
+    ) -> None:
+        self.agent = agent
         self.kind = kind
         self.limits = limits
         self.handover = handover

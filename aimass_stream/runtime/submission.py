@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
 from aimass_stream.batching import Entry
@@ -75,6 +75,11 @@ class Submission(Generic[A]):
         self._error: BaseException | None = None
         self._waiters: list[tuple[int, asyncio.Future[None]]] = []
         self._fetches: set[asyncio.Task[None]] = set()
+
+    @property
+    def states(self) -> Sequence[int]:
+        """Empty: a model has learnt nothing on the way."""
+        return ()
 
     async def wait(self, row: int) -> int:
         """Wait until the outcome of `row` is known.

@@ -1,6 +1,6 @@
-"""What `aimass worker` is: the owner of workers and of one device. No Faust, no torch.
+"""What `aimass worker` is: the owner of workers and of model processes. No Faust, no torch.
 
-Workers drain first, since their batches need the device; the device ends after them.
+Workers drain first, since their batches need a device or a learner; those end after them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -23,25 +23,28 @@ log = logging.getLogger("aimass.supervisor")
 DEVICE_SOCKET = "AIMASS_DEVICE_SOCKET"
 """Where a worker finds its device process."""
 
+LEARNER_SOCKET = "AIMASS_LEARNER_SOCKET"
+"""Where a worker finds its learner process."""
+
 SLOT = "AIMASS_SLOT"
 """Which of its supervisor's workers a process is; the same after a restart."""
 
 DEFAULT_DRAIN_S = 15.0
 
-_DEVICE_BUDGET_S = 5.0
+_HOST_BUDGET_S = 5.0
 _FORCE_BUDGET_S = 1.5
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Supervisor:
-    """Runs workers and a device until told to stop. Lives on the main thread's event loop.
+    """Runs workers and their hosts until told to stop. Lives on the main thread's event loop.
 
     The first SIGTERM or SIGINT drains: workers are sent SIGTERM and have `drain_s` seconds.
     The second ends everything at once.
 
     Args:
         commands: the workers, and whatever else is to be kept running.
-        host: the device; None when no model needs one.
+        hosts: the model processes, by the environment variable that tells workers their socket.
         drain_s: seconds a worker has between SIGTERM and SIGKILL.
         on_event: told one line for people about each death.
     """
@@ -49,13 +52,13 @@ class Supervisor:
     def __init__(
         self,
         commands: Sequence[Command],
-        host: DeviceHost | None = None,
+        hosts: Mapping[str, DeviceHost] | None = None,
         *,
         drain_s: float = DEFAULT_DRAIN_S,
         on_event: Callable[[str], None] = log.warning,
     ) -> None:
         self._commands = commands
-        self._host = host
+        self._hosts = dict(hosts or {})
         self._drain_s = drain_s
         self._on_event = on_event
         self._workers: list[KeptProcess] = []
@@ -67,9 +70,9 @@ class Supervisor:
 
     @property
     def status(self) -> list[ProcessStatus]:
-        """How every process is now, the device last."""
-        statuses = [worker.status for worker in self._workers]
-        return statuses if self._host is None else [*statuses, self._host.status]
+        """How every process is now, the workers first."""
+        workers = [worker.status for worker in self._workers]
+        return workers + [host.status for host in self._hosts.values()]
 
     def stop(self) -> None:
         """Begin to drain, as the first SIGTERM does."""
@@ -80,7 +83,7 @@ class Supervisor:
 
         Returns:
             The exit code: 0 after a drain, 130 or 143 when it was cut short, 78 when a worker
-            says that its configuration is wrong, 75 when the device cannot be kept alive.
+            says that its configuration is wrong, 75 when a model process cannot be kept alive.
             `reason` has the text for all but the first.
         """
         loop = asyncio.get_running_loop()
@@ -103,17 +106,16 @@ class Supervisor:
 
     async def _run_until_stopped(self) -> int:
         env = {SUPERVISED: "1"}
-        if self._host is not None:
-            self._host.launch()
-            env[DEVICE_SOCKET] = str(self._host.socket_path)
+        for variable, host in self._hosts.items():
+            host.launch()
+            env[variable] = str(host.socket_path)
         self._workers = [
             KeptProcess(replace(command, env={**command.env, **env}), self._on_event)
             for command in self._commands
         ]
         stopping = asyncio.create_task(self._stop.wait())
         kept = [asyncio.create_task(self._keep(worker)) for worker in self._workers]
-        if self._host is not None:
-            kept.append(asyncio.create_task(self._host.watch()))
+        kept += [asyncio.create_task(host.watch()) for host in self._hosts.values()]
         self._tasks = [stopping, *kept]
         await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
         self._stop.set()
@@ -152,15 +154,13 @@ class Supervisor:
 
     async def _end_in_order(self) -> None:
         await asyncio.gather(*(worker.stop(self._drain_s) for worker in self._workers))
-        if self._host is not None:
-            await self._host.stop(_DEVICE_BUDGET_S)
+        await asyncio.gather(*(host.stop(_HOST_BUDGET_S) for host in self._hosts.values()))
 
     async def _end_at_once(self) -> None:
         for worker in self._workers:
             worker.kill()
         ends = [worker.stop(0) for worker in self._workers]
-        if self._host is not None:
-            ends.append(self._host.stop(budget_s=0))
+        ends += [host.stop(budget_s=0) for host in self._hosts.values()]
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_FORCE_BUDGET_S):
                 await asyncio.gather(*ends)

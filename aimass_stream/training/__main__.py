@@ -16,7 +16,7 @@ USAGE = "usage: python -m aimass_stream.training digits MODELS_FOLDER"
 
 def main(arguments: list[str]) -> int:
     """Train what is named; progress goes to standard error."""
-    if len(arguments) != 2 or arguments[0] != "digits":
+    if len(arguments) != 2 or arguments[0] not in {"digits", "demo"}:
         sys.stderr.write(f"{USAGE}\n")
         return 2
 

@@ -7,7 +7,7 @@ of it, or when its outcome speaks of an answer or a dead letter that is not on i
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -21,6 +21,9 @@ from aimass_stream.records import Chunk, Headers, identity
 
 TOLERANCE = 1e-4
 """By how much a score may differ between repeats."""
+
+RECENT = 500
+"""Latencies kept for a live view."""
 
 Place = tuple[int, int]
 """Partition and offset on the source topic."""
@@ -43,6 +46,7 @@ class Account:
         arrived_ms: records on the source topic and their timestamps.
         fates: the outcome of each record: `answered`, `quiet` or `dead_lettered`.
         settled_ms: the timestamp of the outcomes record that spoke of each record first.
+        recent_ms: latencies of the records that were settled last.
         answers: the latest answer on the answer topic to each record.
         dead: sources of the dead letters, and their reasons.
         ids: the first value under each answer id.
@@ -54,6 +58,7 @@ class Account:
     arrived_ms: dict[Place, int] = field(default_factory=dict)
     fates: dict[Place, str] = field(default_factory=dict)
     settled_ms: dict[Place, int] = field(default_factory=dict)
+    recent_ms: deque[int] = field(default_factory=lambda: deque(maxlen=RECENT))
     answers: dict[Place, bytes] = field(default_factory=dict)
     dead: dict[Place, str] = field(default_factory=dict)
     ids: dict[str, bytes] = field(default_factory=dict)
@@ -174,7 +179,10 @@ class Oracle:
                 for offset in range(first, last + 1):
                     place = (outcomes.partition, offset)
                     account.fates[place] = fate
-                    account.settled_ms.setdefault(place, timestamp_ms)
+                    if place not in account.settled_ms:
+                        account.settled_ms[place] = timestamp_ms
+                        arrived_ms = account.arrived_ms.get(place, timestamp_ms)
+                        account.recent_ms.append(timestamp_ms - arrived_ms)
 
     def _note_answers(self, watched: Watched, chunk: Chunk) -> None:
         account = self.accounts[watched.agent]

@@ -7,6 +7,7 @@ so imports and the group join are left out for everybody alike. The broker's CPU
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.metadata
 import os
 import platform
@@ -21,6 +22,7 @@ import numpy as np
 import orjson
 import psutil
 
+from aimass_stream.cli.worker import free_ports
 from aimass_stream.kafka.reader import TopicReader, bootstrap_servers
 from aimass_stream.kafka.sender import Sender
 from aimass_stream.kafka.topics import TopicPlan, create_topics
@@ -117,14 +119,19 @@ async def _measure(url: str, contestant: Contestant) -> dict[str, float]:
         **os.environ,
         "AIMASS_BROKER": url,
         "AIMASS_REPLICATION": "1",
+        "AIMASS_LOG_LEVEL": "WARNING",
+        "AIMASS_WEB_PORT": str(free_ports(6066, 1)[0]),
         "BENCH_GROUP": group,
         "BENCH_ANSWERS": answers,
     }
     process = await asyncio.create_subprocess_exec(*argv, env=env, stdin=asyncio.subprocess.DEVNULL)
     try:
         return await _watch(url, answers, psutil.Process(process.pid))
+    except psutil.NoSuchProcess:
+        raise SystemExit(f"{contestant.name} ended before its work was done") from None
     finally:
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
         await process.wait()
 
 
@@ -144,8 +151,8 @@ async def _watch(url: str, answers: str, process: psutil.Process) -> dict[str, f
                     "records_per_s": records / (now[2] - begun[2]),
                     "cpu_us_per_record": (now[1] - begun[1]) / records * 1e6,
                 }
-            if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
-                raise SystemExit("the contestant ended before its work was done")
+            if process.status() == psutil.STATUS_ZOMBIE:
+                raise psutil.NoSuchProcess(process.pid)
             await asyncio.sleep(0.02)
 
 

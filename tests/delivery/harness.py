@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -22,9 +22,12 @@ DEADLINE_S = 60.0
 
 
 class Harness:
-    """Starts and stops workers of `tests.delivery.app` and follows what they do."""
+    """Starts and stops workers of an app and follows what they do."""
 
-    def __init__(self, name: str, env: dict[str, str], folder: Path, oracle: Oracle) -> None:
+    def __init__(
+        self, app: str, name: str, env: dict[str, str], folder: Path, oracle: Oracle
+    ) -> None:
+        self.app = app
         self.name = name
         self.env = env
         self.folder = folder
@@ -40,7 +43,7 @@ class Harness:
         port = free_ports(16066 + 10 * number, 1)[0]
         with (self.folder / f"worker-{number}.log").open("wb") as log:
             worker = subprocess.Popen(
-                [sys.executable, "-m", "aimass_stream.cli.worker_process", "tests.delivery.app"],
+                [sys.executable, "-m", "aimass_stream.cli.worker_process", self.app],
                 env={**self.env, "TEST_APP": self.name, "AIMASS_WEB_PORT": str(port)},
                 stdin=subprocess.DEVNULL,
                 stderr=log,
@@ -76,14 +79,29 @@ class Harness:
 
 @asynccontextmanager
 async def running(name: str, url: str, env: dict[str, str], folder: Path) -> AsyncIterator[Harness]:
-    """Topics and an oracle for one app; workers that still run are killed at the end."""
-    names = [f"{name}.{part}" for part in ("source", "answers", "plain")]
-    names += [outcomes_topic(name), dead_letters_topic(name)]
-    client = {"bootstrap_servers": bootstrap_servers(url)}
-    await create_topics(client, [TopicPlan(topic, 4) for topic in names], 1)
+    """Topics and an oracle for `tests.delivery.app`."""
+    topics = dict.fromkeys([f"{name}.{part}" for part in ("source", "answers", "plain")], 4)
     watched = Watched("copy", f"{name}.source", f"{name}.answers")
-    async with Oracle(url, name, [watched]) as oracle:
-        harness = Harness(name, env, folder, oracle)
+    async with running_app("tests.delivery.app", name, url, env, folder, topics, [watched]) as app:
+        yield app
+
+
+@asynccontextmanager
+async def running_app(
+    app: str,
+    name: str,
+    url: str,
+    env: dict[str, str],
+    folder: Path,
+    topics: Mapping[str, int],
+    watched: Sequence[Watched],
+) -> AsyncIterator[Harness]:
+    """Topics and an oracle for one app; workers that still run are killed at the end."""
+    own = dict.fromkeys((outcomes_topic(name), dead_letters_topic(name)), 4)
+    plans = [TopicPlan(topic, count) for topic, count in {**topics, **own}.items()]
+    await create_topics({"bootstrap_servers": bootstrap_servers(url)}, plans, 1)
+    async with Oracle(url, name, watched) as oracle:
+        harness = Harness(app, name, env, folder, oracle)
         try:
             yield harness
         finally:

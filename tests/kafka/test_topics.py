@@ -5,8 +5,11 @@ from typing import Any
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from aimass_stream.kafka.outlets import plan_topics
 from aimass_stream.kafka.reader import bootstrap_servers
 from aimass_stream.kafka.topics import WEEK_MS, TopicPlan, create_topics, topic_config
+from aimass_stream.records import Record, Topic
+from aimass_stream.runtime.body import Agent
 
 
 async def settings_of(servers: list[str], topic: str) -> dict[str, str]:
@@ -34,3 +37,18 @@ async def test_a_compacted_topic_keeps_the_latest_of_each_key(
     plain = await settings_of(servers, topic_name)
     assert (plain["cleanup.policy"], plain["retention.ms"]) == ("delete", str(WEEK_MS))
     assert (await settings_of(servers, f"{topic_name}.feeds"))["cleanup.policy"] == "compact"
+
+
+def test_what_an_app_declares_compacted_is_planned_so() -> None:
+    async def body(stream: Any) -> None:
+        """Never called."""
+
+    feeds: Topic[bytes] = Topic("feeds", bytes, compacted=True)
+    agents = [
+        Agent("feed", Topic("in", Record), feeds, body),
+        Agent("read", Topic("labels", Record, compacted=True), None, body),
+    ]
+    config = {plan.name: dict(plan.config) for plan in plan_topics(agents, "app", 4)}
+    compacted = {name for name, held in config.items() if held == {"cleanup.policy": "compact"}}
+    assert compacted == {"feeds", "labels"}
+    assert config["in"] == {"retention.ms": str(WEEK_MS)}

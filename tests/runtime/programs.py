@@ -11,7 +11,7 @@ import sys
 from aimass_stream.runtime.device_host import DeviceHost, HostOptions
 from aimass_stream.runtime.link import DeviceLink
 from aimass_stream.runtime.processes import Command
-from aimass_stream.runtime.supervisor import Supervisor
+from aimass_stream.runtime.supervisor import DEVICE_SOCKET, Supervisor
 from tests.runtime.helpers import ROOT, spec, until
 from tests.runtime.worker import say
 
@@ -33,11 +33,12 @@ async def own(payload: str) -> None:
 async def supervise(mode: str, workers: str, drain_s: str, models: str) -> int:
     """Supervise workers, with a device when there is a models package to import."""
     options = HostOptions(spare=False, on_event=lambda line: say("event", line))
-    host = DeviceHost(ROOT, models_package=models, options=options) if models != "-" else None
+    host = DeviceHost(ROOT, models_package=models, options=options)
+    hosts = {DEVICE_SOCKET: host} if models != "-" else {}
     argv = [sys.executable, "-m", "tests.runtime.worker", mode]
     commands = [Command(name=f"worker {n + 1}", argv=argv) for n in range(int(workers))]
     supervisor = Supervisor(
-        commands, host, drain_s=float(drain_s), on_event=lambda line: say("event", line)
+        commands, hosts, drain_s=float(drain_s), on_event=lambda line: say("event", line)
     )
     code = await supervisor.run()
     say("reason", supervisor.reason.replace("\n", " / "))

@@ -240,6 +240,7 @@ class Rows:
         self.scoring = scoring
         self.answers = answers
         self.outcomes: list[Any] = [None] * len(answers)
+        self.states: list[int] = []
 
     async def wait(self, row: int) -> int:
         await self.scoring.gate.wait()

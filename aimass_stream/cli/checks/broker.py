@@ -17,6 +17,7 @@ from aimass_stream.errors import BrokerError
 from aimass_stream.kafka.embedded import find_broker
 from aimass_stream.kafka.embedded_jars import KAFKA, locked_jars
 from aimass_stream.kafka.embedded_process import find_java
+from aimass_stream.kafka.settings import replication
 from aimass_stream.kafka.survey import Survey, survey
 
 ANSWER_TIMEOUT_MS = 1_500
@@ -81,7 +82,7 @@ def _check_startable(state: Path) -> Finding:
 
 
 def _check_replication(conf: Settings, seen: Survey, text: str) -> Finding:
-    wanted = conf.replication or (3 if conf.broker else 1)
+    wanted = replication(conf)
     if wanted <= seen.brokers:
         return ok("broker", text)
     return warn(

@@ -17,7 +17,14 @@ from aimass_stream.errors import ConfigError
 PREFIX = "AIMASS_"
 TOML = Path("aimass.toml")
 # Read by a process itself rather than from its settings.
-OTHER_VARIABLES = frozenset({"AIMASS_LOG_LEVEL", "AIMASS_DEVICE_SOCKET", "AIMASS_SUPERVISED"})
+OTHER_VARIABLES = frozenset(
+    {
+        "AIMASS_DEVICE_SOCKET",
+        "AIMASS_LEARNER_SOCKET",
+        "AIMASS_LOG_LEVEL",
+        "AIMASS_SUPERVISED",
+    }
+)
 
 _USER = re.compile(r"[^\s/'\"\[,]+@")
 

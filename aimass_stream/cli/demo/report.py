@@ -2,103 +2,174 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
 import orjson
 from rich.console import Console
 from rich.table import Table
 
-from aimass_stream.cli.demo.stream import Truth
+from aimass_stream.cli.demo.acts import Act
+from aimass_stream.cli.demo.stream import Stream
 from aimass_stream.cli.demo.view import percentile
-from aimass_stream.records import Prediction
-from aimass_stream.training.digits import NearestMean
-from aimass_stream.verify.oracle import Account
+from aimass_stream.verify.oracle import Account, Watched
 
-_prediction = msgspec.json.Decoder(Prediction)
+FATES = ("in", "answered", "quiet", "dead_lettered")
 
 
 def make_report(
-    topic: str, agent: str, account: Account, truth: Truth, seconds_to_first_answer: float | None
+    acts: Sequence[Act],
+    accounts: Mapping[str, Account],
+    stream: Stream,
+    started_ms: float,
 ) -> dict[str, Any]:
-    """Put the oracle's account beside the truth.
+    """Put the oracle's accounts beside the truth.
 
-    `lost` counts records of the stream with no outcome, or with one that no topic bears out,
-    and records that were acknowledged but are not on the topic.
+    `lost` counts records with no outcome, or with one that no topic bears out, for each agent
+    that reads them, and records that were acknowledged but are not on their topic. Counts of a
+    topic are sums over its agents.
     """
-    sent = {*truth.labels, *truth.broken}
-    lost = len(account.lost()) + len(sent - account.arrived_ms.keys())
-    latencies_ms = account.latencies_ms()
-    counts = account.counts()
-    reasons: dict[str, int] = {}
-    for reason in account.dead.values():
-        reasons[reason] = reasons.get(reason, 0) + 1
+    topics = {
+        topic: _topic_report(of_topic, accounts, started_ms)
+        for topic, of_topic in agents_by_topic(acts).items()
+    }
+    latencies_ms = [ms for act in acts for ms in accounts[act.watched[0].agent].latencies_ms()]
+    firsts = [each["seconds_to_first_answer"] for each in topics.values()]
     return {
-        "lost": lost,
-        "duplicated": account.duplicated,
-        "differing": account.differing,
-        "topics": {topic: {**counts, "agents": {agent: counts}}},
-        "broken": {
-            "sent": len(truth.broken),
-            "dead_lettered": len(truth.broken.keys() & account.dead.keys()),
-            "whole_dead_lettered": len(truth.labels.keys() & account.dead.keys()),
-            "reasons": reasons,
-        },
-        "accuracy": _accuracy(account, truth),
+        "lost": sum(len(account.lost()) for account in accounts.values())
+        + _never_arrived(acts, accounts, stream),
+        "duplicated": sum(account.duplicated for account in accounts.values()),
+        "differing": sum(account.differing for account in accounts.values()),
+        "topics": topics,
+        "broken": _broken_report(acts, accounts, stream),
+        **_judgements(acts, accounts),
         "latency_ms": {
             "p50": percentile(latencies_ms, 0.50),
             "p99": percentile(latencies_ms, 0.99),
         },
-        "seconds_to_first_answer": seconds_to_first_answer,
+        "seconds_to_first_answer": min((first for first in firsts if first), default=None),
     }
 
 
-def _accuracy(account: Account, truth: Truth) -> dict[str, Any]:
-    """Of the model on every whole picture, of the baseline on those that were kept."""
-    labels = {
-        place: _prediction.decode(account.answers[place]).label
-        for place in truth.labels
-        if place in account.answers
-    }
-    kept = [place for place in truth.pictures if place in labels]
-    if not kept:
-        return {"model": None, "baseline": None, "records": 0}
-    guesses = NearestMean().predict([truth.pictures[place] for place in kept])
-    right = sum(labels[place] == truth.labels[place] for place in labels)
-    guessed = sum(guess == truth.labels[p] for guess, p in zip(guesses, kept, strict=True))
+def agents_by_topic(acts: Sequence[Act]) -> dict[str, list[Watched]]:
+    """The agents that read each topic."""
+    found: dict[str, list[Watched]] = {}
+    for act in acts:
+        for watched in act.watched:
+            found.setdefault(watched.topic, []).append(watched)
+    return found
+
+
+def _topic_report(
+    watched: Sequence[Watched], accounts: Mapping[str, Account], started_ms: float
+) -> dict[str, Any]:
+    agents = {each.agent: accounts[each.agent].counts() for each in watched}
+    of_topic = [accounts[each.agent] for each in watched]
+    latencies_ms = [ms for account in of_topic for ms in account.latencies_ms()]
+    settled_ms = [ms for account in of_topic for ms in account.settled_ms.values()]
+    first_ms = min(settled_ms, default=None)
     return {
-        "model": round(right / len(labels), 4),
-        "baseline": round(guessed / len(kept), 4),
-        "baseline_is": "nearest mean picture",
-        "records": len(labels),
+        **{fate: sum(counts[fate] for counts in agents.values()) for fate in FATES},
+        "agents": agents,
+        "latency_ms": {
+            "p50": percentile(latencies_ms, 0.50),
+            "p99": percentile(latencies_ms, 0.99),
+        },
+        "seconds_to_first_answer": first_ms and round((first_ms - started_ms) / 1000, 2),
     }
+
+
+def _never_arrived(acts: Sequence[Act], accounts: Mapping[str, Account], stream: Stream) -> int:
+    missing = 0
+    for topic, of_topic in agents_by_topic(acts).items():
+        sent = {*stream.broken.get(topic, ()), *stream.whole.get(topic, ())}
+        missing += len(sent - accounts[of_topic[0].agent].arrived_ms.keys())
+    return missing
+
+
+def _broken_report(
+    acts: Sequence[Act], accounts: Mapping[str, Account], stream: Stream
+) -> dict[str, Any]:
+    """What became of the records that were broken on purpose, and of no other."""
+    dead_lettered = whole = 0
+    reasons: Counter[str] = Counter()
+    for topic, of_topic in agents_by_topic(acts).items():
+        dead: dict[tuple[int, int], str] = {}
+        for each in of_topic:
+            dead |= accounts[each.agent].dead
+        dead_lettered += len(stream.broken.get(topic, {}).keys() & dead.keys())
+        whole += len(stream.whole.get(topic, set()) & dead.keys())
+        reasons.update(dead.values())
+    return {
+        "sent": sum(map(len, stream.broken.values())),
+        "dead_lettered": dead_lettered,
+        "whole_dead_lettered": whole,
+        "reasons": dict(reasons),
+    }
+
+
+def _judgements(acts: Sequence[Act], accounts: Mapping[str, Account]) -> dict[str, Any]:
+    """Each act's figures under its topic; those of the first act stand at the top as well."""
+    judged = {act.topic: act.judge(accounts) for act in acts}
+    return {"quality": judged, **judged[acts[0].topic]}
 
 
 def print_report(console: Console, report: dict[str, Any]) -> None:
-    """The report as a table for people."""
+    """The report as tables for people."""
+    console.print(_outcomes_table(report))
+    console.print(_quality_table(report))
+
+
+def _outcomes_table(report: dict[str, Any]) -> Table:
     table = Table(title="aimass demo: every record accounted for" if not report["lost"] else None)
-    table.add_column("")
-    table.add_column("", justify="right")
+    table.add_column("topic")
+    for column in ("in", "answered", "quiet", "dead", "p50 ms", "p99 ms", "first"):
+        table.add_column(column, justify="right")
     for topic, counts in report["topics"].items():
-        table.add_row(f"{topic}: in", f"{counts['in']:,}")
-        table.add_row("  answered", f"{counts['answered']:,}")
-        table.add_row("  quiet", f"{counts['quiet']:,}")
-        table.add_row("  dead-lettered", f"{counts['dead_lettered']:,}")
-    broken, accuracy = report["broken"], report["accuracy"]
-    table.add_row(
-        "broken on purpose, dead-lettered", f"{broken['dead_lettered']} of {broken['sent']}"
+        first, latency = counts["seconds_to_first_answer"], counts["latency_ms"]
+        table.add_row(
+            topic,
+            *(f"{counts[fate]:,}" for fate in FATES),
+            f"{latency['p50']:.0f}",
+            f"{latency['p99']:.0f}",
+            "" if first is None else f"{first:.1f} s",
+        )
+    broken = report["broken"]
+    style = "bold red" if report["lost"] else "bold green"
+    table.caption = (
+        f"[{style}]lost {report['lost']}[/], duplicated {report['duplicated']} "
+        f"({report['differing']} differing); broken on purpose {broken['sent']}, "
+        f"of these dead-lettered {broken['dead_lettered']}"
     )
-    lost_style = "bold red" if report["lost"] else "bold green"
-    table.add_row("lost", str(report["lost"]), style=lost_style)
-    table.add_row("duplicated (differing)", f"{report['duplicated']} ({report['differing']})")
-    if accuracy["model"] is not None:
-        table.add_row("accuracy of the model", f"{accuracy['model']:.1%}")
-        table.add_row(f"accuracy of the {accuracy['baseline_is']}", f"{accuracy['baseline']:.1%}")
-    latency = report["latency_ms"]
-    table.add_row("latency p50 / p99", f"{latency['p50']:.0f} / {latency['p99']:.0f} ms")
-    if report["seconds_to_first_answer"] is not None:
-        table.add_row("first answer after", f"{report['seconds_to_first_answer']:.1f} s")
-    console.print(table)
+    return table
+
+
+def _quality_table(report: dict[str, Any]) -> Table:
+    """Every figure of the acts beside its baseline."""
+    table = Table()
+    for column in ("topic", "figure"):
+        table.add_column(column)
+    for column in ("measured", "baseline"):
+        table.add_column(column, justify="right")
+    table.add_column("baseline is")
+    for topic, figures in report["quality"].items():
+        for name, figure in figures.items():
+            for part, value in figure.items():
+                if part.startswith("baseline") or part == "records":
+                    continue
+                table.add_row(
+                    topic,
+                    f"{name.replace('_', ' ')}: {part.replace('_', ' ')}",
+                    _percent(value),
+                    _percent(figure.get(f"baseline_{part}", figure.get("baseline"))),
+                    figure.get("baseline_is", ""),
+                )
+    return table
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{value:.1%}"
 
 
 def encode_report(report: dict[str, Any]) -> bytes:

@@ -13,7 +13,14 @@ from typing import Any
 
 from rich.console import Console
 
-from aimass_stream.cli.demo.report import encode_report, make_report, print_report
+from aimass_stream.cli.demo.acts import Act
+from aimass_stream.cli.demo.images import Images
+from aimass_stream.cli.demo.report import (
+    agents_by_topic,
+    encode_report,
+    make_report,
+    print_report,
+)
 from aimass_stream.cli.demo.stream import Stream
 from aimass_stream.cli.demo.view import Gauges, View, observe, read_events, read_metrics
 from aimass_stream.cli.terminal import hush_clients, make_console, say, use_broker
@@ -25,18 +32,14 @@ from aimass_stream.kafka.dead_letters import dead_letters_topic
 from aimass_stream.kafka.outcomes import outcomes_topic
 from aimass_stream.kafka.reader import Offsets, TopicReader, bootstrap_servers
 from aimass_stream.kafka.sender import Sender
+from aimass_stream.kafka.settings import replication
 from aimass_stream.kafka.topics import TopicPlan, create_topics
 from aimass_stream.registry.folder import find
 from aimass_stream.runtime.parent import SUPERVISED
 from aimass_stream.runtime.processes import Command, KeptProcess
-from aimass_stream.verify.oracle import Account, Oracle, Watched
+from aimass_stream.verify.oracle import Oracle
 
 APP = "aimass-demo"
-AGENT = "classify"
-TOPIC = "images"
-ANSWERS = "predictions.images"
-TOPICS = (TOPIC, ANSWERS, outcomes_topic(APP), dead_letters_topic(APP))
-MODEL = "digits-resnet"
 
 DRAIN_S = 60.0
 """How long the demo waits for the last records; long enough for a broker to come back."""
@@ -96,6 +99,9 @@ class Demo:
         self._url = url
         self._console = console
         self._started_ms = started_ms
+        self._payloads = PayloadStore(conf.payloads_folder)
+        self._acts: list[Act] = [Images(self._payloads, options.seed)]
+        self._watched = [watched for act in self._acts for watched in act.watched]
         self._log = conf.state / "logs" / "demo.log"
         self._web_port = free_ports(conf.web_port, 1)[0]
         self._stopped = asyncio.Event()
@@ -119,19 +125,26 @@ class Demo:
             self._console.print("Stopping the worker ...")
             await worker.stop(DRAIN_S)
 
+    @property
+    def _topics(self) -> list[str]:
+        """Every topic that the oracle reads."""
+        read = {topic for each in self._watched for topic in (each.topic, each.to) if topic}
+        return [*sorted(read), outcomes_topic(APP), dead_letters_topic(APP)]
+
     async def _create_topics(self) -> None:
         """The demo counts from where the topics end, so they must be there before the worker."""
         client = {"bootstrap_servers": bootstrap_servers(self._url)}
-        plans = [TopicPlan(name, self._conf.partitions) for name in TOPICS]
-        replication = self._conf.replication or (3 if self._conf.broker else 1)
-        await create_topics(client, plans, replication)
+        plans = [TopicPlan(name, self._conf.partitions) for name in self._topics]
+        await create_topics(client, plans, replication(self._conf))
 
     async def _train(self) -> None:
         """Train in a process of its own, which alone imports torch; kept for later runs."""
-        if find(self._conf.models_folder, MODEL) is not None:
+        wanted = [model for act in self._acts for model in act.models]
+        missing = [name for name in wanted if find(self._conf.models_folder, name) is None]
+        if not missing:
             return
-        say(f"Training {MODEL} on scikit-learn's digits, once (about half a minute) ...")
-        argv = [sys.executable, "-m", "aimass_stream.training", "digits"]
+        say(f"Training {', '.join(missing)}, once ...")
+        argv = [sys.executable, "-m", "aimass_stream.training", "demo"]
         process = await asyncio.create_subprocess_exec(
             *argv, str(self._conf.models_folder), stdin=asyncio.subprocess.DEVNULL
         )
@@ -144,7 +157,7 @@ class Demo:
             await ended
             raise DemoError("Stopped while training; nothing was streamed.")
         if process.returncode:
-            raise DemoError(f"Training {MODEL} failed (exit code {process.returncode}); see above.")
+            raise DemoError(f"Training failed (exit code {process.returncode}); see above.")
 
     def _start_worker(self) -> KeptProcess:
         self._log.parent.mkdir(parents=True, exist_ok=True)
@@ -153,7 +166,7 @@ class Demo:
         env = {
             SUPERVISED: "1",
             "AIMASS_BROKER": self._url,
-            "AIMASS_REPLICATION": str(self._conf.replication or (3 if self._conf.broker else 1)),
+            "AIMASS_REPLICATION": str(replication(self._conf)),
             "AIMASS_STATE": str(self._conf.state.absolute()),
             "AIMASS_WEB_PORT": str(self._web_port),
             "AIMASS_CLAIM_PREFIXES": f'["{payloads}"]',
@@ -177,34 +190,29 @@ class Demo:
     async def _stream_and_report(self, worker: KeptProcess) -> dict[str, Any]:
         del worker
         since = await self._ends()
-        payloads = PayloadStore(self._conf.payloads_folder)
         async with (
-            Oracle(self._url, APP, [Watched(AGENT, TOPIC, ANSWERS)], since) as oracle,
+            Oracle(self._url, APP, self._watched, since) as oracle,
             Sender(self._url) as sender,
         ):
-            account = oracle.accounts[AGENT]
-            stream = Stream(sender, TOPIC, payloads, self._options.seed)
+            stream = Stream(sender, self._acts)
             with View(self._console, self._options.seconds) as view:
                 await self._follow(oracle, stream, view)
             await oracle.catch_up()
-        first_ms = min(account.settled_ms.values(), default=None)
-        waited_s = None if first_ms is None else round((first_ms - self._started_ms) / 1000, 2)
-        report = make_report(TOPIC, AGENT, account, stream.truth, waited_s)
+        report = make_report(self._acts, oracle.accounts, stream, self._started_ms)
         print_report(self._console, report)
         return report
 
     async def _ends(self) -> Offsets:
         """Where the topics end now: earlier runs are not this run's business."""
-        async with TopicReader(self._url, TOPICS) as reader:
+        async with TopicReader(self._url, self._topics) as reader:
             return await reader.end_offsets()
 
     async def _follow(self, oracle: Oracle, stream: Stream, view: View) -> None:
         """Stream, and go on until every record is accounted for or the time for that is up."""
-        account = oracle.accounts[AGENT]
-        tasks = [asyncio.create_task(self._refresh(account, stream, view))]
+        tasks = [asyncio.create_task(self._refresh(oracle, stream, view))]
         try:
             await stream.send_first()
-            while not account.settled_ms and not self._stopped.is_set():
+            while not self._is_open(oracle) and not self._stopped.is_set():
                 await self._step(oracle)
             sending = asyncio.create_task(
                 stream.run(self._options.rate, self._options.seconds, self._stopped)
@@ -213,34 +221,52 @@ class Demo:
             while not sending.done():
                 await self._step(oracle)
             sending.result()
-            await self._drain(oracle, account, stream.sent)
+            await self._drain(oracle, stream)
         finally:
             for task in tasks:
                 task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await task
 
-    async def _drain(self, oracle: Oracle, account: Account, sent: int) -> None:
+    def _is_open(self, oracle: Oracle) -> bool:
+        """Whether the first record of every act has been through."""
+        return all(oracle.accounts[act.watched[0].agent].settled_ms for act in self._acts)
+
+    async def _drain(self, oracle: Oracle, stream: Stream) -> None:
         self._stopped.set()
         deadline = time.monotonic() + DRAIN_S
         while time.monotonic() < deadline:
             await self._step(oracle)
-            if len(account.arrived_ms) >= sent and oracle.settled():
+            if not self._has_arrived(oracle, stream) or not oracle.settled():
+                continue
+            # What one agent writes another may read, so settled is what stays so.
+            await oracle.catch_up()
+            if oracle.settled():
                 return
+
+    def _has_arrived(self, oracle: Oracle, stream: Stream) -> bool:
+        arrived = {
+            each.topic: len(oracle.accounts[each.agent].arrived_ms) for each in self._watched
+        }
+        return all(arrived[topic] >= sent for topic, sent in stream.sent.items())
 
     async def _step(self, oracle: Oracle) -> None:
         if self._failed is not None and self._failed.done():
             raise DemoError(f"The worker cannot run: {self._failed.result()}\nLog: {self._log}")
         await oracle.follow()
 
-    async def _refresh(self, account: Account, stream: Stream, view: View) -> None:
+    async def _refresh(self, oracle: Oracle, stream: Stream, view: View) -> None:
         gauges = Gauges()
+        accounts = {
+            topic: [oracle.accounts[each.agent] for each in of_topic]
+            for topic, of_topic in agents_by_topic(self._acts).items()
+        }
         while True:
             metrics = await asyncio.to_thread(read_metrics, self._web_port)
-            if not account.settled_ms:
+            if not self._is_open(oracle):
                 stage = "waiting for the worker"
             else:
                 stage = "draining" if self._stopped.is_set() else "streaming"
-            moment = observe(account, stream.sent, gauges, metrics)
+            moment = observe(accounts, stream.total, gauges, metrics)
             view.show(moment, stage, read_events(self._log))
             await asyncio.sleep(REFRESH_S)

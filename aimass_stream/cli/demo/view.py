@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import urllib.request
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.error import URLError
@@ -22,16 +22,38 @@ EVENTS_SHOWN = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """What the view shows at one moment."""
+class Row:
+    """Where one topic stands; a record counts once for each agent that reads it.
 
-    sent: int
+    Attributes:
+        arrived: records on the topic.
+        accounted: those with an outcome that the topics bear out.
+        dead: those dead-lettered.
+        recent_ms: latencies of the last records.
+    """
+
+    topic: str
+    arrived: int
     accounted: int
     dead: int
+    recent_ms: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What the view shows at one moment.
+
+    Attributes:
+        sent: records sent, of all topics.
+        rate_out: outcomes a second.
+        batch_rows: rows of a batch sent to a model, on average.
+        padding_share: share of the batches' cost that is padding, on average.
+    """
+
+    rows: Sequence[Row]
+    sent: int
     rate_in: float
     rate_out: float
-    p50_ms: float
-    p99_ms: float
     batch_rows: float
     padding_share: float
 
@@ -63,22 +85,30 @@ def percentile(values: Iterable[float], share: float) -> float:
     return float(ordered[min(len(ordered) - 1, int(share * len(ordered)))])
 
 
-def observe(account: Account, sent: int, gauges: Gauges, metrics: dict[str, float]) -> Moment:
-    """Sum up where things stand."""
-    accounted = len(account.arrived_ms) - len(account.lost())
-    rate_in, rate_out = gauges.rates(sent, accounted)
-    recent = account.latencies_ms()[-2_000:]
+def observe(
+    accounts: Mapping[str, Sequence[Account]], sent: int, gauges: Gauges, metrics: dict[str, float]
+) -> Moment:
+    """Sum up where things stand; `accounts` are those of each topic's agents."""
+    rows = [
+        Row(
+            topic,
+            max(len(account.arrived_ms) for account in of_topic),
+            min(len(account.settled_ms) for account in of_topic),
+            sum(len(account.dead) for account in of_topic),
+            [ms for account in of_topic for ms in account.recent_ms],
+        )
+        for topic, of_topic in accounts.items()
+    ]
+    rate_in, rate_out = gauges.rates(sent, sum(row.accounted for row in rows))
     batches = metrics.get("aimass_batch_rows_count", 0.0)
+    cut = metrics.get("aimass_batch_padding_ratio_count", 0.0)
     return Moment(
+        rows=rows,
         sent=sent,
-        accounted=accounted,
-        dead=len(account.dead),
         rate_in=rate_in,
         rate_out=rate_out,
-        p50_ms=percentile(recent, 0.5),
-        p99_ms=percentile(recent, 0.99),
         batch_rows=metrics.get("aimass_batch_rows_sum", 0.0) / batches if batches else 0.0,
-        padding_share=metrics.get("aimass_padding_ratio", 0.0),
+        padding_share=metrics.get("aimass_batch_padding_ratio_sum", 0.0) / cut if cut else 0.0,
     )
 
 
@@ -133,22 +163,34 @@ class View:
             self._live.update(self._table(moment, stage, events, elapsed_s), refresh=True)
         elif elapsed_s - self._last_line >= LINE_EVERY_S:
             self._last_line = elapsed_s
+            accounted = sum(row.accounted for row in moment.rows)
+            arrived = sum(row.arrived for row in moment.rows)
+            recent_ms = [ms for row in moment.rows for ms in row.recent_ms]
             self._console.print(
-                f"{elapsed_s:3.0f} s {stage}: {moment.sent} in, {moment.accounted} accounted for, "
-                f"p50 {moment.p50_ms:.0f} ms, p99 {moment.p99_ms:.0f} ms",
+                f"{elapsed_s:3.0f} s {stage}: {arrived:,} in, {accounted:,} accounted for, "
+                f"p50 {percentile(recent_ms, 0.5):.0f} ms, "
+                f"p99 {percentile(recent_ms, 0.99):.0f} ms",
                 soft_wrap=True,
             )
 
     def _table(self, moment: Moment, stage: str, events: list[str], elapsed_s: float) -> Table:
         table = Table(title=f"aimass demo · {stage} · {elapsed_s:.0f} of {self._seconds:.0f} s")
-        for column in ("", "records", "per second"):
-            table.add_column(column, justify="left" if not column else "right")
-        table.add_row("images in", f"{moment.sent:,}", f"{moment.rate_in:.0f}")
-        table.add_row("accounted for", f"{moment.accounted:,}", f"{moment.rate_out:.0f}")
-        table.add_row("of these dead-lettered", f"{moment.dead:,}", "")
-        table.add_row("lag", f"{moment.sent - moment.accounted:,}", "")
-        table.add_row("latency p50 / p99", f"{moment.p50_ms:.0f} / {moment.p99_ms:.0f} ms", "")
-        table.add_row("rows a batch", f"{moment.batch_rows:.1f}", "")
-        if events:
-            table.caption = "\n".join(events)
+        table.add_column("topic")
+        for column in ("in", "accounted for", "dead-lettered", "lag", "p50 ms", "p99 ms"):
+            table.add_column(column, justify="right")
+        for row in moment.rows:
+            table.add_row(
+                row.topic,
+                f"{row.arrived:,}",
+                f"{row.accounted:,}",
+                f"{row.dead:,}",
+                f"{max(0, row.arrived - row.accounted):,}",
+                f"{percentile(row.recent_ms, 0.5):.0f}",
+                f"{percentile(row.recent_ms, 0.99):.0f}",
+            )
+        told = [
+            f"{moment.rate_in:.0f} records a second in, {moment.rate_out:.0f} outcomes out, "
+            f"{moment.batch_rows:.1f} rows a batch, {moment.padding_share:.0%} padding"
+        ]
+        table.caption = "\n".join([*told, *events])
         return table

@@ -118,7 +118,7 @@ class Run:
         if topic in seen.topics:
             return seen.cluster_id, False
         # It brings half of Faust along, which a run on an existing topic can do without.
-        from aimass_stream.app import replication
+        from aimass_stream.kafka.settings import replication
 
         await self._ask_app()
         declared = [agent.partitions for agent in self._agents() if agent.partitions]

@@ -1,0 +1,67 @@
+"""Reading a stretch of one partition again: what a learner has to catch up with."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from faust.types.tuples import TP
+
+from aimass_stream.errors import ConfigError
+from aimass_stream.kafka.intake import Intake, chunk_of
+from aimass_stream.records import Chunk
+
+POLL_MS = 1_000
+REPLAY_RECORDS = 1_024
+
+
+class Logs:
+    """The logs of a worker's learners, beside its consumer group.
+
+    Args:
+        client: the settings of an aiokafka client, asked for when one is made.
+        intake: knows what the group has committed.
+    """
+
+    def __init__(self, client: Callable[[], Mapping[str, Any]], intake: Intake) -> None:
+        self._client = client
+        self._intake = intake
+
+    def committed(self, topic: str, partition: int) -> int:
+        """What the group has committed of a partition this worker owns, else 0."""
+        feed = self._intake.feeds.get(TP(topic, partition))
+        return 0 if feed is None else feed.ledger.committed
+
+    async def replay(
+        self, topic: str, partition: int, start: int, end: int
+    ) -> AsyncIterator[Chunk]:
+        """The records from `start` up to `end`, in order.
+
+        Raises:
+            ConfigError: retention has removed the first of them.
+        """
+        if start >= end:
+            return
+        tp = TopicPartition(topic, partition)
+        consumer = AIOKafkaConsumer(
+            **self._client(), enable_auto_commit=False, max_poll_records=REPLAY_RECORDS
+        )
+        await consumer.start()
+        try:
+            consumer.assign([tp])
+            beginning = (await consumer.beginning_offsets([tp]))[tp]
+            if beginning > start:
+                raise ConfigError(
+                    f"A learner of {topic}/{partition} has learnt up to offset {start} and must "
+                    f"catch up to {end}, but retention has removed what lies before {beginning}. "
+                    "Raise the topic's retention.ms; give the learner a new version to begin anew."
+                )
+            consumer.seek(tp, start)
+            while await consumer.position(tp) < end:
+                fetched = await consumer.getmany(tp, timeout_ms=POLL_MS)
+                records = [record for record in fetched.get(tp, ()) if record.offset < end]
+                if records:
+                    yield chunk_of(TP(topic, partition), records)
+        finally:
+            await consumer.stop()

@@ -1,0 +1,73 @@
+"""A worker's way to a model process: its supervisor's, or one of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from aimass_stream.errors import AimassError
+from aimass_stream.runtime.device_host import DeviceHost, HostOptions
+from aimass_stream.runtime.link import DeviceLink
+from aimass_stream.runtime.messages import LEARNERS
+
+
+class ProcessLink:
+    """Connects when first asked. Lives on one event loop.
+
+    Under `aimass worker` the supervisor owns the process and names its socket in the
+    environment; a bare `faust worker` starts one of its own.
+
+    Args:
+        variable: the environment variable that names the socket.
+        device: what a process of its own is started for.
+        on_error: told when a process of its own cannot be kept alive.
+    """
+
+    def __init__(
+        self, variable: str, device: str, on_error: Callable[[BaseException], None]
+    ) -> None:
+        self._variable = variable
+        self._device = device
+        self._on_error = on_error
+        self._host: DeviceHost | None = None
+        self._link: DeviceLink | None = None
+        self._connecting: asyncio.Task[DeviceLink] | None = None
+        self._watching: asyncio.Task[None] | None = None
+
+    async def get(self) -> DeviceLink:
+        """The link, connected.
+
+        Raises:
+            DeviceError: a process of its own does not start.
+        """
+        if self._connecting is None:
+            self._connecting = asyncio.create_task(self._connect())
+        return await asyncio.shield(self._connecting)
+
+    async def close(self) -> None:
+        """Hang up, and end the process if it is ours."""
+        if self._link is not None:
+            await self._link.close()
+        if self._host is not None:
+            await self._host.stop()
+
+    async def _connect(self) -> DeviceLink:
+        socket = os.environ.get(self._variable)
+        if socket is None:
+            self._host = DeviceHost(
+                Path.cwd(), self._device, options=HostOptions(spare=self._device != LEARNERS)
+            )
+            await self._host.start()
+            self._watching = asyncio.create_task(self._watch(self._host))
+            socket = str(self._host.socket_path)
+        self._link = DeviceLink(socket)
+        await self._link.connect()
+        return self._link
+
+    async def _watch(self, host: DeviceHost) -> None:
+        try:
+            await host.watch()
+        except AimassError as error:
+            self._on_error(error)

@@ -1,0 +1,1 @@
+"""Models trained on a part of real data and scored on the rest, through the topics."""

@@ -1,0 +1,97 @@
+"""Blocks end where the log says, whatever the chunks; repeats and failures are not learnt."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aimass_stream.errors import Reason, RecordError
+from aimass_stream.learner import Event
+from aimass_stream.runtime.blocks import SEEN_IDS, BlockLearner
+from tests.learning.learners import Folded, FoldState
+
+
+def event(offset: int, value: bytes, answer_id: str = "") -> Event:
+    return Event(offset, "t", 0, f"t/0/{offset}", None, value, answer_id)
+
+
+def rows_of(values: Sequence[bytes], first: int = 0) -> list[tuple[Event, bytes]]:
+    return [(event(first + at, value), value) for at, value in enumerate(values)]
+
+
+def learner(block_rows: int = 3) -> BlockLearner[bytes]:
+    return BlockLearner(FoldState({}), block_rows, 0)
+
+
+def test_a_block_is_scored_with_the_state_before_it() -> None:
+    fold = learner()
+    answers, states = fold.take(rows_of([b"a", b"b", b"c", b"d"]))
+    assert [answer.learnt for answer in answers] == [0, 0, 0, 3]
+    assert states == [0, 0, 0, 3]
+    assert fold.learnt_to == 3
+    assert not fold.is_between_blocks
+
+
+@given(st.lists(st.sampled_from([b"a", b"b", b"odd", b"label"]), max_size=40), st.data())
+def test_where_chunks_end_changes_nothing(values: list[bytes], data: st.DataObject) -> None:
+    whole, cut = learner(), learner()
+    expected, _ = whole.take(rows_of(values))
+    got: list[Any] = []
+    while len(got) < len(values):
+        size = data.draw(st.integers(1, 7))
+        got += cut.take(rows_of(values[len(got) : len(got) + size], len(got)))[0]
+    assert list(map(str, got)) == list(map(str, expected))
+    assert cut.learnt_to == whole.learnt_to
+
+
+def test_a_record_that_cannot_be_scored_costs_itself_and_is_not_learnt() -> None:
+    fold, without = learner(), learner()
+    answers, _ = fold.take(rows_of([b"a", b"odd", b"b", b"c", b"d"]))
+    without.take(rows_of([b"a", b"b", b"c", b"d"]))
+    assert isinstance(answers[1], RecordError)
+    assert answers[1].reason is Reason.MODEL_ERROR
+    assert fold.take(rows_of([b"x"], 5))[0] == without.take(rows_of([b"x"], 4))[0]
+
+
+def test_an_answer_that_is_not_finite_costs_its_record() -> None:
+    class Divider(FoldState):
+        def score(self, inputs: Sequence[bytes]) -> list[Any]:
+            return [float("nan") if value == b"0" else 1.0 for value in inputs]
+
+    answers, _ = BlockLearner(Divider({}), 3, 0).take(rows_of([b"1", b"0", b"1"]))
+    assert answers[0] == answers[2] == 1.0
+    assert answers[1].reason is Reason.INVALID_OUTPUT
+
+
+def test_what_the_engine_repeats_is_taken_once() -> None:
+    fold, once = learner(1), learner(1)
+    twice = [(event(0, b"a", "id-0"), b"a"), (event(1, b"a", "id-0"), b"a")]
+    answers, _ = fold.take([*twice, (event(2, b"b", "id-1"), b"b")])
+    expected, _ = once.take(rows_of([b"a", b"b"]))
+    assert answers == [expected[0], None, expected[1]]
+
+
+def test_a_repeat_is_known_after_a_restart_and_forgotten_at_last() -> None:
+    fold = learner(1)
+    fold.take([(event(0, b"a", "id-0"), b"a")])
+    again = learner(1)
+    again.restore(fold.lay_down())
+    assert again.take([(event(1, b"a", "id-0"), b"a")])[0] == [None]
+    for number in range(SEEN_IDS):
+        again.take([(event(2 + number, b"b", f"other-{number}"), b"b")])
+    assert again.take([(event(9, b"a", "id-0"), b"a")])[0] != [None]
+
+
+@pytest.mark.parametrize("at", [3, 6, 9])
+def test_a_restored_learner_goes_on_as_if_nothing_had_happened(at: int) -> None:
+    values = [b"%d" % number for number in range(12)]
+    whole, first, second = learner(), learner(), learner()
+    expected, _ = whole.take(rows_of(values))
+    first.take(rows_of(values[:at]))
+    second.restore(first.lay_down())
+    assert second.take(rows_of(values[at:], at))[0] == expected[at:]
+    assert isinstance(expected[0], Folded)

@@ -1,0 +1,143 @@
+"""Opening a state: from the right generation, with nobody else's calls, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aimass_stream.errors import RecordError
+from aimass_stream.learner import Event
+from aimass_stream.model import ModelSpec
+from aimass_stream.runtime.learner_host import LearnerHost
+from aimass_stream.runtime.learner_messages import COMMAND, EVENT, Learn, Open, Opened, encode
+
+PLACE = "agent/topic/0"
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> ModelSpec:
+    options = {
+        "adapter": "tests.learning.learners:FoldState",
+        "settings": {},
+        "block_rows": 4,
+        "snapshot_rows": 8,
+        "snapshots": str(tmp_path),
+    }
+    return ModelSpec("fold", "1", "unused", "", options)
+
+
+class Caller:
+    """Speaks to a host as a worker does."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self.host = LearnerHost(spec, "learners")
+        self.epoch = 0
+        self.offset = 0
+
+    def open(self, offset: int) -> Opened:
+        (opened,) = self.call(Open(PLACE, offset))
+        self.epoch, self.offset = opened.epoch, opened.offset
+        assert isinstance(opened, Opened)
+        return opened
+
+    def learn(self, values: Sequence[bytes], committed: int = 0) -> list[Any]:
+        first, self.offset = self.offset, self.offset + len(values)
+        events = [Event(first + at, "t", 0, "", None, value) for at, value in enumerate(values)]
+        command = Learn(PLACE, self.epoch, first, self.offset, committed)
+        _, *answers = self.call(command, events)
+        return answers
+
+    def call(self, command: Open | Learn, events: Sequence[Event] = ()) -> Sequence[Any]:
+        payloads = [COMMAND + encode(command), *(EVENT + encode(event) for event in events)]
+        return self.host.predict([self.host.decode(payload) for payload in payloads])
+
+    def learn_alone(self, count: int, committed: int) -> None:
+        """One record a call, each snapshot written before the next is due."""
+        for number in range(count):
+            self.learn([b"%d" % number], committed)
+            if (writing := self.host._states[PLACE].writing) is not None:
+                writing.result()
+
+
+@pytest.fixture
+def caller(spec: ModelSpec) -> Iterator[Caller]:
+    caller = Caller(spec)
+    yield caller
+    caller.host.close()
+
+
+def generations(tmp_path: Path) -> list[Path]:
+    return sorted((tmp_path / "fold@1" / PLACE).iterdir())
+
+
+def test_a_new_learner_begins_where_the_group_stands(caller: Caller) -> None:
+    assert caller.open(100).offset == 100
+    assert [answer.learnt for answer in caller.learn([b"a"] * 5)] == [0, 0, 0, 0, 4]
+
+
+def test_a_generation_beyond_what_is_answered_next_is_not_used(caller: Caller) -> None:
+    caller.open(0)
+    caller.learn_alone(40, committed=0)
+    assert caller.open(20).offset == 16
+    assert [answer.learnt for answer in caller.learn([b"16"])] == [16]
+
+
+@pytest.mark.parametrize("damaged", [1, 2])
+def test_a_damaged_generation_falls_back_to_the_one_before(
+    caller: Caller, tmp_path: Path, damaged: int
+) -> None:
+    caller.open(0)
+    caller.learn_alone(24, committed=24)
+    for path in generations(tmp_path)[-damaged:]:
+        path.write_bytes(path.read_bytes()[:-1])
+    assert caller.open(24).offset == 24 - 8 * damaged
+
+
+def test_when_every_generation_is_damaged_the_learner_does_not_begin_anew(
+    caller: Caller, tmp_path: Path
+) -> None:
+    caller.open(0)
+    caller.learn_alone(24, committed=24)
+    for path in generations(tmp_path):
+        path.write_bytes(b"")
+    assert "damaged" in caller.open(24).problem
+
+
+def test_a_group_that_was_moved_before_the_oldest_generation_is_refused(caller: Caller) -> None:
+    caller.open(100)
+    assert "before it" in caller.open(50).problem
+
+
+def test_an_earlier_owner_is_refused(caller: Caller) -> None:
+    caller.open(0)
+    stale = caller.epoch
+    caller.open(0)
+    caller.epoch = stale
+    with pytest.raises(ValueError, match="not open"):
+        caller.learn([b"a"])
+
+
+def test_events_that_were_taken_are_refused(caller: Caller) -> None:
+    caller.open(0)
+    caller.learn([b"a", b"b"])
+    caller.offset = 1
+    with pytest.raises(ValueError, match="not open at offset 1"):
+        caller.learn([b"b"])
+
+
+def test_a_state_in_doubt_is_dropped(caller: Caller) -> None:
+    caller.open(0)
+    with pytest.raises(ValueError, match="cannot learn"):
+        caller.learn([b"a", b"b", b"c", b"unlearnable"])
+    with pytest.raises(ValueError, match="not open"):
+        caller.learn([b"d"])
+    assert caller.open(0).offset == 0
+
+
+def test_an_event_that_is_no_input_is_said_so_without_its_value(caller: Caller) -> None:
+    event = Event(0, "t", 0, "", None, b"bad")
+    with pytest.raises(RecordError, match="bad_envelope"):
+        caller.host.decode(EVENT + encode(event))
