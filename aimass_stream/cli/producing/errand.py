@@ -15,12 +15,13 @@ class Errand:
 
     Attributes:
         noun: what an item is, e.g. `image`.
-        folder: where the items come from; absolute.
+        folder: where the items come from; absolute. A file, where they are its lines.
         topic: where they go.
         rate: items a second; None for as fast as the broker takes them.
         limit: only so many items, the first ones; None for all.
         again: send also what was sent before.
         app: the package whose declaration of the topic counts when it is created.
+        more: further files, where one run sends the lines of several.
     """
 
     noun: str
@@ -30,6 +31,12 @@ class Errand:
     limit: int | None = None
     again: bool = False
     app: str = "agents"
+    more: tuple[Path, ...] = ()
+
+    @property
+    def origin(self) -> str:
+        """Everything the items come from, in one text: what a journal belongs to."""
+        return "\n".join(map(str, (self.folder, *self.more)))
 
 
 @dataclass(frozen=True, slots=True)

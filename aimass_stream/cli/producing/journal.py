@@ -119,13 +119,13 @@ class Journal:
             self._remember(item_id, place)
 
 
-def journal_path(state: Path, folder: Path, topic: str, cluster_id: str) -> Path:
-    """Where the journal of this folder, topic and cluster lies.
+def journal_path(state: Path, origin: Path | str, topic: str, cluster_id: str) -> Path:
+    """Where the journal of this folder or file, topic and cluster lies.
 
     The cluster's id rather than its address: the embedded broker may move to another port, and a
     cluster that was made anew at the same address has none of the records.
     """
-    about = b"\0".join((os.fsencode(folder), topic.encode(), cluster_id.encode()))
+    about = b"\0".join((os.fsencode(origin), topic.encode(), cluster_id.encode()))
     return state / "produce" / f"{topic}-{hashlib.sha256(about).hexdigest()[:12]}.journal"
 
 

@@ -74,8 +74,8 @@ class Run:
         self._url = url
         self._catch_signals()
         cluster_id, fresh = await self._provide_topic()
-        title = f"{self._errand.folder} -> {self._errand.topic} on {self._url}"
-        path = journal_path(self._conf.state, self._errand.folder, self._errand.topic, cluster_id)
+        title = f"{self._errand.origin} -> {self._errand.topic} on {self._url}"
+        path = journal_path(self._conf.state, self._errand.origin, self._errand.topic, cluster_id)
         with Journal(path, title) as journal:
             await self._weigh(journal, fresh=fresh)
             error = await self._send(journal, terminal=terminal)
