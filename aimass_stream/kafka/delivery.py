@@ -119,6 +119,8 @@ class Delivery:
         outgoing: Outgoing = {}
         for unit in units:
             self._refuse_oversized(unit)
+            if self._agent.to is not None and self._agent.to.compacted:
+                self._refuse_keyless(unit)
             self._file_answers(unit, outgoing)
         if any(unit.failures for unit in units):
             await asyncio.to_thread(self._file_dead_letters, units, outgoing)
@@ -144,6 +146,19 @@ class Delivery:
             unit.failures.append(Failure(row, answer.model, error))
         if large:
             unit.answers = [answer for answer in unit.answers if answer.row not in large]
+
+    @staticmethod
+    def _refuse_keyless(unit: Unit) -> None:
+        """A compacted topic takes no answer without a key, and would refuse its neighbours too."""
+        keys = unit.work.chunk.keys
+        keyless = {answer.row: answer for answer in unit.answers if keys[answer.row] is None}
+        for row, answer in keyless.items():
+            detail = "the record has no key, and its answers go to a compacted topic"
+            unit.failures.append(
+                Failure(row, answer.model, RecordError(Reason.BAD_ENVELOPE, detail))
+            )
+        if keyless:
+            unit.answers = [answer for answer in unit.answers if answer.row not in keyless]
 
     def _file_answers(self, unit: Unit, outgoing: Outgoing) -> None:
         """The hot path: what a chunk's answers share is made once, not once an answer."""

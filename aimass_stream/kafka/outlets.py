@@ -9,7 +9,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from aimass_stream.kafka.dead_letters import StorePayload, dead_letters_topic
 from aimass_stream.kafka.delivery import Deliverer, Outlet
 from aimass_stream.kafka.outcomes import outcomes_topic
-from aimass_stream.kafka.topics import TopicPlan
+from aimass_stream.kafka.topics import TopicPlan, topic_config
 from aimass_stream.runtime.body import Agent
 
 _hashed = DefaultPartitioner()
@@ -29,9 +29,15 @@ def plan_topics(agents: Collection[Agent], app_id: str, partitions: int) -> Iter
         for agent in agents
         if agent.to is not None
     }
+    compacted = {
+        topic.name
+        for agent in agents
+        for topic in (agent.topic, agent.to)
+        if topic is not None and topic.compacted
+    }
     own = dict.fromkeys((outcomes_topic(app_id), dead_letters_topic(app_id)), partitions)
     for name, count in {**answers, **sources, **own}.items():
-        yield TopicPlan(name, count)
+        yield TopicPlan(name, count, topic_config(compacted=name in compacted))
 
 
 def make_outlet(

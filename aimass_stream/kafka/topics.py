@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,6 +17,11 @@ WEEK_MS = 7 * 24 * 3600 * 1000
 REQUEST_TIMEOUT_MS = 30_000
 
 
+def topic_config(*, compacted: bool) -> dict[str, str]:
+    """A topic's settings on the broker: records kept for a week, or the last one of each key."""
+    return {"cleanup.policy": "compact"} if compacted else {"retention.ms": str(WEEK_MS)}
+
+
 @dataclass(frozen=True, slots=True)
 class TopicPlan:
     """A topic the app needs.
@@ -26,7 +33,7 @@ class TopicPlan:
 
     name: str
     partitions: int
-    config: Mapping[str, str] = field(default_factory=lambda: {"retention.ms": str(WEEK_MS)})
+    config: Mapping[str, str] = field(default_factory=lambda: topic_config(compacted=False))
 
 
 async def create_topics(
@@ -43,7 +50,7 @@ async def create_topics(
         The partition count of every planned topic, as the broker has it now.
 
     Raises:
-        BrokerError: the broker cannot be reached.
+        BrokerError: the broker cannot be reached, or does not serve what it created.
         ConfigError: the broker refuses a topic, e.g. too few brokers for the replication.
     """
     plans = list(plans)
@@ -75,8 +82,17 @@ async def create_topics(
 
 
 async def _count_partitions(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, int]:
-    described = await admin.describe_topics(names)
-    return {topic["topic"]: len(topic["partitions"]) for topic in described}
+    """Count once all are seen: a broker hears of a new topic a moment after it was created."""
+    deadline_s = time.monotonic() + REQUEST_TIMEOUT_MS / 1000
+    while True:
+        described = await admin.describe_topics(names)
+        counts = {topic["topic"]: len(topic["partitions"]) for topic in described}
+        unseen = [name for name in names if not counts.get(name)]
+        if not unseen:
+            return counts
+        if time.monotonic() > deadline_s:
+            raise BrokerError(f"The broker created topic {unseen[0]}, and does not serve it")
+        await asyncio.sleep(0.05)
 
 
 def unreachable(client: Mapping[str, Any]) -> BrokerError:

@@ -3,11 +3,13 @@
 Pure data: no Kafka, no model library, nothing decoded.
 """
 
+from aimass_stream.records.alert import Alert, Severity
 from aimass_stream.records.audio import Audio
+from aimass_stream.records.behaviour import Action, Behaviour, read_behaviour
 from aimass_stream.records.chunk import Chunk, Headers, Record
 from aimass_stream.records.claim import Claim
 from aimass_stream.records.embedding import Embedding
-from aimass_stream.records.feedback import Feedback
+from aimass_stream.records.feedback import Feedback, FeedbackRecord, read_feedback
 from aimass_stream.records.image import Image
 from aimass_stream.records.limits import Limits
 from aimass_stream.records.prediction import Prediction
@@ -16,11 +18,15 @@ from aimass_stream.records.surprise import Surprise
 from aimass_stream.records.topic import Topic
 
 __all__ = [
+    "Action",
+    "Alert",
     "Audio",
+    "Behaviour",
     "Chunk",
     "Claim",
     "Embedding",
     "Feedback",
+    "FeedbackRecord",
     "Headers",
     "Image",
     "Limits",
@@ -28,6 +34,9 @@ __all__ = [
     "Recommendation",
     "RecommendedItem",
     "Record",
+    "Severity",
     "Surprise",
     "Topic",
+    "read_behaviour",
+    "read_feedback",
 ]

@@ -1,0 +1,8 @@
+"""What users do and where they are, and what follows from it."""
+
+from aimass_stream.records import Alert, Behaviour, Recommendation, Topic
+
+behaviour = Topic("behaviour", Behaviour, key="user")
+alerts = Topic("alerts", Alert)
+recommendations = Topic("recommendations", Recommendation)
+feeds = Topic("feeds", Recommendation, compacted=True)
