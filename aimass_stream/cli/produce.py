@@ -1,4 +1,4 @@
-"""`aimass produce`: a folder onto a topic, one record an item, resumable."""
+"""`aimass produce`: a folder or files onto a topic, one record an item, resumable."""
 
 from __future__ import annotations
 
@@ -8,6 +8,13 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from aimass_stream.cli.producing.errand import Errand
+from aimass_stream.cli.producing.event_form import (
+    EventForm,
+    EventFormat,
+    EventKind,
+    TimeUnit,
+    parse_columns,
+)
 from aimass_stream.cli.producing.items import Form, KeyFrom
 from aimass_stream.cli.terminal import command, hush_clients
 
@@ -17,9 +24,7 @@ if TYPE_CHECKING:
     from aimass_stream.cli.producing.errand import Cargo
     from aimass_stream.config import Settings
 
-produce_app = typer.Typer(
-    no_args_is_help=True, help="Send what a folder holds to a topic, resumably."
-)
+produce_app = typer.Typer(no_args_is_help=True, help="Send what files hold to a topic, resumably.")
 
 
 def parse_rate(text: str) -> float:
@@ -141,6 +146,73 @@ def audio(  # noqa: PLR0913 - the options of a command
         app=app_name,
     )
     _send(errand, lambda conf: find_payloads(errand.folder, conf, AUDIO, form, key_from))
+
+
+def _check_columns(text: str | None) -> str | None:
+    try:
+        parse_columns(text or "user=user")
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}; write for example user=userId,item=movieId") from None
+    return text
+
+
+@produce_app.command()
+@command
+def behaviour(  # noqa: PLR0913 - the options of a command
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", exists=True, dir_okay=False, help="Files to send."),
+    ],
+    *,
+    topic: TopicName = "behaviour",
+    rate: Rate = None,
+    what: Annotated[
+        EventFormat, typer.Option("--format", help="What a line is; by the file's name if auto.")
+    ] = EventFormat.AUTO,
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            callback=_check_columns,
+            metavar="FIELD=COLUMN,...",
+            help="CSV: the columns of user, item, time, lat, lon and altitude.",
+            show_default="columns of these names",
+        ),
+    ] = None,
+    kind: Annotated[EventKind, typer.Option(help="CSV: what was done.")] = EventKind.VIEW,
+    unit: Annotated[
+        TimeUnit, typer.Option("--time-unit", help="CSV: what times are counted in.")
+    ] = TimeUnit.MS,
+    limit: Limit = None,
+    again: Again = False,
+    app_name: AppName = "agents",
+) -> None:
+    """Send the events of files, line by line, keyed by user.
+
+    A line is an event in JSON, a row of a CSV file with a header, or with --format sessions the
+    items of one visit: [1, 2, 3] or {"seen": [1, 2], "next": 3}. A visit becomes a click for
+    each item, of a user of its own, at made-up times that ascend. Other columns become metadata.
+
+    What the broker has acknowledged is noted under the state folder: after Ctrl-C or a crash
+    the same command sends the rest. A line that is no event is not sent: it is named with the
+    reason, the others go on, and the command ends with exit code 1.
+
+    Example: aimass produce behaviour clicks.jsonl --rate 200/s
+    """
+    from aimass_stream.cli.producing.behaviour import find_events
+
+    form = EventForm(what, parse_columns(columns) if columns else {}, kind, unit)
+    first, *more = (file.resolve() for file in files)
+    errand = Errand(
+        noun="event",
+        folder=first,
+        more=tuple(more),
+        topic=topic,
+        rate=rate,
+        limit=limit,
+        again=again,
+        app=app_name,
+    )
+    _send(errand, lambda _: find_events([first, *more], form))
 
 
 def _send(errand: Errand, find: Callable[[Settings], Cargo]) -> NoReturn:
