@@ -14,12 +14,25 @@ if TYPE_CHECKING:
     from aimass_stream.adapters.transformers import Transformers
     from aimass_stream.app import App
     from aimass_stream.model import Model
-    from aimass_stream.records import Chunk, Image, Limits, Prediction, Record, Topic
+    from aimass_stream.records import (
+        Chunk,
+        Embedding,
+        Entities,
+        Image,
+        Limits,
+        Prediction,
+        Record,
+        Text,
+        Topic,
+        Understanding,
+    )
     from aimass_stream.runtime.streams import Stream
 
 _HOMES = {
     "App": "aimass_stream.app",
     "Chunk": "aimass_stream.records",
+    "Embedding": "aimass_stream.records",
+    "Entities": "aimass_stream.records",
     "Image": "aimass_stream.records",
     "Inline": "aimass_stream.adapters.inline",
     "Limits": "aimass_stream.records",
@@ -27,13 +40,17 @@ _HOMES = {
     "Prediction": "aimass_stream.records",
     "Record": "aimass_stream.records",
     "Stream": "aimass_stream.runtime.streams",
+    "Text": "aimass_stream.records",
     "Topic": "aimass_stream.records",
     "Transformers": "aimass_stream.adapters.transformers",
+    "Understanding": "aimass_stream.records",
 }
 
 __all__ = [
     "App",
     "Chunk",
+    "Embedding",
+    "Entities",
     "Image",
     "Inline",
     "Limits",
@@ -41,8 +58,10 @@ __all__ = [
     "Prediction",
     "Record",
     "Stream",
+    "Text",
     "Topic",
     "Transformers",
+    "Understanding",
 ]
 
 

@@ -6,18 +6,23 @@ Pure data: no Kafka, no model library, nothing decoded.
 from aimass_stream.records.chunk import Chunk, Headers, Record
 from aimass_stream.records.claim import Claim
 from aimass_stream.records.embedding import Embedding
+from aimass_stream.records.entities import Entities, Entity
 from aimass_stream.records.feedback import Feedback
 from aimass_stream.records.image import Image
 from aimass_stream.records.limits import Limits
 from aimass_stream.records.prediction import Prediction
 from aimass_stream.records.recommendation import Recommendation, RecommendedItem
 from aimass_stream.records.surprise import Surprise
+from aimass_stream.records.text import Text
 from aimass_stream.records.topic import Topic
+from aimass_stream.records.understanding import Understanding
 
 __all__ = [
     "Chunk",
     "Claim",
     "Embedding",
+    "Entities",
+    "Entity",
     "Feedback",
     "Headers",
     "Image",
@@ -27,5 +32,7 @@ __all__ = [
     "RecommendedItem",
     "Record",
     "Surprise",
+    "Text",
     "Topic",
+    "Understanding",
 ]
