@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from aimass_stream.cli.doctor import doctor
+from aimass_stream.cli.init import init
 from aimass_stream.cli.kafka import kafka_app
 from aimass_stream.cli.produce import produce_app
 from aimass_stream.cli.terminal import command
@@ -24,6 +25,7 @@ app = typer.Typer(
 )
 app.add_typer(kafka_app, name="kafka")
 app.add_typer(produce_app, name="produce")
+app.command("init")(init)
 app.command("watch")(watch)
 app.command("doctor")(doctor)
 

@@ -36,12 +36,18 @@ Start = Annotated[
 
 
 @command
-def watch(
+def watch(  # noqa: PLR0913 - the options of a command
     topic: Annotated[str, typer.Argument(help="Topic to watch.", metavar="TOPIC")],
     *,
     start: Start = f"-{RECENT}",
     limit: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="End after N records.")
+    ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            help="Only records of this key, as from a feed.", show_default="records of all keys"
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a line, values uncut.")
@@ -56,15 +62,17 @@ def watch(
     Reads beside every consumer group and changes nothing. Answers show the model and the record
     they answer; dead letters the reason and the error.
 
+    With --key the last few of that key are looked for from the beginning of the topic.
+
     Example: aimass watch predictions.images --from beginning --limit 20
     """
     try:
-        _watch(topic, start, limit, headers=headers, as_json=as_json, follow=follow)
+        _watch(topic, start, limit, key, headers=headers, as_json=as_json, follow=follow)
     except KeyboardInterrupt:
         return
 
 
-def _watch(topic: str, start: str, limit: int | None, **options: bool) -> None:
+def _watch(topic: str, start: str, limit: int | None, key: str | None, **options: bool) -> None:
     import asyncio
     import os
     import sys
@@ -73,7 +81,7 @@ def _watch(topic: str, start: str, limit: int | None, **options: bool) -> None:
     from aimass_stream.config import load_settings
 
     hush_clients()
-    wanted = WatchOptions(topic=topic, start=start, limit=limit, **options)
+    wanted = WatchOptions(topic=topic, start=start, limit=limit, key=key, **options)
     try:
         with use_broker(load_settings()) as url:
             asyncio.run(Watch(wanted, url).run())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import shutil
 import sys
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -35,11 +36,13 @@ class WatchOptions:
 
     Attributes:
         start: `beginning`, `end`, an offset, or a negative number of last records.
+        key: only records of this key; None for all.
     """
 
     topic: str
     start: str
     limit: int | None = None
+    key: str | None = None
     headers: bool = False
     as_json: bool = False
     follow: bool = True
@@ -82,22 +85,26 @@ class Watch:
         ends = await reader.end_offsets()
         start = self._options.start
         recent = -int(start) if start.startswith("-") else None
-        reader.seek(start_offsets(start, ends))
+        # The last few of a key may lie anywhere.
+        anywhere = recent is not None and self._options.key is not None
+        reader.seek(start_offsets("beginning" if anywhere else start, ends))
         if recent is not None:
-            records = [r for chunk in await self._until(reader, ends) for r in records_of(chunk)]
-            self._print(in_order(records)[-recent:] if recent else [])
+            kept = _Latest(recent)
+            while await _remain(reader, ends):
+                kept.add(await self._poll(reader))
+            self._print(in_order(kept.records)[-recent:] if recent else [])
         while self._left != 0 and (self._options.follow or await _remain(reader, ends)):
-            records = [r for chunk in await reader.poll() for r in records_of(chunk)]
+            records = await self._poll(reader)
             if not self._options.follow:
                 records = [r for r in records if r.offset < ends[r.topic, r.partition]]
             self._print(in_order(records))
 
-    @staticmethod
-    async def _until(reader: TopicReader, ends: Offsets) -> list[Chunk]:
-        chunks: list[Chunk] = []
-        while await _remain(reader, ends):
-            chunks += await reader.poll()
-        return chunks
+    async def _poll(self, reader: TopicReader) -> list[Record]:
+        records = [r for chunk in await reader.poll() for r in records_of(chunk)]
+        if self._options.key is None:
+            return records
+        wanted = self._options.key.encode(errors="surrogateescape")
+        return [record for record in records if record.key == wanted]
 
     def _print(self, records: list[Record]) -> None:
         for record in records if self._left is None else records[: self._left]:
@@ -105,6 +112,23 @@ class Watch:
         if self._left is not None:
             self._left = max(0, self._left - len(records))
         sys.stdout.flush()
+
+
+class _Latest:
+    """The last few records of every partition, whatever is added."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._of: dict[int, deque[Record]] = {}
+
+    def add(self, records: Iterable[Record]) -> None:
+        for record in records:
+            held = self._of.setdefault(record.partition, deque(maxlen=self._count))
+            held.append(record)
+
+    @property
+    def records(self) -> list[Record]:
+        return [record for held in self._of.values() for record in held]
 
 
 class Printer:

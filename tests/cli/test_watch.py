@@ -187,6 +187,25 @@ class TestCommand:
         assert [r["value"]["n"] for r in records] == list(range(50))
         assert records[0]["headers"] == {"a": "1"}
 
+    async def test_only_the_records_of_a_key(
+        self, broker_url: str, worker_env: dict[str, str], tmp_path: Path, topic_name: str
+    ) -> None:
+        await make_topic(broker_url, topic_name)
+        await send(broker_url, topic_name, b"mine 0", b"mine 1", key="K\u00f6ln".encode())
+        await send(broker_url, topic_name, *[b"other"] * 50, key=b"k")
+        await send(broker_url, topic_name, b"keyless")
+        options = ("watch", topic_name, "--no-follow", "--key", "K\u00f6ln")
+        ended = aimass(*options, env=worker_env, cwd=tmp_path)
+        assert [line.split()[-1] for line in ended.stdout.splitlines()] == ["0", "1"]
+        last = aimass(*options, "--from", "-1", env=worker_env, cwd=tmp_path)
+        assert [line.split()[-1] for line in last.stdout.splitlines()] == ["1"]
+        first = aimass(*options, "--from", "0", "--limit", "1", env=worker_env, cwd=tmp_path)
+        assert [line.split()[-1] for line in first.stdout.splitlines()] == ["0"]
+        none = aimass(
+            "watch", topic_name, "--no-follow", "--key", "x", env=worker_env, cwd=tmp_path
+        )
+        assert (none.returncode, none.stdout) == (0, "")
+
     async def test_a_pipe_that_closes_ends_it_quietly(
         self, broker_url: str, worker_env: dict[str, str], tmp_path: Path, topic_name: str
     ) -> None:

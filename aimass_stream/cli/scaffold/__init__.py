@@ -1,0 +1,1 @@
+"""A new project: the reference application and the files around it."""
