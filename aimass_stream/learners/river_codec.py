@@ -102,6 +102,8 @@ class _Writer:
         kind = type(item)
         if kind in {list, tuple, set, frozenset, dict, int}:
             return self._contents(item, kind)
+        if kind is np.random.RandomState:
+            return ["random", [self.value(part) for part in item.get_state()]]
         if isinstance(item, np.ndarray | np.generic) and item.dtype.kind in "biuf":
             form = "array" if isinstance(item, np.ndarray) else "number"
             return [form, item.dtype.str, list(item.shape), item.tobytes()]
@@ -154,6 +156,7 @@ class _Reader:
             "frozenset": lambda _, parts: frozenset(map(self.value, parts)),
             "array": lambda _, *form: _array(*form),
             "number": lambda _, *form: _array(*form)[()],
+            "random": self._random,
             "global": lambda _, name: self._global(name),
             "new": lambda *form: self._object(*form, new=True),
             "call": lambda *form: self._object(*form, new=False),
@@ -185,6 +188,11 @@ class _Reader:
         made: set[Any] = set()
         self._made[number] = made
         made.update(map(self.value, parts))
+        return made
+
+    def _random(self, _: int, parts: list[Any]) -> np.random.RandomState:
+        made = np.random.RandomState()
+        made.set_state(tuple(map(self.value, parts)))
         return made
 
     def _global(self, name: str) -> Any:

@@ -13,8 +13,9 @@ from aimass_stream.learners.anomaly import (
     IsolationForestDetector,
 )
 from aimass_stream.learners.heads import Head
+from aimass_stream.learners.recommendation import Recommender
 from aimass_stream.testing import LEARNER_CHECKS, check_learner
-from tests.learners.events import head_log, rename, vector_log, walks
+from tests.learners.events import head_log, rename, shopping, vector_log, walks
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,11 @@ CASES = {
     ),
     "half-space-trees-behaviour": Case(
         HalfSpaceTreesDetector("trees", **SMALL_TREES), lambda: walks(330, 12)[0], rename
+    ),
+    "recommender": Case(
+        Recommender("shop", items=30, users=8, sessions=20, hide_bought_events=20, block_rows=16),
+        lambda: shopping(330, 10, 40, positions=True),
+        rename,
     ),
     "head": Case(
         Head("head", tuple(LABELS), 16, keep_records=40), lambda: head_log(100, LABELS, 16)

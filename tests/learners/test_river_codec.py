@@ -59,6 +59,9 @@ def test_a_random_generator_goes_on_where_it_was() -> None:
     source.gauss()
     found = through(source)
     assert [found.random() for _ in range(5)] == [source.random() for _ in range(5)]
+    numbers = np.random.RandomState(7)
+    numbers.normal(size=3)
+    assert through(numbers).normal(size=5).tolist() == numbers.normal(size=5).tolist()
 
 
 def test_river_trees_go_on_where_they_were() -> None:
