@@ -7,6 +7,8 @@ declares a plain Faust agent. Both run in the same worker, beside Faust's tables
 from __future__ import annotations
 
 import os
+import sys
+import traceback
 from collections.abc import AsyncIterator, Callable
 from functools import cached_property, partial
 from typing import Any, TypeVar, cast, overload
@@ -15,6 +17,8 @@ import faust
 from faust.agents import AgentFun
 from faust.transport.drivers import aiokafka as driver
 from faust.types import AgentT
+from faust.web import Request, Response, View
+from prometheus_client import generate_latest
 
 from aimass_stream.config import settings
 from aimass_stream.errors import AimassError, ConfigError
@@ -61,6 +65,7 @@ class App(faust.App):
         self._models: Models | None = None
         self._learning: Learning | None = None
         self._intake: Intake | None = None
+        self.page("/metrics")(show_metrics)
 
     # -- declaring -----------------------------------------------------------------------
 
@@ -259,6 +264,16 @@ class App(faust.App):
                 self.log.error("the worker ends: %r", error, exc_info=error)
             self.add_future(self.crash(error))
 
+    def _on_autodiscovery_error(self, name: str) -> None:
+        """An agent that is not imported would leave its records unread: nothing is started.
+
+        Raises:
+            ConfigError: always; Faust itself would go on without the module.
+        """
+        error = sys.exc_info()[1]
+        trace = "".join(traceback.format_exception(error))
+        raise ConfigError(f"{name} cannot be imported: {error!r}\n{trace}".rstrip()) from error
+
     # -- Faust's own settings ------------------------------------------------------------
 
     def _load_settings(self, *, silent: bool = False) -> Any:
@@ -293,3 +308,9 @@ async def forward(stream: Stream[Any]) -> AsyncIterator[list[bytes | None]]:
     """The body of a feed: every record as it is."""
     async for chunk in stream.batches():
         yield list(chunk.values)
+
+
+async def show_metrics(view: View, request: Request) -> Response:
+    """The page `/metrics` of a worker, in Prometheus' text format."""
+    del request
+    return view.bytes(generate_latest(), content_type="text/plain; version=0.0.4")

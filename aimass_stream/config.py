@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from tomllib import TOMLDecodeError
 from typing import Any
 
 from pydantic import Field, ValidationError
@@ -15,6 +16,7 @@ from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
     TomlConfigSettingsSource,
 )
 
@@ -51,13 +53,17 @@ class Settings(BaseSettings):
         default=(), description="URI prefixes a claim check may point to, e.g. file:///data/"
     )
     max_payload_bytes: int = Field(
-        default=20 * 1024 * 1024, ge=1, description="largest payload of one record"
+        default=20 * 1024 * 1024,
+        ge=1,
+        description="largest payload of a record that no model's own limits bound",
     )
     web_port: int = Field(
         default=6066, ge=0, le=65535, description="a worker's pages and metrics, on loopback"
     )
     buffer_bytes: int = Field(
-        default=64 * 1024 * 1024, ge=1, description="bytes of records held per partition"
+        default=64 * 1024 * 1024,
+        ge=1,
+        description="bytes of records held per partition, and by each worker for its models",
     )
 
     @property
@@ -101,6 +107,13 @@ def load_settings(**overrides: Any) -> Settings:
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
         return Settings(**given)
+    except (SettingsError, TOMLDecodeError) as error:
+        # Text that cannot be read at all; the cause says where it stands.
+        raise ConfigError(
+            f"Settings cannot be read (AIMASS_* variables or aimass.toml): {error}"
+            + (f": {error.__cause__}" if error.__cause__ else "")
+            + "\nLists are written as JSON: AIMASS_CLAIM_PREFIXES='[\"file:///data/\"]'"
+        ) from error
     except ValidationError as error:
         lines = [
             f"  {'.'.join(map(str, problem['loc']))}: {problem['msg']}"

@@ -1,0 +1,78 @@
+"""`aimass worker` as a person runs it: what it serves, and what it refuses to run with."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from aimass_stream.cli.demo.view import read_metrics
+from aimass_stream.kafka.reader import bootstrap_servers
+from aimass_stream.kafka.topics import TopicPlan, create_topics
+from tests.cli.commands import aimass, send, start_aimass
+from tests.runtime.helpers import until
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
+
+AGENTS = """
+from collections.abc import AsyncIterator
+
+from aimass_stream import App, Inline, Record, Stream, Topic
+
+app = App("{name}")
+source = Topic("{name}.source", Record)
+answers = Topic("{name}.answers", bytes)
+echo = Inline("echo", lambda chunk: list(chunk.values), answer=bytes)
+
+
+@app.agent(source, to=answers)
+async def repeat(stream: Stream[Record]) -> AsyncIterator[bytes]:
+    async for record, answer in app.score(echo, stream):
+        yield answer
+"""
+
+
+@pytest.fixture
+def project(topic_name: str, tmp_path: Path) -> Path:
+    """A folder with an app of one inline model."""
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "agents" / "__init__.py").write_text(AGENTS.format(name=topic_name))
+    return tmp_path
+
+
+async def test_a_worker_serves_its_metrics(
+    broker_url: str, topic_name: str, worker_env: dict[str, str], project: Path
+) -> None:
+    client = {"bootstrap_servers": bootstrap_servers(broker_url)}
+    await create_topics(client, [TopicPlan(f"{topic_name}.source", 4)], 1)
+    await send(broker_url, f"{topic_name}.source", b"a", b"b")
+    env = {**worker_env, "AIMASS_WEB_PORT": "17100"}
+    errors = project / "errors.log"
+    worker = start_aimass("worker", env=env, cwd=project, errors=errors)
+    try:
+        await until(lambda: "Starting" in errors.read_text(), "a worker", timeout_s=60)
+        port = re.search(r"port (\d+)", errors.read_text())
+        assert port is not None
+
+        def served() -> bool:
+            return "aimass_held_bytes" in read_metrics(int(port[1]))
+
+        await until(served, "metrics", timeout_s=60)
+        worker.terminate()
+        assert await asyncio.to_thread(worker.wait, 60) == 0
+    finally:
+        worker.kill()
+        worker.communicate()
+
+
+@pytest.mark.parametrize("command", ["worker", "doctor"])
+def test_a_module_that_cannot_be_imported_is_not_left_out(
+    worker_env: dict[str, str], project: Path, command: str
+) -> None:
+    (project / "agents" / "more.py").write_text("import no_such_module\n")
+    done: subprocess.CompletedProcess[str] = aimass(command, env=worker_env, cwd=project)
+    assert done.returncode == (78 if command == "worker" else 1)
+    assert "no_such_module" in done.stdout + done.stderr
