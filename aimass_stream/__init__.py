@@ -13,11 +13,16 @@ if TYPE_CHECKING:
     from aimass_stream.adapters.inline import Inline
     from aimass_stream.adapters.transformers import Transformers
     from aimass_stream.app import App
+    from aimass_stream.learner import Learner
+    from aimass_stream.learners.anomaly.detectors import IsolationForestDetector
+    from aimass_stream.learners.heads import Head
     from aimass_stream.model import Model
     from aimass_stream.records import (
         Alert,
+        Audio,
         Behaviour,
         Chunk,
+        Embedding,
         Feedback,
         FeedbackRecord,
         Image,
@@ -33,12 +38,17 @@ if TYPE_CHECKING:
 _HOMES = {
     "Alert": "aimass_stream.records",
     "App": "aimass_stream.app",
+    "Audio": "aimass_stream.records",
     "Behaviour": "aimass_stream.records",
     "Chunk": "aimass_stream.records",
+    "Embedding": "aimass_stream.records",
     "Feedback": "aimass_stream.records",
     "FeedbackRecord": "aimass_stream.records",
+    "Head": "aimass_stream.learners.heads",
     "Image": "aimass_stream.records",
     "Inline": "aimass_stream.adapters.inline",
+    "IsolationForestDetector": "aimass_stream.learners.anomaly.detectors",
+    "Learner": "aimass_stream.learner",
     "Limits": "aimass_stream.records",
     "Model": "aimass_stream.model",
     "Prediction": "aimass_stream.records",
@@ -53,12 +63,17 @@ _HOMES = {
 __all__ = [
     "Alert",
     "App",
+    "Audio",
     "Behaviour",
     "Chunk",
+    "Embedding",
     "Feedback",
     "FeedbackRecord",
+    "Head",
     "Image",
     "Inline",
+    "IsolationForestDetector",
+    "Learner",
     "Limits",
     "Model",
     "Prediction",

@@ -1,6 +1,8 @@
-"""One real broker for the whole run, and names nobody else uses."""
+"""One real broker and one trained model for the whole run, and names nobody else uses."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -8,6 +10,8 @@ from uuid import uuid4
 import pytest
 
 from aimass_stream.kafka.embedded import lease_broker
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="session")
@@ -21,6 +25,20 @@ def broker_url(broker_state: Path) -> Iterator[str]:
     """A real Kafka, one for the run; nothing is shared but the process."""
     with lease_broker(broker_state, say=print) as broker:
         yield broker.url
+
+
+@pytest.fixture(scope="session")
+def models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A registry with the demo's model, trained once for the run in a process of its own."""
+    folder = tmp_path_factory.mktemp("models")
+    argv = [sys.executable, "-m", "aimass_stream.training", "digits", str(folder)]
+    # A second thread gains little on pictures this small, and is waited for on a busy machine.
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    ended = subprocess.run(
+        argv, cwd=ROOT, env=env, capture_output=True, text=True, timeout=200, check=False
+    )
+    assert ended.returncode == 0, ended.stderr
+    return folder
 
 
 @pytest.fixture

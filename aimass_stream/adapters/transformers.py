@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
+from aimass_stream.codecs.audio_headers import length_s
 from aimass_stream.errors import ConfigError
 from aimass_stream.model import Model
-from aimass_stream.records import Prediction
+from aimass_stream.records import Prediction, Record
 
+_AUDIO = "audio-classification"
 _ADAPTERS = {
+    _AUDIO: "aimass_stream.adapters.transformers_audio:AudioClassifier",
     "image-classification": "aimass_stream.adapters.transformers_images:ImageClassifier",
 }
 
@@ -27,7 +30,7 @@ class Transformers(Model[Prediction]):
     Code that a model folder brings along is never run, and nothing is downloaded.
 
     Attributes:
-        task: what the model does: `image-classification`.
+        task: what the model does: `image-classification`, `audio-classification`.
         location: `models://name[@version]` in the registry, or a folder.
         top: labels in `Prediction.scores`; a model with fewer gives all it has.
         scaled_decode: decode large JPEGs at a half, quarter or eighth of their size, never
@@ -68,3 +71,7 @@ class Transformers(Model[Prediction]):
     def options(self) -> Mapping[str, Any]:
         """What the adapter needs to know beside the folder."""
         return {"task": self.task, "top": self.top, "scaled_decode": self.scaled_decode}
+
+    def cost(self, record: Record) -> float:
+        """Seconds of audio by its header, which rows are padded to; 1 for an image."""
+        return length_s(record.bytes) if self.task == _AUDIO else 1.0

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from aimass_stream.cli.producing.errand import Cargo
     from aimass_stream.config import Settings
 
-produce_app = typer.Typer(no_args_is_help=True, help="Send images or events to a topic, resumably.")
+produce_app = typer.Typer(no_args_is_help=True, help="Send what files hold to a topic, resumably.")
 
 
 def parse_rate(text: str) -> float:
@@ -98,10 +98,11 @@ def images(  # noqa: PLR0913 - the options of a command
 
     Example: aimass produce images photos --topic images --rate 50/s
     """
-    from aimass_stream.cli.producing.images import find_images
+    from aimass_stream.cli.producing.images import IMAGES
+    from aimass_stream.cli.producing.payloads import find_payloads
 
     errand = Errand(
-        noun="image",
+        noun=IMAGES.noun,
         folder=folder.resolve(),
         topic=topic,
         rate=rate,
@@ -109,7 +110,42 @@ def images(  # noqa: PLR0913 - the options of a command
         again=again,
         app=app_name,
     )
-    _send(errand, lambda conf: find_images(errand.folder, conf, form, key_from))
+    _send(errand, lambda conf: find_payloads(errand.folder, conf, IMAGES, form, key_from))
+
+
+@produce_app.command()
+@command
+def audio(  # noqa: PLR0913 - the options of a command
+    folder: Folder,
+    *,
+    topic: TopicName = "audio",
+    rate: Rate = None,
+    form: FormName = Form.RAW,
+    key_from: KeySource = KeyFrom.NAME,
+    limit: Limit = None,
+    again: Again = False,
+    app_name: AppName = "agents",
+) -> None:
+    """Send every .wav, .flac, .ogg, .oga and .opus below DIR, in order of name.
+
+    In all else as `aimass produce images`: resumable, each file as it is, with its name and
+    folder beside it.
+
+    Example: aimass produce audio recordings --rate 20/s
+    """
+    from aimass_stream.cli.producing.audio import AUDIO
+    from aimass_stream.cli.producing.payloads import find_payloads
+
+    errand = Errand(
+        noun=AUDIO.noun,
+        folder=folder.resolve(),
+        topic=topic,
+        rate=rate,
+        limit=limit,
+        again=again,
+        app=app_name,
+    )
+    _send(errand, lambda conf: find_payloads(errand.folder, conf, AUDIO, form, key_from))
 
 
 def _check_columns(text: str | None) -> str | None:

@@ -17,11 +17,9 @@ from typing import Any
 
 import orjson
 
+from aimass_stream.cli.payload_text import payload_text
 from aimass_stream.cli.units import size_text
-from aimass_stream.codecs.image_headers import read_header
-from aimass_stream.errors import RecordError
-from aimass_stream.records import Record, identity
-from aimass_stream.records.image import sniff
+from aimass_stream.records import Audio, Image, Record, identity
 
 TEXT_CHARS = 2_000
 """Characters of a value that are ever shown; a line is shorter still."""
@@ -35,7 +33,6 @@ HEX_BYTES = 16
 _HARMLESS = "\u200c\u200d"
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _OUTCOMES = {"agent", "topic", "partition", "first", "last", "answered", "quiet", "dead_lettered"}
-_SOUNDS = ((0, b"RIFF", "WAV"), (0, b"fLaC", "FLAC"), (0, b"OggS", "Ogg"), (0, b"ID3", "MP3"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +112,12 @@ def escape(text: str) -> str:
 
 
 def show_bytes(value: bytes | None) -> str:
-    """A value or key on one line: JSON and text as such, pictures and the rest summed up."""
+    """A value or key on one line: JSON and text as such, files and the rest summed up."""
     if value is None:
         return "(tombstone)"
     if not value:
         return "(empty)"
-    return _picture(value) or _json_text(value) or _plain_text(value) or _bytes_text(value)
+    return payload_text(value) or _json_text(value) or _plain_text(value) or _bytes_text(value)
 
 
 def _json_text(value: bytes) -> str:
@@ -136,18 +133,6 @@ def _json_text(value: bytes) -> str:
 def _plain_text(value: bytes) -> str:
     text = _text(value[: 4 * TEXT_CHARS])
     return "" if text is None else _cut(escape(text), TEXT_CHARS)
-
-
-def _picture(value: bytes) -> str:
-    kind = sniff(value)
-    if kind is None:
-        return ""
-    name, size = kind.removeprefix("image/").upper(), size_text(len(value))
-    try:
-        header = read_header(value)
-    except RecordError:
-        return f"{name} damaged, {size}"
-    return f"{name} {header.width}x{header.height}, {size}"
 
 
 def _parse(value: bytes | None) -> dict[str, Any] | list[Any] | None:
@@ -203,8 +188,9 @@ def _shorten_text(text: str) -> str:
     if len(text) <= JSON_TEXT_CHARS:
         return text
     with suppress(binascii.Error, ValueError):
-        if sniff(base64.b64decode(text[:64], validate=True)):
-            return _picture(base64.b64decode(text))
+        start = base64.b64decode(text[:64], validate=True)
+        if Image.sniff(start) or Audio.sniff(start):
+            return payload_text(base64.b64decode(text))
     return f"{text[:JSON_TEXT_CHARS]}… ({len(text):,} characters)"
 
 
@@ -223,9 +209,6 @@ def _text(value: bytes) -> str | None:
 
 def _bytes_text(value: bytes) -> str:
     size = size_text(len(value))
-    for start, magic, name in _SOUNDS:
-        if value.startswith(magic, start):
-            return f"{name}, {size}"
     more = "…" if len(value) > HEX_BYTES else ""
     return f"{size}: {value[:HEX_BYTES].hex(' ')}{more}"
 

@@ -4,6 +4,7 @@ Pure data: no Kafka, no model library, nothing decoded.
 """
 
 from aimass_stream.records.alert import Alert, Severity
+from aimass_stream.records.audio import Audio
 from aimass_stream.records.behaviour import Action, Behaviour, read_behaviour
 from aimass_stream.records.chunk import Chunk, Headers, Record
 from aimass_stream.records.claim import Claim
@@ -19,6 +20,7 @@ from aimass_stream.records.topic import Topic
 __all__ = [
     "Action",
     "Alert",
+    "Audio",
     "Behaviour",
     "Chunk",
     "Claim",

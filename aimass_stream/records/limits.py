@@ -12,9 +12,13 @@ class Limits:
     Attributes:
         payload_bytes: bytes of the payload, as sent and after base64.
         image_pixels: width times height, read from the image's own header.
+        audio_seconds: how long audio may be, by its header and as decoded.
+        audio_channels: how many channels audio may have.
         event_bytes: bytes of a value that is one small JSON object, e.g. a behaviour event.
     """
 
     payload_bytes: int = 20 * 1024 * 1024
     image_pixels: int = 50_000_000
+    audio_seconds: float = 600.0
+    audio_channels: int = 8
     event_bytes: int = 16 * 1024

@@ -66,6 +66,8 @@ class Models:
         task = self._specs.get(id(model))
         if task is None:
             task = self._specs[id(model)] = asyncio.create_task(self._load(model))
+            # Who asked may be gone by the time it fails.
+            task.add_done_callback(lambda task: task.cancelled() or task.exception())
         return await asyncio.shield(task)
 
     async def submit(

@@ -12,16 +12,19 @@ import asyncio
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar, TypeVarTuple, cast
+from typing import Any, Generic, Protocol, TypeVar, TypeVarTuple, cast, overload
 
 from aimass_stream.errors import RecordError
 from aimass_stream.learner import Learner
 from aimass_stream.model import Model, ModelSpec
 from aimass_stream.records import Chunk, Record
+from aimass_stream.records.identity import NO_MODEL
 from aimass_stream.runtime.handover import Failure, Holding, Work
 from aimass_stream.runtime.streams import Stream, pick_rows
 
 R = TypeVar("R", bound=Record)
+A = TypeVar("A")
+B = TypeVar("B")
 Answers = TypeVarTuple("Answers")
 
 WORKS_AHEAD = 4
@@ -127,7 +130,8 @@ class ScoredStream(Generic[R, *Answers]):
             for index in range(first, end):
                 if self._stream.closed:
                     await self._stream.turn()
-                row, failure = scored.rows[index], scored.failure(index, self._model_ids)
+                row, record = scored.rows[index], records[index - first]
+                failure = scored.failure(index, self._model_ids) or self._check(row, record)
                 if failure is not None:
                     handover.fail(work, row, failure.error, failure.model)
                     continue
@@ -138,7 +142,25 @@ class ScoredStream(Generic[R, *Answers]):
                 end_row = scored.end_row(index)
                 handover.hand_out(Holding(work, (row,), end_row, self._label, states=states))
                 answers = [submission.outcomes[index] for submission in scored.submissions]
-                yield records[index - first], *answers
+                yield record, *answers
+
+    def _check(self, row: int, record: Record) -> Failure | None:
+        """A body may look at its record, which holds only once it was checked."""
+        try:
+            record.check(self._stream.limits)
+        except RecordError as error:
+            return Failure(row, NO_MODEL, error)
+        return None
+
+    @overload
+    def batches(
+        self: ScoredStream[R, A], max_rows: int = ...
+    ) -> AsyncIterator[tuple[Chunk, list[A]]]: ...
+
+    @overload
+    def batches(
+        self: ScoredStream[R, A, B], max_rows: int = ...
+    ) -> AsyncIterator[tuple[Chunk, list[A], list[B]]]: ...
 
     async def batches(self, max_rows: int = 256) -> AsyncIterator[Any]:
         """Hand over `(chunk, answers...)` of up to `max_rows` records that are scored.

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from transformers import AutoModelForImageClassification
 
-from aimass_stream.adapters.transformers_images import Preparation, load_processor
+from aimass_stream.adapters.transformers_images import Preparation, load_image_processor
 from aimass_stream.codecs.images import decode_image
 from aimass_stream.errors import ConfigError, RecordError, SetupError
 from aimass_stream.records import Limits
@@ -227,4 +227,4 @@ def _go_on(start: Path, classes: list[str]) -> tuple[Any, Any]:
             f"{start} cannot be gone on from: {error} It must be the folder of an image "
             "classifier, with its processor, as save_pretrained writes both."
         ) from error
-    return model, load_processor(start)
+    return model, load_image_processor(start)

@@ -48,6 +48,7 @@ class Account:
         settled_ms: the timestamp of the outcomes record that spoke of each record first.
         recent_ms: latencies of the records that were settled last.
         answers: the latest answer on the answer topic to each record.
+        roots: the latest answer by the root of its chain.
         dead: sources of the dead letters, and their reasons.
         ids: the first value under each answer id.
         duplicated: answers and dead letters beyond the first of an id.
@@ -60,6 +61,7 @@ class Account:
     settled_ms: dict[Place, int] = field(default_factory=dict)
     recent_ms: deque[int] = field(default_factory=lambda: deque(maxlen=RECENT))
     answers: dict[Place, bytes] = field(default_factory=dict)
+    roots: dict[str, bytes] = field(default_factory=dict)
     dead: dict[Place, str] = field(default_factory=dict)
     ids: dict[str, bytes] = field(default_factory=dict)
     duplicated: int = 0
@@ -190,6 +192,7 @@ class Oracle:
             topic, place = _source(headers)
             if topic == watched.topic:
                 account.answers[place] = value or b""
+                account.roots[_text(headers, identity.ROOT)] = value or b""
                 _note_id(account, headers, value or b"")
 
     def _note_dead_letter(self, value: bytes, headers: Headers) -> None:

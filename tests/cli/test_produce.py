@@ -12,11 +12,13 @@ from aiokafka.admin import AIOKafkaAdminClient
 from typer import BadParameter
 
 from aimass_stream.cli.produce import parse_rate
+from aimass_stream.cli.producing.audio import AUDIO
 from aimass_stream.cli.producing.errand import Errand
 from aimass_stream.cli.producing.files import File, find_files
-from aimass_stream.cli.producing.images import DOUBT, SUFFIXES, ImageForm, ImageItem, find_images
+from aimass_stream.cli.producing.images import IMAGES
 from aimass_stream.cli.producing.items import Form, Item, KeyFrom, Parcel, UnsendableError
 from aimass_stream.cli.producing.journal import Journal, journal_path
+from aimass_stream.cli.producing.payloads import PayloadForm, PayloadItem, find_payloads
 from aimass_stream.cli.producing.run import Run
 from aimass_stream.cli.producing.sending import Shipment, Tally
 from aimass_stream.cli.producing.summary import Ending, summary
@@ -26,8 +28,9 @@ from aimass_stream.errors import AimassError, ConfigError
 from aimass_stream.kafka.reader import bootstrap_servers
 from aimass_stream.kafka.sender import Sender
 from aimass_stream.kafka.survey import survey
-from aimass_stream.records import Image, Limits
+from aimass_stream.records import Audio, Image, Limits
 from tests.cli.commands import PNG, aimass, read_topic, start_aimass, wait_for_lines
+from tests.codecs.audio_files import wav
 
 
 def make_pictures(folder: Path, count: int) -> list[str]:
@@ -42,14 +45,14 @@ def make_pictures(folder: Path, count: int) -> list[str]:
 
 def image_item(
     path: Path, root: Path, form: Form = Form.RAW, prefixes: Sequence[str] = ()
-) -> ImageItem:
+) -> PayloadItem:
     payloads = root.parent / "payloads"
-    how = ImageForm(
-        form, KeyFrom.FOLDER, Limits(3_000_000), PayloadStore(payloads, prefixes), payloads
+    how = PayloadForm(
+        IMAGES, form, KeyFrom.FOLDER, Limits(3_000_000), PayloadStore(payloads, prefixes), payloads
     )
     status = path.stat()
     relative = PurePosixPath(path.relative_to(root).as_posix())
-    return ImageItem(File(root, relative, status.st_size, status.st_mtime_ns), how)
+    return PayloadItem(File(root, relative, status.st_size, status.st_mtime_ns), how)
 
 
 def accept(parcel: Parcel) -> Image:
@@ -64,16 +67,16 @@ class TestFiles:
         for name in ("b.jpg", "a/z.PNG", "a/a.jpeg", ".c.jpg", ".git/d.jpg", "notes.txt"):
             (tmp_path / name).parent.mkdir(exist_ok=True)
             (tmp_path / name).write_bytes(b"x")
-        found = find_files(tmp_path, SUFFIXES)
+        found = find_files(tmp_path, IMAGES.suffixes)
         assert [file.name for file in found.files] == ["a/a.jpeg", "a/z.PNG", "b.jpg"]
         assert found.others == ["notes.txt"]
 
     def test_a_changed_file_is_another_item(self, tmp_path: Path) -> None:
         path = tmp_path / "a b.png"
         path.write_bytes(PNG)
-        before = find_files(tmp_path, SUFFIXES).files[0].id
+        before = find_files(tmp_path, IMAGES.suffixes).files[0].id
         path.write_bytes(PNG + b"more")
-        after = find_files(tmp_path, SUFFIXES).files[0].id
+        after = find_files(tmp_path, IMAGES.suffixes).files[0].id
         assert before != after
         assert " " not in before
 
@@ -121,6 +124,20 @@ class TestImages:
         assert image.metadata == {"file": "cat/000.png", "label": "cat"}
         assert image.key == b"cat"
 
+    def test_audio_is_sent_as_images_are(self, tmp_path: Path) -> None:
+        (tmp_path / "dog").mkdir()
+        (tmp_path / "dog/a.WAV").write_bytes(wav(b"\0" * 99))
+        (tmp_path / "b.opus").write_bytes(b"ID3")
+        (tmp_path / "c.mp3").write_bytes(b"ID3")
+        cargo = find_payloads(tmp_path, Settings(state=tmp_path), AUDIO, Form.RAW, KeyFrom.FOLDER)
+        assert cargo.left_out == ["c.mp3"]
+        odd, good = (item.load() for item in cargo.items)
+        assert odd.doubt == AUDIO.doubt
+        audio = Audio("audio", 0, 0, 0, good.key, good.value, good.headers)
+        audio.check(Limits())
+        assert audio.content_type == "audio/wav"
+        assert (audio.metadata["label"], audio.key) == ("dog", b"dog")
+
     def test_a_claim_points_to_the_file_where_that_is_allowed(self, tmp_path: Path) -> None:
         make_pictures(tmp_path / "in", 1)
         root = tmp_path / "in"
@@ -158,7 +175,7 @@ class TestImages:
     def test_other_bytes_are_sent_as_they_are(self, tmp_path: Path, form: Form) -> None:
         (tmp_path / "a.jpg").write_bytes(b"GIF89a")
         parcel = image_item(tmp_path / "a.jpg", tmp_path, form).load()
-        assert parcel.doubt == DOUBT
+        assert parcel.doubt == IMAGES.doubt
         assert form is Form.JSON or parcel.value == b"GIF89a"
 
     def test_claims_that_nobody_would_fetch_are_refused_at_once(self, tmp_path: Path) -> None:
@@ -258,7 +275,7 @@ async def produce(url: str, tmp_path: Path, topic: str) -> int:
     root = tmp_path / "in"
     conf = Settings(broker=url, replication=1, state=tmp_path / "state")
     errand = Errand(noun="image", folder=root, topic=topic)
-    cargo = find_images(root, conf, Form.RAW, KeyFrom.NAME)
+    cargo = find_payloads(root, conf, IMAGES, Form.RAW, KeyFrom.NAME)
     return await Run(errand, cargo, conf).run(url, terminal=False)
 
 

@@ -17,6 +17,7 @@ from aimass_stream.kafka.topics import TopicPlan, create_topics
 from aimass_stream.records import Record, identity
 from aimass_stream.records.image import encode_json
 from tests.cli.commands import PNG, aimass, send, start_aimass
+from tests.codecs.audio_files import encoded, tone, wav
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
 
@@ -56,7 +57,10 @@ class TestText:
             (b"\xff\xd8\xff\xe0 no more", "JPEG damaged, 12 B"),
             (b"hello", "hello"),
             (b"\x00\x01\x02\xff", "4 B: 00 01 02 ff"),
-            (b"RIFF\x00\xffWAVE", "WAV, 10 B"),
+            (b"RIFF\x00\xff\x00\x00WAVE", "WAV damaged, 12 B"),
+            (wav(b"\x00" * 38_400), "WAV 1.2 s 16000 Hz mono, 38.4 kB"),
+            (wav(b"", channels=2), "WAV ? s 16000 Hz stereo, 44 B"),
+            (encoded(tone(channels=3), "FLAC"), "FLAC 0.5 s 16000 Hz 3 channels, 13.1 kB"),
             (b'{"label":"cat","score":0.99991234}', '{"label": "cat", "score": 0.9999}'),
             (b'["\\u001b[2J"]', '["\\u001b[2J"]'),
             (b"{broken", "{broken"),
@@ -81,7 +85,7 @@ class TestText:
         draw = random.Random(0)
         for _ in range(2_000):
             start = draw.choice(
-                [b"", b"{", b"[", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b'{"data":"']
+                [b"", b"{", b"[", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b'{"data":"', b"OggS"]
             )
             value = start + draw.randbytes(draw.randrange(80))
             assert show_bytes(value).isprintable()

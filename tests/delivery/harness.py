@@ -78,12 +78,14 @@ class Harness:
 
 
 @asynccontextmanager
-async def running(name: str, url: str, env: dict[str, str], folder: Path) -> AsyncIterator[Harness]:
-    """Topics and an oracle for `tests.delivery.app`."""
+async def running(
+    name: str, url: str, env: dict[str, str], folder: Path, app: str = "tests.delivery.app"
+) -> AsyncIterator[Harness]:
+    """Topics and an oracle for an app with an agent `copy`."""
     topics = dict.fromkeys([f"{name}.{part}" for part in ("source", "answers", "plain")], 4)
     watched = Watched("copy", f"{name}.source", f"{name}.answers")
-    async with running_app("tests.delivery.app", name, url, env, folder, topics, [watched]) as app:
-        yield app
+    async with running_app(app, name, url, env, folder, topics, [watched]) as harness:
+        yield harness
 
 
 @asynccontextmanager

@@ -37,6 +37,26 @@ async def test_bad_records_cost_themselves(
         assert account.duplicated == 0
 
 
+async def test_an_exception_in_the_body_costs_one_record(
+    broker_url: str, topic_name: str, worker_env: dict[str, str], tmp_path: Path
+) -> None:
+    app = "tests.delivery.record_app"
+    async with running(topic_name, broker_url, worker_env, tmp_path, app) as harness:
+        values = [b"%d" % number for number in range(400)]
+        values[217] = b"raise"
+        await send(broker_url, f"{topic_name}.source", values)
+        worker = harness.start_worker()
+        await harness.until_settled(400)
+        assert await harness.stop(worker) == 0
+        assert_nothing_lost(harness, 400)
+        account = harness.account
+        assert account.counts() == {"in": 400, "answered": 399, "quiet": 0, "dead_lettered": 1}
+        assert list(account.dead.values()) == [Reason.AGENT_ERROR]
+        assert account.duplicated == 0
+        doubled = sorted(value * 2 for value in values if value != b"raise")
+        assert sorted(account.answers.values()) == doubled
+
+
 async def test_killed_in_the_middle(
     broker_url: str, topic_name: str, worker_env: dict[str, str], tmp_path: Path
 ) -> None:

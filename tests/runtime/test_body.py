@@ -11,7 +11,7 @@ from aimass_stream.model import Model, ModelSpec
 from aimass_stream.records import Chunk, Limits, Record
 from aimass_stream.runtime.body import AgentError, Body, run_body
 from aimass_stream.runtime.handover import Handover, Unit, Work
-from aimass_stream.runtime.scored import Outcomes, ScoredStream
+from aimass_stream.runtime.scored import NOTHING_DUE, Outcomes, ScoredStream
 from aimass_stream.runtime.streams import Stream
 
 Fate = tuple[str, list[bytes]]
@@ -25,12 +25,25 @@ def chunk_of(values: Sequence[bytes | None], first_offset: int = 0) -> Chunk:
     )
 
 
+class Even(Record):
+    """An even number; its half is known once it was checked."""
+
+    __slots__ = ("half",)
+
+    half: int
+
+    def check(self, limits: Limits) -> None:
+        if int(self.bytes) % 2:
+            raise RecordError(Reason.BAD_ENVELOPE, "odd")
+        self.half = int(self.bytes) // 2
+
+
 class Engine:
     """Feeds a stream and keeps what it delivers."""
 
-    def __init__(self) -> None:
+    def __init__(self, kind: type[Record] = Record) -> None:
         self.units: list[Unit] = []
-        self.stream: Stream[Record] = Stream(Record, Limits(), Handover(self.units.append))
+        self.stream: Stream[Any] = Stream(kind, Limits(), Handover(self.units.append))
         self.accepted = 0
 
     def put(self, values: Sequence[bytes | None]) -> None:
@@ -276,6 +289,37 @@ async def test_scored_records_come_with_their_answers_and_failures_are_not_hande
     assert fates[1][0] == Reason.UNDECODABLE
     assert [fates[offset][0] for offset in (2, 3, 4)] == ["quiet", "answered", "quiet"]
     assert engine.units[0].failures[0].model == "m@1"
+
+
+async def test_a_scored_record_was_checked_before_the_body_looks_at_it() -> None:
+    engine, scoring = Engine(Even), SlowScoring(lambda record: record.value)
+
+    async def body(stream: Stream[Even]) -> AsyncIterator[int]:
+        async for record, _answer in ScoredStream[Even, str](scoring, [Named()], stream):
+            yield record.half
+
+    fates = await engine.run(body, b"8", b"9")
+    assert fates == {0: ("answered", [b"4"]), 1: (Reason.BAD_ENVELOPE, [])}
+
+
+async def test_a_record_that_no_answer_is_due_for_is_quiet_and_not_handed_out() -> None:
+    engine = Engine()
+    scoring = SlowScoring(lambda r: NOTHING_DUE if r.value == b"label" else r.bytes.decode())
+
+    async def one_by_one(stream: Stream[Record]) -> AsyncIterator[str]:
+        async for _record, answer in ScoredStream[Record, str](scoring, [Named()], stream):
+            yield answer
+
+    fates = await engine.run(one_by_one, b"label", b"a", b"label", b"b", b"label")
+    assert [fate[0] for fate in fates.values()] == ["quiet", "answered"] * 2 + ["quiet"]
+
+    async def batches(stream: Stream[Record]) -> AsyncIterator[list[str]]:
+        async for chunk, answers in ScoredStream[Record, str](scoring, [Named()], stream).batches():
+            assert b"label" not in chunk.values
+            yield answers
+
+    fates = await Engine().run(batches, b"label", b"a", b"label", b"b", b"label")
+    assert [fate[0] for fate in fates.values()] == ["quiet", "answered"] * 2 + ["quiet"]
 
 
 async def test_what_is_scored_is_not_scored_again_after_an_exception() -> None:

@@ -28,14 +28,9 @@ def _one_core() -> None:
 
 
 @pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("models")
-
-
-@pytest.fixture(scope="module")
-def trained(registry: Path) -> Trained:
-    torch.set_num_threads(1)
-    return train_digits(registry)
+def trained(models_folder: Path) -> Trained:
+    """What `python -m aimass_stream.training`, which the demo runs, has trained."""
+    return train_digits(models_folder)
 
 
 def test_splits_have_no_digit_in_common() -> None:
@@ -65,23 +60,26 @@ def test_nearest_mean_is_a_baseline_to_beat() -> None:
     assert 0.4 < right < 0.9
 
 
-def test_digits_are_learnt_and_published(trained: Trained, registry: Path) -> None:
+@pytest.mark.timeout(240)
+def test_digits_are_learnt_and_published(trained: Trained, models_folder: Path) -> None:
     assert (trained.name, trained.version) == ("digits-resnet", "1")
     assert (trained.train_rows, trained.held_out_rows) == (1197, 600)
     assert trained.accuracy >= 0.96
-    manifest = find(registry, "digits-resnet")
+    manifest = find(models_folder, "digits-resnet")
     assert manifest is not None
     assert manifest.labels == list(LABELS)
     assert manifest.metrics["accuracy"] == trained.accuracy
 
 
-def test_digits_are_trained_once(trained: Trained, registry: Path) -> None:
-    assert train_digits(registry, lambda _, text: pytest.fail(text)) == trained
+def test_digits_are_trained_once(trained: Trained, models_folder: Path) -> None:
+    assert train_digits(models_folder, lambda _, text: pytest.fail(text)) == trained
 
 
-def test_digits_model_beats_the_baseline_as_it_is_served(trained: Trained, registry: Path) -> None:
+def test_digits_model_beats_the_baseline_as_it_is_served(
+    trained: Trained, models_folder: Path
+) -> None:
     declared = Transformers("image-classification", f"models://{trained.name}")
-    classifier = ImageClassifier(resolve(declared, registry), "cpu")
+    classifier = ImageClassifier(resolve(declared, models_folder), "cpu")
     for noise, least in ((0.0, 0.97), (digits.NOISE, 0.95)):
         files, labels = zip(*islice(digit_images("stream", noise=noise, seed=5), 600), strict=True)
         found = labels_of(classifier, files)

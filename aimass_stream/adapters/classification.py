@@ -1,0 +1,194 @@
+"""What every classifier of transformers shares, whatever it is given: loading, trying, reading.
+
+Imported in device processes only, by the adapters of the modalities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from transformers.utils import logging
+
+from aimass_stream.errors import Reason, RecordError, SetupError
+from aimass_stream.model import ModelSpec
+from aimass_stream.records import Prediction
+
+Features = NDArray[Any]
+"""One decoded input, as the model takes it."""
+
+
+class Classifier:
+    """Base of the `Predictor`s that give each input a label; a modality adds `decode`.
+
+    Inputs that `_groups` puts together make one forward pass, whatever their number. Weights are
+    held in float32 and convolutions are exact, also on a GPU, which this sets for the whole
+    process.
+
+    Args:
+        spec: the resolved declaration; option `top`.
+        device: `cpu` or `cuda:0`.
+        auto_class: the Auto class of the task.
+        kind: what it classifies, for messages: `image`.
+
+    Raises:
+        SetupError: the folder holds no such classifier that can be loaded.
+    """
+
+    def __init__(self, spec: ModelSpec, device: str, auto_class: Any, kind: str) -> None:
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        self._folder = Path(spec.folder)
+        self._kind = kind
+        self._device = torch.device(device)
+        if self._device.type == "cuda":
+            torch.backends.cudnn.allow_tf32 = False
+        model = load_model(self._folder, auto_class, f"{kind} classifier")
+        self._model = model.to(self._device).eval()
+        self._labels = _read_labels(self._model.config, self._folder)
+        self._top = min(int(spec.options.get("top", 3)), len(self._labels))
+
+    def predict(self, inputs: Sequence[Features]) -> list[Prediction | RecordError]:
+        """Classify decoded inputs; answers stand in the order of the inputs.
+
+        An input whose scores are not all finite is a RecordError, INVALID_OUTPUT.
+        """
+        answers: list[Prediction | RecordError | None] = [None] * len(inputs)
+        for rows in self._groups(inputs):
+            logits = self._logits([inputs[row] for row in rows])
+            for row, answer in zip(rows, self._read(logits), strict=True):
+                answers[row] = answer
+        return [answer for answer in answers if answer is not None]
+
+    def close(self) -> None:
+        """Give the weights' memory back."""
+        del self._model
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _groups(self, inputs: Sequence[Features]) -> list[list[int]]:
+        """Rows that go through the model together: those of one shape."""
+        groups: dict[tuple[int, ...], list[int]] = {}
+        for row, one in enumerate(inputs):
+            groups.setdefault(one.shape, []).append(row)
+        return list(groups.values())
+
+    def _forward(self, inputs: Sequence[Features]) -> Any:
+        """What the model answers to inputs of one group; `logits` of it are `(rows, labels)`."""
+        raise NotImplementedError
+
+    def _logits(self, inputs: Sequence[Features]) -> torch.Tensor:
+        """`(rows, labels)`, float32, on the CPU."""
+        with torch.inference_mode():
+            logits: torch.Tensor = self._forward(inputs).logits
+            return logits.float().cpu()
+
+    def _read(self, logits: torch.Tensor) -> list[Prediction | RecordError]:
+        finite = torch.isfinite(logits).all(dim=1).tolist()
+        scores = torch.softmax(logits, dim=1)
+        # Ranked by logit: scores saturate to 0 and 1, where all order is lost.
+        best = torch.topk(logits, self._top, dim=1).indices
+        found = zip(finite, best.tolist(), torch.gather(scores, 1, best).tolist(), strict=True)
+        return [
+            self._prediction(ranks, values)
+            if good
+            else RecordError(Reason.INVALID_OUTPUT, "the model's scores are not all finite")
+            for good, ranks, values in found
+        ]
+
+    def _prediction(self, ranks: list[int], values: list[float]) -> Prediction:
+        labels = [self._labels[rank] for rank in ranks]
+        return Prediction(labels[0], values[0], dict(zip(labels, values, strict=True)))
+
+    def _try_out(self, blank: Features) -> None:
+        """One blank input through the model, so that nothing is first tried on a record.
+
+        Raises:
+            SetupError: the model fails on it, or answers with something other than one finite
+                score per label.
+        """
+        try:
+            logits = self._logits([blank])
+        except Exception as error:
+            raise SetupError(
+                f"{describe(self._folder, error)} It failed on blank {self._kind} input."
+            ) from error
+        if logits.shape != (1, len(self._labels)) or not torch.isfinite(logits).all():
+            raise SetupError(
+                f"The model in {self._folder} answers blank {self._kind} input with "
+                f"{tuple(logits.shape)} scores instead of {len(self._labels)} finite ones. Its "
+                "weights are unusable."
+            )
+
+
+def load_processor(load: Any, folder: Path, **options: Any) -> Any:
+    """What is saved beside a model and prepares its inputs.
+
+    Args:
+        load: `from_pretrained` of its Auto class.
+        folder: the model's folder.
+        options: what the Auto class takes beside.
+
+    Raises:
+        SetupError: there is none that can be loaded.
+    """
+    try:
+        return load(folder, local_files_only=True, trust_remote_code=False, **options)
+    except Exception as error:
+        raise SetupError(
+            f"{describe(folder, error)} Is there a preprocessor_config.json? It is written by "
+            "save_pretrained(folder) of the processor or feature extractor, beside the model."
+        ) from error
+
+
+def load_model(folder: Path, auto_class: Any, what: str) -> Any:
+    """A model with trained weights for everything in it.
+
+    Args:
+        folder: as `save_pretrained` wrote it.
+        auto_class: the Auto class of the task.
+        what: what it must be, for messages: `image classifier`.
+
+    Raises:
+        SetupError: it cannot be loaded, or some of its weights are missing or of another shape.
+    """
+    try:
+        model, report = auto_class.from_pretrained(
+            folder,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            output_loading_info=True,
+            dtype=torch.float32,
+        )
+    except Exception as error:
+        raise SetupError(
+            f"{describe(folder, error)} An {what} is a folder with config.json and "
+            "model.safetensors, as model.save_pretrained(folder) writes it."
+        ) from error
+    wrong = sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]]))
+    if wrong:
+        raise SetupError(
+            f"The model in {folder} has no trained weights for {', '.join(wrong[:3])}"
+            f"{' and others' if wrong[3:] else ''}. It is no finished {what}: train "
+            "it for this task, or choose another folder."
+        )
+    return model
+
+
+def describe(folder: Path, error: Exception) -> str:
+    """One sentence on why a model cannot be loaded."""
+    first = (str(error).strip() or "no details").splitlines()[0]
+    return f"The model in {folder} cannot be loaded ({type(error).__name__}: {first})."
+
+
+def _read_labels(config: Any, folder: Path) -> list[str]:
+    labels = [str(config.id2label[row]) for row in sorted(config.id2label)]
+    if len(set(labels)) != len(labels):
+        raise SetupError(
+            f"The model in {folder} has a label twice; make the names in id2label of its "
+            "config.json differ."
+        )
+    return labels

@@ -1,0 +1,113 @@
+"""The declarations of anomaly detectors; importing them imports no learning library."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar, Literal
+
+from aimass_stream.learner import Learner
+from aimass_stream.learners.declared import require, settings_of
+from aimass_stream.records import Surprise
+
+
+@dataclass(frozen=True)
+class Detector(Learner[Surprise]):
+    """What every anomaly detector is told.
+
+    A detector looks at features: of behaviour events (speed, turn, dwell, rhythm, novelty; see
+    `learners.behaviour`), or vectors of the form `{"x": [numbers]}`. A score is the share of
+    the latest `compared_records` that were less unusual, so it means the same for every
+    detector, and `alarm_share` of records would be alarms if nothing ever changed. After an
+    alarm the key (the user, or the record's key) rests, so that one event raises one alert.
+
+    Attributes:
+        features: `behaviour` or `vector`.
+        dimensions: numbers in a vector; 0 for behaviour.
+        alarm_share: share of the most unusual records that are alarms, above 0 and below 1.
+        warm_records: records to learn before the first alarm.
+        rest_records: further records of a key after its alarm that raise none.
+        compared_records: latest records that a score is a share of.
+        keys: users and resting keys remembered; the longest silent go first.
+        seed: of everything random.
+
+    Raises:
+        ConfigError: a value makes no sense.
+    """
+
+    name: str
+    _: KW_ONLY
+    features: Literal["behaviour", "vector"] = "behaviour"
+    dimensions: int = 0
+    alarm_share: float = 0.01
+    warm_records: int = 500
+    rest_records: int = 20
+    compared_records: int = 2_000
+    keys: int = 10_000
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        known = self.features in {"behaviour", "vector"}
+        require(self, holds=known, otherwise='features must be "behaviour" or "vector"')
+        fits = (self.dimensions >= 1) == (self.features == "vector") and self.dimensions >= 0
+        require(self, holds=fits, otherwise="dimensions is the length of a vector, else 0")
+        share = 0 < self.alarm_share < 1
+        require(self, holds=share, otherwise="alarm_share must be above 0 and below 1")
+        for name, least in (
+            ("warm_records", 1),
+            ("rest_records", 0),
+            ("compared_records", 1),
+            ("keys", 1),
+            ("seed", 0),
+        ):
+            self._at_least(name, least)
+
+    def _at_least(self, name: str, least: int) -> None:
+        holds = getattr(self, name) >= least
+        require(self, holds=holds, otherwise=f"{name} must be at least {least}")
+
+    @property
+    def answer_type(self) -> type[Surprise]:
+        """How unusual a record is."""
+        return Surprise
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Its fields beside the contract's."""
+        return settings_of(self)
+
+
+@dataclass(frozen=True)
+class IsolationForestDetector(Detector):
+    """scikit-learn's IsolationForest on a sliding window, refitted beside the stream.
+
+    Every `refit_records` records a forest is fitted on the window before them, in a thread, and
+    is in force `delay_records` later, whenever its fit ends: if it is late, scoring waits. In
+    the beginning, fits are made after 64, 128, 256, ... records, and are in force after a
+    quarter as many more; until the first is, scores are 0.
+
+    Attributes:
+        window_records: records a forest is fitted on, at the most.
+        refit_records: records from one fit to the next.
+        delay_records: records from a fit's window to when it is in force.
+        trees: of a forest.
+        tree_records: records drawn from the window for each tree.
+    """
+
+    adapter: ClassVar[str] = "aimass_stream.learners.anomaly.isolation_forest:IsolationForestState"
+
+    _: KW_ONLY
+    window_records: int = 2_048
+    refit_records: int = 1_024
+    delay_records: int = 256
+    trees: int = 100
+    tree_records: int = 256
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("window_records", "trees", "tree_records"):
+            self._at_least(name, 2)
+        self._at_least("refit_records", 1)
+        self._at_least("delay_records", 0)
+        behind = self.delay_records <= self.refit_records
+        require(self, holds=behind, otherwise="delay_records must not exceed refit_records")

@@ -1,0 +1,287 @@
+"""The state of a head: ridge regression on one-hot labels, kept exactly.
+
+With x an embedding (a constant 1 appended) and y its one-hot label, the state holds
+`A = ridge·I + Σ w x xᵀ` and `B = Σ w x yᵀ`, older labels weighing less, and the weights are
+`A⁻¹B`: the regularised least-squares optimum of all labels at once, which needs far fewer of
+them than a gradient step per label. A corrected label moves its row of B and nothing else, so a
+correction is exact. How sharp the probabilities are is learnt too, from each label's log loss
+before it is learnt.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from aimass_stream.errors import Reason, RecordError
+from aimass_stream.learner import Event, Snapshot
+from aimass_stream.learners.heads import Head
+from aimass_stream.records import Embedding, Prediction
+
+_FIRST_SHARPNESS = 5.0
+_SHARPNESS_STEP = 0.1
+_LARGEST_NUMBER = 1e6
+
+
+class _Message(msgspec.Struct, frozen=True):
+    """An embedding or feedback, told apart by the fields that are there."""
+
+    vector: bytes | None = None
+    dimensions: int | None = None
+    record: str | None = None
+    label: str | None = None
+
+
+class Embedded(NamedTuple):
+    """An embedding of a record.
+
+    Attributes:
+        root: the record.
+        numbers: `(dimensions,)` float32.
+        time_ms: event time.
+    """
+
+    root: str
+    numbers: NDArray[np.float32]
+    time_ms: int
+
+
+class Labelled(NamedTuple):
+    """Feedback on a record.
+
+    Attributes:
+        root: the record.
+        label: index of its label.
+        time_ms: event time.
+    """
+
+    root: str
+    label: int
+    time_ms: int
+
+
+HeadInput = Embedded | Labelled
+"""What a head reads from its log."""
+
+
+class _Waiting(NamedTuple):
+    """An embedding in memory; `label` is -1 until there is one, `learnt_at` counts labels."""
+
+    numbers: NDArray[np.float32]
+    time_ms: int
+    label: int = -1
+    learnt_at: int = 0
+
+
+class HeadState:
+    """The `LearnerState` of `Head`.
+
+    A label costs one rank-1 update, and the first answer after new labels one solve of
+    `dimensions` equations. Memory: the embeddings that wait, and `(dimensions + 1)²` float64.
+    """
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        head = Head("head", **settings)
+        self._labels = tuple(head.labels)
+        self._index = {label: i for i, label in enumerate(self._labels)}
+        self._head = head
+        width = head.dimensions + 1
+        self._decay = 0.5 ** (1 / head.half_life)
+        self._a = np.eye(width) * head.ridge
+        self._b = np.zeros((width, len(self._labels)))
+        self._sharpness = _FIRST_SHARPNESS
+        self._squares = 1.0
+        self._learnt = 0
+        self._corrected = 0
+        self._unmatched = 0
+        self._waiting: OrderedDict[str, _Waiting] = OrderedDict()
+        self._solved: NDArray[np.float64] | None = None
+
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """Labels `learnt`, labels `corrected`, and feedback that was `unmatched`."""
+        return {
+            "learnt": self._learnt,
+            "corrected": self._corrected,
+            "unmatched": self._unmatched,
+        }
+
+    def read(self, event: Event) -> HeadInput:
+        """An embedding or feedback.
+
+        Raises:
+            RecordError: BAD_ENVELOPE: it is neither, has another length, numbers that are not
+                finite, or a label that the head does not know.
+        """
+        try:
+            message = msgspec.json.decode(event.value, type=_Message)
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+            raise RecordError(Reason.BAD_ENVELOPE, f"neither embedding nor feedback: {error}")  # noqa: B904
+        if message.record is not None and message.label is not None:
+            return self._read_feedback(message.record, message.label, event.timestamp_ms)
+        if message.vector is not None and message.dimensions is not None:
+            return self._read_embedding(Embedding(message.vector, message.dimensions), event)
+        raise RecordError(
+            Reason.BAD_ENVELOPE,
+            "neither an embedding (vector, dimensions) nor feedback (record, label)",
+        )
+
+    def score(self, inputs: Sequence[HeadInput]) -> list[Prediction | None]:
+        """Label embeddings; None for feedback. Rows do not depend on each other."""
+        answers: list[Prediction | None] = [None] * len(inputs)
+        rows = [i for i, item in enumerate(inputs) if isinstance(item, Embedded)]
+        if not rows:
+            return answers
+        vectors = np.stack([_row_of(inputs[i]) for i in rows])
+        probabilities = _softmax(self._sharpness * (vectors @ self._weights()))
+        for i, shares in zip(rows, probabilities, strict=True):
+            answers[i] = self._prediction(shares)
+        return answers
+
+    def learn(self, inputs: Sequence[HeadInput]) -> None:
+        """Remember embeddings, and learn what feedback says about those remembered."""
+        for item in inputs:
+            if isinstance(item, Embedded):
+                # A repeated root keeps its first embedding, which its label was learnt on.
+                self._waiting.setdefault(item.root, _Waiting(item.numbers, item.time_ms))
+                if len(self._waiting) > self._head.keep_records:
+                    self._waiting.popitem(last=False)
+            else:
+                self._learn_label(item)
+
+    def snapshot(self) -> Snapshot:
+        """Lay the state down."""
+        waiting = list(self._waiting.values())
+        arrays: dict[str, NDArray[np.generic]] = {
+            "a": self._a.copy(),
+            "b": self._b.copy(),
+            "vectors": np.array([w.numbers for w in waiting], np.float32).reshape(
+                len(waiting), self._head.dimensions
+            ),
+            "times": np.array([w.time_ms for w in waiting], np.int64),
+            "labels": np.array([w.label for w in waiting], np.int32),
+            "learnt_at": np.array([w.learnt_at for w in waiting], np.int64),
+        }
+        data = {
+            "roots": list(self._waiting),
+            "sharpness": self._sharpness,
+            "squares": self._squares,
+            **self.counts,
+        }
+        return Snapshot(arrays, data)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Become a state that was laid down.
+
+        Raises:
+            ValueError: it is of another number of dimensions or labels.
+        """
+        arrays, data = snapshot
+        if arrays["a"].shape != self._a.shape or arrays["b"].shape != self._b.shape:
+            raise ValueError(f"a head of {arrays['b'].shape}, not of {self._b.shape}")
+        self._a = arrays["a"].astype(np.float64)
+        self._b = arrays["b"].astype(np.float64)
+        self._sharpness, self._squares = data["sharpness"], data["squares"]
+        self._learnt, self._corrected = data["learnt"], data["corrected"]
+        self._unmatched = data["unmatched"]
+        columns = zip(
+            data["roots"],
+            arrays["vectors"].astype(np.float32),
+            arrays["times"].tolist(),
+            arrays["labels"].tolist(),
+            arrays["learnt_at"].tolist(),
+            strict=True,
+        )
+        self._waiting = OrderedDict((root, _Waiting(*rest)) for root, *rest in columns)
+        self._solved = None
+
+    def _read_feedback(self, record: str, label: str, time_ms: int) -> Labelled:
+        index = self._index.get(label)
+        if index is None:
+            raise RecordError(
+                Reason.BAD_ENVELOPE, f"label {label[:80]!r} is none of {', '.join(self._labels)}"
+            )
+        return Labelled(record, index, time_ms)
+
+    def _read_embedding(self, embedding: Embedding, event: Event) -> Embedded:
+        try:
+            numbers = embedding.numbers
+        except ValueError as error:
+            raise RecordError(Reason.BAD_ENVELOPE, f"embedding: {error}") from None
+        if len(numbers) != self._head.dimensions:
+            raise RecordError(
+                Reason.BAD_ENVELOPE,
+                f"an embedding of {len(numbers)} numbers, not {self._head.dimensions}",
+            )
+        if not (np.abs(numbers) <= _LARGEST_NUMBER).all():
+            raise RecordError(Reason.BAD_ENVELOPE, "an embedding with NaN or huge numbers")
+        return Embedded(event.root, numbers, event.timestamp_ms)
+
+    def _learn_label(self, feedback: Labelled) -> None:
+        waiting = self._waiting.get(feedback.root)
+        # Feedback's own time, not the latest seen: one record from the far future must not
+        # expire all others.
+        if waiting is None or feedback.time_ms - waiting.time_ms > self._head.keep_s * 1000:
+            self._unmatched += 1
+            return
+        row = _row_of(waiting)
+        if waiting.label >= 0:
+            self._correct(feedback, waiting, row)
+            return
+        self._learn_sharpness(row @ self._weights(), feedback.label)
+        self._learnt += 1
+        decay = self._decay
+        self._a *= decay
+        self._a += np.outer(row, row)
+        # The hold on the weights does not fade with the labels.
+        self._a.flat[:: len(row) + 1] += (1 - decay) * self._head.ridge
+        self._b *= decay
+        self._b[:, feedback.label] += row
+        self._solved = None
+        self._waiting[feedback.root] = waiting._replace(
+            label=feedback.label, learnt_at=self._learnt
+        )
+
+    def _correct(self, feedback: Labelled, waiting: _Waiting, row: NDArray[np.float64]) -> None:
+        if waiting.label == feedback.label:
+            return
+        weight = self._decay ** (self._learnt - waiting.learnt_at)
+        self._b[:, waiting.label] -= weight * row
+        self._b[:, feedback.label] += weight * row
+        self._corrected += 1
+        self._solved = None
+        self._waiting[feedback.root] = waiting._replace(label=feedback.label)
+
+    def _learn_sharpness(self, scores: NDArray[np.float64], label: int) -> None:
+        shares = _softmax(self._sharpness * scores[None])[0]
+        gradient = float(self._sharpness * (shares @ scores - scores[label]))
+        self._squares += gradient * gradient
+        step = _SHARPNESS_STEP * gradient / self._squares**0.5
+        self._sharpness = float(np.clip(self._sharpness * np.exp(-step), 1.0, 50.0))
+
+    def _weights(self) -> NDArray[np.float64]:
+        if self._solved is None:
+            self._solved = np.linalg.solve(self._a, self._b).astype(np.float64, copy=False)
+        return self._solved
+
+    def _prediction(self, shares: NDArray[np.float64]) -> Prediction:
+        order = np.argsort(-shares, kind="stable")[: self._head.top]
+        scores = {self._labels[i]: float(shares[i]) for i in order.tolist()}
+        label = self._labels[int(order[0])]
+        return Prediction(label, scores[label], scores)
+
+
+def _row_of(item: HeadInput | _Waiting) -> NDArray[np.float64]:
+    if isinstance(item, Labelled):
+        raise TypeError("feedback has no embedding")
+    return np.append(item.numbers.astype(np.float64), 1.0)
+
+
+def _softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)  # type: ignore[no-any-return]

@@ -1,0 +1,109 @@
+"""The demo as a person runs it: its report adds up, whatever dies in the middle."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aimass_stream.errors import Reason
+from aimass_stream.kafka.embedded import find_broker, stop_broker
+from tests.cli.demos import DEVICE, WORKER, running_demo
+from tests.runtime.helpers import is_alive
+
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(480)]
+
+STREAM_S = 5
+UNTIL_INTERRUPTED_S = 600
+MARGIN = 0.15
+"""By how much the model must be right more often than the baseline."""
+
+
+@pytest.fixture
+def env(worker_env: dict[str, str], models_folder: Path) -> dict[str, str]:
+    """A demo on the run's broker, with the run's model and a state of its own."""
+    return {**worker_env, "AIMASS_MODELS": str(models_folder)}
+
+
+@pytest.fixture
+def env_without_broker(env: dict[str, str], tmp_path: Path) -> Iterator[dict[str, str]]:
+    """A demo that starts a Kafka of its own."""
+    state = tmp_path / "own"
+    own = {name: value for name, value in env.items() if name != "AIMASS_BROKER"}
+    yield {**own, "AIMASS_STATE": str(state)}
+    stop_broker(state)
+
+
+def assert_every_record_accounted_for(report: dict[str, Any]) -> None:
+    assert report["lost"] == 0
+    assert report["differing"] == 0
+    topic = report["topics"]["images"]
+    counts = {fate: topic[fate] for fate in ("in", "answered", "quiet", "dead_lettered")}
+    assert topic["agents"] == {"classify": counts}
+    assert counts["quiet"] == 0
+    assert counts["in"] == counts["answered"] + counts["dead_lettered"]
+    assert counts["answered"] == report["accuracy"]["records"]
+
+
+def assert_broken_records_cost_themselves(report: dict[str, Any]) -> None:
+    broken = report["broken"]
+    assert broken["sent"] > 0
+    assert broken["dead_lettered"] == broken["sent"]
+    assert broken["whole_dead_lettered"] == 0
+    assert broken["sent"] == report["topics"]["images"]["dead_lettered"]
+    assert sum(broken["reasons"].values()) == broken["sent"]
+    assert set(broken["reasons"]) <= {
+        Reason.BAD_ENVELOPE,
+        Reason.EMPTY,
+        Reason.TOO_LARGE,
+        Reason.TYPE_MISMATCH,
+        Reason.UNDECODABLE,
+    }
+
+
+async def test_every_record_is_accounted_for_and_the_answers_are_right(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    async with running_demo(env, tmp_path, STREAM_S) as demo:
+        report = await demo.finish()
+        took_s = time.monotonic() - demo.started_at
+        assert demo.processes() == []
+    assert_broken_records_cost_themselves(report)
+    assert_every_record_accounted_for(report)
+    assert report["topics"]["images"]["in"] > 100 * STREAM_S
+    assert report["duplicated"] == 0
+    accuracy = report["accuracy"]
+    assert 0 < accuracy["baseline"] + MARGIN < accuracy["model"] <= 1
+    assert 0 < report["latency_ms"]["p50"] <= report["latency_ms"]["p99"]
+    assert 0 < report["seconds_to_first_answer"] < took_s - STREAM_S
+
+
+async def test_whatever_is_killed_comes_back_and_ctrl_c_still_reports(
+    env_without_broker: dict[str, str], tmp_path: Path
+) -> None:
+    async with running_demo(env_without_broker, tmp_path, UNTIL_INTERRUPTED_S) as demo:
+        for program in (WORKER, DEVICE):
+            await demo.until_answered(200)
+            await demo.kill(demo.find(program))
+        await demo.until_answered(200)
+        broker = find_broker(demo.state)
+        assert broker is not None
+        await demo.kill(broker.pid)
+        await demo.until_answered(200)
+        again = find_broker(demo.state)
+        demo.interrupt()
+        report = await demo.finish()
+        assert demo.processes() == []
+    assert again is not None
+    assert not is_alive(again.pid)
+    assert again.url == broker.url
+    assert again.pid != broker.pid
+    assert_broken_records_cost_themselves(report)
+    assert_every_record_accounted_for(report)
+    said = demo.output()
+    assert "worker 1 died (signal 9, SIGKILL), restarted" in said
+    assert "device cpu died (signal 9, SIGKILL)" in said
+    assert "Kafka died; starting it again" in said

@@ -1,0 +1,77 @@
+"""Audio files for tests, built byte by byte or by libsndfile; nothing is fetched."""
+
+import io
+import struct
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+from aimass_stream.codecs.audio import decode_audio
+from aimass_stream.errors import RecordError
+from aimass_stream.records import Limits
+
+LIMITS = Limits(payload_bytes=4_000_000, audio_seconds=20)
+
+
+def tone(
+    seconds: float = 0.5, rate_hz: int = 16_000, channels: int = 1, hz: float = 440.0
+) -> NDArray[np.float32]:
+    """`(frames,)` or `(frames, channels)`; each channel is quieter than the one before."""
+    times = np.arange(round(seconds * rate_hz)) / rate_hz
+    one = (0.5 * np.sin(2 * np.pi * hz * times)).astype(np.float32)
+    if channels == 1:
+        return one
+    return np.stack([one / (1 + channel) for channel in range(channels)], axis=1)
+
+
+def encoded(
+    samples: NDArray[np.float32],
+    kind: str = "WAV",
+    encoding: str | None = None,
+    rate_hz: int = 16_000,
+) -> bytes:
+    """A file as libsndfile writes it."""
+    file = io.BytesIO()
+    soundfile.write(file, samples, rate_hz, format=kind, subtype=encoding)
+    return file.getvalue()
+
+
+def chunk(kind: bytes, body: bytes) -> bytes:
+    """A chunk of a WAV file, padded to an even length."""
+    return kind + struct.pack("<I", len(body)) + body + b"\0" * (len(body) % 2)
+
+
+def riff(*chunks: bytes, magic: bytes = b"RIFF") -> bytes:
+    """A WAV file of these chunks."""
+    body = b"WAVE" + b"".join(chunks)
+    return magic + struct.pack("<I", len(body) & 0xFFFFFFFF) + body
+
+
+def wav(
+    data: bytes,
+    tag: int = 1,
+    channels: int = 1,
+    rate_hz: int = 16_000,
+    bits: int = 16,
+    extra: bytes = b"",
+) -> bytes:
+    """A WAV file with any format chunk."""
+    frame = channels * -(-bits // 8)
+    form = struct.pack("<HHIIHH", tag, channels, rate_hz, rate_hz * frame, frame, bits)
+    return riff(chunk(b"fmt ", form + extra), chunk(b"data", data))
+
+
+def set_flac_frames(payload: bytes, frames: int) -> bytes:
+    """A FLAC file whose header claims another length; 0 for none."""
+    (packed,) = struct.unpack_from(">Q", payload, 18)
+    return payload[:18] + struct.pack(">Q", packed >> 36 << 36 | frames) + payload[26:]
+
+
+def refusal(payload: bytes, limits: Limits = LIMITS) -> RecordError:
+    """Why a file is not decoded."""
+    with pytest.raises(RecordError) as caught:
+        decode_audio(payload, limits, 16_000)
+    assert "\n" not in caught.value.detail
+    return caught.value

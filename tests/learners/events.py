@@ -1,0 +1,130 @@
+"""Logs that the tests make up."""
+
+from typing import Any
+
+import msgspec
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from aimass_stream.learner import Event
+from aimass_stream.records import Embedding
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+HOUR_MS = 3_600_000
+NOON_MS = 1_750_000_000_000
+
+
+def event_of(
+    offset: int, value: dict[str, Any], *, key: str | None = None, after_ms: int = 0
+) -> Event:
+    return Event(
+        offset=offset,
+        topic="made-up",
+        timestamp_ms=NOON_MS + after_ms,
+        root=f"made-up/0/{offset}",
+        key=None if key is None else key.encode(),
+        value=orjson.dumps(value),
+    )
+
+
+def embedded(numbers: Floats) -> dict[str, Any]:
+    fields: dict[str, Any] = msgspec.to_builtins(Embedding.of(numbers))
+    return fields
+
+
+def blobs(
+    rows: int, labels: int, dimensions: int, *, seed: int = 0, spread: float = 0.8
+) -> tuple[Floats, Ints]:
+    """Unit vectors around one centre a label, and their labels."""
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(labels, dimensions))
+    which = rng.integers(labels, size=rows)
+    points = centres[which] + rng.normal(size=(rows, dimensions)) * spread
+    return points / np.linalg.norm(points, axis=1, keepdims=True), which
+
+
+def head_log(rows: int, labels: list[str], dimensions: int, *, late: int = 5) -> list[Event]:
+    """Embeddings, each with its label some records later; every eleventh twice, some unknown."""
+    points, which = blobs(rows, len(labels), dimensions)
+    values: list[tuple[str | None, dict[str, Any]]] = []
+    for i in range(rows):
+        values.append((f"texts/0/{i}", embedded(points[i])))
+        if i >= late:
+            about = i - late
+            label = labels[which[about]] if about % 11 else labels[0]
+            values.append((None, {"record": f"texts/0/{about}", "label": label}))
+        if i % 11 == late + 1:
+            about = i - late - 1
+            values.append((None, {"record": f"texts/0/{about}", "label": labels[which[about]]}))
+        if i % 13 == 0:
+            values.append((None, {"record": "texts/9/1", "label": labels[0]}))
+    return [
+        Event(
+            offset=i,
+            topic="texts",
+            timestamp_ms=NOON_MS + i * 100,
+            root=root or f"feedback/0/{i}",
+            key=None,
+            value=orjson.dumps(value),
+        )
+        for i, (root, value) in enumerate(values)
+    ]
+
+
+def vector_log(
+    rows: int, dimensions: int, *, seed: int = 0, share: float = 0.02, keys: int = 1_000_000
+) -> tuple[list[Event], NDArray[np.bool_]]:
+    """Correlated normal vectors, some of them anomalies: one or two numbers off by a lot."""
+    rng = np.random.default_rng(seed)
+    mix = rng.normal(size=(dimensions, dimensions))
+    points = rng.normal(size=(rows, dimensions)) @ mix
+    planted = rng.random(rows) < share
+    for i in np.flatnonzero(planted):
+        which = rng.integers(dimensions, size=2)
+        points[i, which] += rng.choice([-1, 1], size=2) * rng.uniform(4, 8, size=2) * 2
+    events = [
+        event_of(i, {"x": point.tolist()}, key=f"k{i % keys}", after_ms=i * 50)
+        for i, point in enumerate(points)
+    ]
+    return events, planted
+
+
+def walks(
+    rows: int, users: int, *, seed: int = 0, share: float = 0.01
+) -> tuple[list[Event], NDArray[np.bool_]]:
+    """People who walk about and look at items; planted are jumps to another place."""
+    rng = np.random.default_rng(seed)
+    places = np.column_stack([rng.uniform(-60, 60, users), rng.uniform(-170, 170, users)])
+    headings = rng.uniform(0, 2 * np.pi, users)
+    events, planted = [], np.zeros(rows, np.bool_)
+    for i in range(rows):
+        user = int(rng.integers(users))
+        name = f"u{user}"
+        if rng.random() < 0.3:
+            item = f"i{int(rng.zipf(1.5)) % 50}"
+            kind = str(rng.choice(["view", "view", "click", "buy"]))
+            value = {"user": name, "kind": kind, "item": item}
+        else:
+            headings[user] += rng.normal() * 0.3
+            step = rng.gamma(4, 0.3) * users / 1.11e5
+            planted[i] = rng.random() < share
+            if planted[i]:
+                step = rng.uniform(0.05, 0.5)
+            places[user] += step * np.array([np.cos(headings[user]), np.sin(headings[user])])
+            lat, lon = places[user].tolist()
+            value = {"user": name, "kind": "position", "lat": lat, "lon": lon}
+        events.append(event_of(i, value, key=name, after_ms=i * 1000))
+    return events, planted
+
+
+def rename(event: Event, turn: int) -> Event:
+    """The event of another user and item."""
+    fields = orjson.loads(event.value)
+    for name in ("user", "item"):
+        if name in fields:
+            fields[name] += f"-{turn:02}"
+    key = None if event.key is None else event.key + f"-{turn:02}".encode()
+    return msgspec.structs.replace(event, value=orjson.dumps(fields), key=key)

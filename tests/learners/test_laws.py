@@ -1,0 +1,64 @@
+"""Every learner crossed with every law."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from aimass_stream.learner import Event, Learner
+from aimass_stream.learners.anomaly import IsolationForestDetector
+from aimass_stream.learners.heads import Head
+from aimass_stream.testing import LEARNER_CHECKS, check_learner
+from tests.learners.events import head_log, rename, vector_log, walks
+
+
+@dataclass(frozen=True)
+class Case:
+    """A learner and its log; bounds are small, so that the log fills them."""
+
+    learner: Learner[Any]
+    events: Callable[[], list[Event]]
+    renew: Callable[[Event, int], Event] | None = None
+
+
+LABELS = ["a", "b", "c"]
+# Refits under way at some block boundaries, in force at others, two of them in one block.
+SMALL_FOREST: dict[str, Any] = {
+    "window_records": 64,
+    "refit_records": 40,
+    "delay_records": 30,
+    "trees": 5,
+    "tree_records": 16,
+    "block_rows": 16,
+    "warm_records": 60,
+    "alarm_share": 0.1,
+    "rest_records": 3,
+    "compared_records": 200,
+    "keys": 20,
+}
+CASES = {
+    "forest-vector": Case(
+        IsolationForestDetector("forest", features="vector", dimensions=4, **SMALL_FOREST),
+        lambda: vector_log(330, 4, keys=9)[0],
+        rename,
+    ),
+    "forest-behaviour": Case(
+        IsolationForestDetector("forest", **SMALL_FOREST), lambda: walks(330, 12)[0], rename
+    ),
+    "forest-large-blocks": Case(
+        IsolationForestDetector("forest", **SMALL_FOREST | {"block_rows": 100}),
+        lambda: walks(900, 12)[0],
+        rename,
+    ),
+    "head": Case(
+        Head("head", tuple(LABELS), 16, keep_records=40), lambda: head_log(100, LABELS, 16)
+    ),
+}
+
+
+@pytest.mark.parametrize("check", LEARNER_CHECKS)
+@pytest.mark.parametrize("learner", CASES)
+def test_law(learner: str, check: str) -> None:
+    case = CASES[learner]
+    check_learner(case.learner, case.events(), only=[check], renew=case.renew)

@@ -1,0 +1,101 @@
+"""What a type checker infers where a user writes; mypy holds every `assert_type` here."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any, assert_type
+
+from faust.types import AgentT
+
+import aimass_stream
+from aimass_stream import (
+    App,
+    Chunk,
+    Image,
+    Inline,
+    Model,
+    Prediction,
+    Record,
+    Stream,
+    Topic,
+    Transformers,
+)
+from aimass_stream.runtime.scored import ScoredStream
+
+app = App("inference", origin="tests.typing.inference", broker="kafka://127.0.0.1:9")
+images = Topic("images", Image, key="user")
+labels = Topic("labels", Prediction)
+classifier = Transformers("image-classification", "models://any")
+sizes: Inline[int] = Inline("sizes", lambda chunk: [len(chunk)], answer=int)
+
+assert_type(images, Topic[Image])
+assert_type(labels, Topic[Prediction])
+assert_type(aimass_stream.Topic("plain", Record), Topic[Record])
+assert_type(classifier.answer_type, type[Prediction])
+assert_type(sizes.answer_type, type[int])
+
+
+@app.agent(images, to=labels)
+async def record_by_record(stream: Stream[Image]) -> AsyncIterator[Prediction]:
+    scored = app.score(classifier, stream)
+    assert_type(scored, ScoredStream[Image, Prediction])
+    async for image, prediction in scored:
+        assert_type(image, Image)
+        assert_type(image.metadata, dict[str, Any])
+        assert_type(image.header("meta-user"), str | None)
+        assert_type(prediction, Prediction)
+        assert_type(prediction.scores, dict[str, float])
+        yield prediction
+
+
+@app.agent(images)
+async def with_two_models(stream: Stream[Image]) -> None:
+    async for image, prediction, size in app.score(classifier, sizes, stream):
+        assert_type(image, Image)
+        assert_type(prediction, Prediction)
+        assert_type(size, int)
+
+
+@app.agent(images)
+async def unscored(stream: Stream[Image]) -> None:
+    async for image in stream:
+        assert_type(image, Image)
+
+
+@app.agent(images, name="columns")
+async def by_columns(stream: Stream[Image]) -> AsyncIterator[list[bytes]]:
+    async for chunk in stream.batches(max_rows=8):
+        assert_type(chunk, Chunk)
+        assert_type(chunk.records(Image), list[Image])
+        yield [value or b"" for value in chunk.values]
+
+
+@app.agent(images, to=labels)
+async def scored_columns(stream: Stream[Image]) -> AsyncIterator[list[Prediction]]:
+    async for chunk, predictions in app.score(classifier, stream).batches(max_rows=8):
+        assert_type(chunk, Chunk)
+        assert_type(predictions, list[Prediction])
+        yield predictions
+
+
+async def columns_of_two_models(stream: Stream[Image]) -> None:
+    async for chunk, predictions, numbers in app.score(classifier, sizes, stream).batches():
+        assert_type(chunk, Chunk)
+        assert_type(predictions, list[Prediction])
+        assert_type(numbers, list[int])
+
+
+def of_any_model(model: Model[Prediction], stream: Stream[Record]) -> None:
+    assert_type(app.score(model, stream), ScoredStream[Record, Prediction])
+
+
+@app.agent(app.topic("plain"))
+async def plain(stream: object) -> None:
+    """Faust's own kind of agent."""
+
+
+def decorated_bodies_keep_their_type(stream: Stream[Image]) -> None:
+    assert_type(record_by_record(stream), AsyncIterator[Prediction])
+    assert_type(by_columns(stream), AsyncIterator[list[bytes]])
+    _ = assert_type(unscored(stream), Coroutine[Any, Any, None])
+    assert_type(plain, AgentT[Any])
