@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Behaviour,
         Chunk,
         Embedding,
+        Entities,
         Feedback,
         FeedbackRecord,
         Image,
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
         Recommendation,
         Record,
         Surprise,
+        Text,
         Topic,
+        Understanding,
     )
     from aimass_stream.runtime.streams import Stream
 
@@ -42,6 +45,7 @@ _HOMES = {
     "Behaviour": "aimass_stream.records",
     "Chunk": "aimass_stream.records",
     "Embedding": "aimass_stream.records",
+    "Entities": "aimass_stream.records",
     "Feedback": "aimass_stream.records",
     "FeedbackRecord": "aimass_stream.records",
     "Head": "aimass_stream.learners.heads",
@@ -56,8 +60,10 @@ _HOMES = {
     "Record": "aimass_stream.records",
     "Stream": "aimass_stream.runtime.streams",
     "Surprise": "aimass_stream.records",
+    "Text": "aimass_stream.records",
     "Topic": "aimass_stream.records",
     "Transformers": "aimass_stream.adapters.transformers",
+    "Understanding": "aimass_stream.records",
 }
 
 __all__ = [
@@ -67,6 +73,7 @@ __all__ = [
     "Behaviour",
     "Chunk",
     "Embedding",
+    "Entities",
     "Feedback",
     "FeedbackRecord",
     "Head",
@@ -81,8 +88,10 @@ __all__ = [
     "Record",
     "Stream",
     "Surprise",
+    "Text",
     "Topic",
     "Transformers",
+    "Understanding",
 ]
 
 

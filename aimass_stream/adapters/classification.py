@@ -143,13 +143,14 @@ def load_processor(load: Any, folder: Path, **options: Any) -> Any:
         ) from error
 
 
-def load_model(folder: Path, auto_class: Any, what: str) -> Any:
+def load_model(folder: Path, auto_class: Any, what: str, unused: tuple[str, ...] = ()) -> Any:
     """A model with trained weights for everything in it.
 
     Args:
         folder: as `save_pretrained` wrote it.
         auto_class: the Auto class of the task.
         what: what it must be, for messages: `image classifier`.
+        unused: how the names of weights begin that nothing depends on.
 
     Raises:
         SetupError: it cannot be loaded, or some of its weights are missing or of another shape.
@@ -165,10 +166,14 @@ def load_model(folder: Path, auto_class: Any, what: str) -> Any:
         )
     except Exception as error:
         raise SetupError(
-            f"{describe(folder, error)} An {what} is a folder with config.json and "
-            "model.safetensors, as model.save_pretrained(folder) writes it."
+            f"{describe(folder, error)} The folder of a usable {what} has config.json and "
+            "model.safetensors, as model.save_pretrained(folder) writes them."
         ) from error
-    wrong = sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]]))
+    wrong = sorted(
+        name
+        for name in map(str, [*report["missing_keys"], *report["mismatched_keys"]])
+        if not name.startswith(unused)
+    )
     if wrong:
         raise SetupError(
             f"The model in {folder} has no trained weights for {', '.join(wrong[:3])}"

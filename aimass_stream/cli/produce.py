@@ -75,6 +75,23 @@ AppName = Annotated[
     typer.Option("--app", help="Package whose declaration counts when the topic is created."),
 ]
 
+Files = Annotated[
+    list[Path],
+    typer.Argument(metavar="FILE...", exists=True, dir_okay=False, help="Files to send, by line."),
+]
+TextField = Annotated[
+    str, typer.Option("--field", metavar="NAME", help="Of a JSON object: where its text stands.")
+]
+KeyField = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Of a JSON object: its key.", show_default="file:line"),
+]
+Labelled = Annotated[
+    bool,
+    typer.Option("--labelled", help="A line begins with its label, which goes along as metadata."),
+]
+Encoding = Annotated[str, typer.Option(metavar="NAME", help="Of lines of text.")]
+
 
 @produce_app.command()
 @command
@@ -213,6 +230,47 @@ def behaviour(  # noqa: PLR0913 - the options of a command
         app=app_name,
     )
     _send(errand, lambda _: find_events([first, *more], form))
+
+
+@produce_app.command()
+@command
+def text(  # noqa: PLR0913 - the options of a command
+    files: Files,
+    *,
+    topic: TopicName = "text",
+    rate: Rate = None,
+    field: TextField = "text",
+    key_field: KeyField = None,
+    labelled: Labelled = False,
+    encoding: Encoding = "utf-8",
+    limit: Limit = None,
+    again: Again = False,
+    app_name: AppName = "agents",
+) -> None:
+    """Send every line of the files that is not blank, in order.
+
+    A line is a text; in .jsonl and .ndjson it is a JSON object with a text in it, whose other
+    fields go along. What the broker has acknowledged is noted by place and content: after
+    Ctrl-C or a crash the same command sends the rest, and of a file that has grown the new
+    lines. The key is file:line unless --key-field names another.
+
+    Example: aimass produce text messages.txt --rate 50/s
+    """
+    from aimass_stream.cli.producing.text import TextForm, find_texts
+
+    first, *more = (file.resolve() for file in files)
+    errand = Errand(
+        noun="line",
+        folder=first,
+        topic=topic,
+        rate=rate,
+        limit=limit,
+        again=again,
+        app=app_name,
+        more=tuple(more),
+    )
+    how = TextForm(field, key_field, labelled, encoding)
+    _send(errand, lambda _: find_texts([first, *more], how))
 
 
 def _send(errand: Errand, find: Callable[[Settings], Cargo]) -> NoReturn:

@@ -9,13 +9,16 @@ from aimass_stream.records.behaviour import Action, Behaviour, read_behaviour
 from aimass_stream.records.chunk import Chunk, Headers, Record
 from aimass_stream.records.claim import Claim
 from aimass_stream.records.embedding import Embedding
+from aimass_stream.records.entities import Entities, Entity
 from aimass_stream.records.feedback import Feedback, FeedbackRecord, read_feedback
 from aimass_stream.records.image import Image
 from aimass_stream.records.limits import Limits
 from aimass_stream.records.prediction import Prediction
 from aimass_stream.records.recommendation import Recommendation, RecommendedItem
 from aimass_stream.records.surprise import Surprise
+from aimass_stream.records.text import Text
 from aimass_stream.records.topic import Topic
+from aimass_stream.records.understanding import Understanding
 
 __all__ = [
     "Action",
@@ -25,6 +28,8 @@ __all__ = [
     "Chunk",
     "Claim",
     "Embedding",
+    "Entities",
+    "Entity",
     "Feedback",
     "FeedbackRecord",
     "Headers",
@@ -36,7 +41,9 @@ __all__ = [
     "Record",
     "Severity",
     "Surprise",
+    "Text",
     "Topic",
+    "Understanding",
     "read_behaviour",
     "read_feedback",
 ]

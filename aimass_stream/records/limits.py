@@ -15,6 +15,7 @@ class Limits:
         audio_seconds: how long audio may be, by its header and as decoded.
         audio_channels: how many channels audio may have.
         event_bytes: bytes of a value that is one small JSON object, e.g. a behaviour event.
+        text_bytes: bytes of a text, in UTF-8.
     """
 
     payload_bytes: int = 20 * 1024 * 1024
@@ -22,3 +23,4 @@ class Limits:
     audio_seconds: float = 600.0
     audio_channels: int = 8
     event_bytes: int = 16 * 1024
+    text_bytes: int = 64 * 1024

@@ -23,6 +23,7 @@ import orjson
 
 from aimass_stream.errors import ConfigError, SetupError
 from aimass_stream.model import Model, ModelSpec
+from aimass_stream.registry import packages
 from aimass_stream.registry.files import MANIFEST, FileEntry, scan
 
 SCHEME = "models://"
@@ -115,9 +116,10 @@ def resolve(model: Model[Any], models_folder: Path) -> ModelSpec:
     """What a device process loads for a declaration, its files verified.
 
     `models://name[@version]` is looked up in the registry, the latest version where none is
-    given. Anything else is a folder: its name is the model's, and a hash of its content the
-    version. A declaration without a location says its name and version itself. Settings of
-    the adapter that are not its defaults are part of the version.
+    given. `package://name/folder` lies in an installed package. Anything else is a folder: its
+    name is the model's. The version of these two is a hash of their content. A declaration
+    without a location says its name and version itself. Settings of the adapter that are not
+    its defaults are part of the version.
 
     Raises:
         ConfigError: there is no such model, version or folder.
@@ -131,6 +133,9 @@ def resolve(model: Model[Any], models_folder: Path) -> ModelSpec:
     elif location.startswith(SCHEME):
         name, version, path = _registered(location.removeprefix(SCHEME), models_folder)
         folder = str(path)
+    elif location.startswith(packages.SCHEME):
+        name, path = packages.packaged_folder(location)
+        version, folder = _content_version(path), str(path)
     else:
         name, version, path = _plain_folder(location)
         folder = str(path)
@@ -190,9 +195,12 @@ def _plain_folder(location: str) -> tuple[str, str, Path]:
             f"Model folder {location} does not exist (looked at {folder}). "
             f"Give a folder, or {SCHEME}name for one of the registry."
         )
+    return folder.name, _content_version(folder), folder
+
+
+def _content_version(folder: Path) -> str:
     entries = scan(folder)
-    digest = hashlib.sha256(msgspec.json.encode(entries, order="sorted")).hexdigest()
-    return folder.name, digest[:12], folder
+    return hashlib.sha256(msgspec.json.encode(entries, order="sorted")).hexdigest()[:12]
 
 
 def _versions(home: Path) -> list[int]:

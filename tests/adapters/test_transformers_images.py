@@ -353,7 +353,7 @@ def test_declaration_is_resolved_and_loaded(folders: dict[str, Path]) -> None:
 
 def test_wrong_declaration_is_refused_where_it_stands() -> None:
     with pytest.raises(ConfigError, match=r"Known tasks: .*image-classification"):
-        Transformers("image-classificaton", "models://x")
+        Transformers("image-classificaton", "models://x")  # type: ignore[call-overload]
     with pytest.raises(ConfigError, match="top=0"):
         Transformers("image-classification", "models://x", top=0)
 

@@ -128,3 +128,29 @@ def rename(event: Event, turn: int) -> Event:
             fields[name] += f"-{turn:02}"
     key = None if event.key is None else event.key + f"-{turn:02}".encode()
     return msgspec.structs.replace(event, value=orjson.dumps(fields), key=key)
+
+
+def shopping(
+    rows: int, users: int, items: int, *, seed: int = 0, positions: bool = False
+) -> list[Event]:
+    """A catalogue by Markov's chain: each item leads to three others, and some are popular."""
+    rng = np.random.default_rng(seed)
+    popular = rng.zipf(1.4, size=items).clip(max=200) / 1.0
+    popular /= popular.sum()
+    leads = rng.integers(items, size=(items, 3))
+    at = rng.integers(items, size=users)
+    events = []
+    for i in range(rows):
+        user = int(rng.integers(users))
+        follows = rng.random() < 0.7
+        at[user] = (
+            leads[at[user], rng.choice(3, p=[0.6, 0.3, 0.1])]
+            if follows
+            else rng.choice(items, p=popular)
+        )
+        kind = "buy" if rng.random() < 0.1 else "view"
+        value: dict[str, Any] = {"user": f"u{user}", "kind": kind, "item": f"i{at[user]}"}
+        if positions and i % 9 == 4:
+            value = {"user": f"u{user}", "kind": "position", "lat": 1.0, "lon": 2.0}
+        events.append(event_of(i, value, key=f"u{user}", after_ms=i * 2_000))
+    return events

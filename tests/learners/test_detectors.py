@@ -11,20 +11,27 @@ from numpy.typing import NDArray
 
 from aimass_stream.errors import ConfigError
 from aimass_stream.learner import Event
-from aimass_stream.learners.anomaly import Detector, IsolationForestDetector
+from aimass_stream.learners.anomaly import (
+    AutoencoderDetector,
+    Detector,
+    HalfSpaceTreesDetector,
+    IsolationForestDetector,
+)
 from aimass_stream.learners.anomaly.state import DetectorState
 from aimass_stream.records import Surprise
 from tests.learners.events import event_of, vector_log, walks
 
-FOREST: dict[str, Any] = {
-    "alarm_share": 0.02,
-    "trees": 50,
-    "window_records": 1024,
-    "warm_records": 300,
-}
-BEHAVIOUR: list[Detector] = [IsolationForestDetector("forest", **FOREST)]
+COMMON: dict[str, Any] = {"alarm_share": 0.02, "warm_records": 300}
+FOREST = COMMON | {"trees": 50, "window_records": 1024}
+BEHAVIOUR: list[Detector] = [
+    IsolationForestDetector("forest", **FOREST),
+    AutoencoderDetector("autoencoder", **COMMON),
+    HalfSpaceTreesDetector("trees", **COMMON),
+]
 VECTORS: list[Detector] = [
-    IsolationForestDetector("forest", features="vector", dimensions=6, **FOREST)
+    IsolationForestDetector("forest", features="vector", dimensions=6, **FOREST),
+    AutoencoderDetector("autoencoder", features="vector", dimensions=6, **COMMON),
+    HalfSpaceTreesDetector("trees", features="vector", dimensions=6, **COMMON),
 ]
 
 

@@ -7,10 +7,15 @@ from typing import Any
 import pytest
 
 from aimass_stream.learner import Event, Learner
-from aimass_stream.learners.anomaly import IsolationForestDetector
+from aimass_stream.learners.anomaly import (
+    AutoencoderDetector,
+    HalfSpaceTreesDetector,
+    IsolationForestDetector,
+)
 from aimass_stream.learners.heads import Head
+from aimass_stream.learners.recommendation import Recommender
 from aimass_stream.testing import LEARNER_CHECKS, check_learner
-from tests.learners.events import head_log, rename, vector_log, walks
+from tests.learners.events import head_log, rename, shopping, vector_log, walks
 
 
 @dataclass(frozen=True)
@@ -23,13 +28,7 @@ class Case:
 
 
 LABELS = ["a", "b", "c"]
-# Refits under way at some block boundaries, in force at others, two of them in one block.
-SMALL_FOREST: dict[str, Any] = {
-    "window_records": 64,
-    "refit_records": 40,
-    "delay_records": 30,
-    "trees": 5,
-    "tree_records": 16,
+SMALL: dict[str, Any] = {
     "block_rows": 16,
     "warm_records": 60,
     "alarm_share": 0.1,
@@ -37,6 +36,16 @@ SMALL_FOREST: dict[str, Any] = {
     "compared_records": 200,
     "keys": 20,
 }
+# Refits under way at some block boundaries, in force at others, two of them in one block.
+SMALL_FOREST = SMALL | {
+    "window_records": 64,
+    "refit_records": 40,
+    "delay_records": 30,
+    "trees": 5,
+    "tree_records": 16,
+}
+SMALL_TREES = SMALL | {"trees": 3, "height": 4, "window_records": 50}
+SMALL_NET = SMALL | {"hidden": (8, 3), "replay_records": 50}
 CASES = {
     "forest-vector": Case(
         IsolationForestDetector("forest", features="vector", dimensions=4, **SMALL_FOREST),
@@ -49,6 +58,27 @@ CASES = {
     "forest-large-blocks": Case(
         IsolationForestDetector("forest", **SMALL_FOREST | {"block_rows": 100}),
         lambda: walks(900, 12)[0],
+        rename,
+    ),
+    "autoencoder-vector": Case(
+        AutoencoderDetector("net", features="vector", dimensions=4, **SMALL_NET),
+        lambda: vector_log(330, 4, keys=9)[0],
+        rename,
+    ),
+    "autoencoder-behaviour": Case(
+        AutoencoderDetector("net", **SMALL_NET), lambda: walks(330, 12)[0], rename
+    ),
+    "half-space-trees-vector": Case(
+        HalfSpaceTreesDetector("trees", features="vector", dimensions=4, **SMALL_TREES),
+        lambda: vector_log(330, 4, keys=9)[0],
+        rename,
+    ),
+    "half-space-trees-behaviour": Case(
+        HalfSpaceTreesDetector("trees", **SMALL_TREES), lambda: walks(330, 12)[0], rename
+    ),
+    "recommender": Case(
+        Recommender("shop", items=30, users=8, sessions=20, hide_bought_events=20, block_rows=16),
+        lambda: shopping(330, 10, 40, positions=True),
         rename,
     ),
     "head": Case(

@@ -21,6 +21,7 @@ from safetensors.numpy import save_file
 from aimass_stream.adapters.transformers import Transformers
 from aimass_stream.errors import ConfigError, SetupError
 from aimass_stream.model import Model
+from aimass_stream.records import Prediction
 from aimass_stream.registry.folder import find, publish, resolve
 
 
@@ -40,7 +41,7 @@ def registry(tmp_path: Path) -> Path:
     return tmp_path / "models"
 
 
-def classifier(location: str, **options: Any) -> Transformers:
+def classifier(location: str, **options: Any) -> Transformers[Prediction]:
     return Transformers("image-classification", location, **options)
 
 

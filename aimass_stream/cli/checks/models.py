@@ -11,6 +11,7 @@ from aimass_stream.cli.checks.finding import Finding, fail, ok, warn
 from aimass_stream.cli.units import count_text, size_text
 from aimass_stream.errors import AimassError
 from aimass_stream.model import Model
+from aimass_stream.registry import packages
 from aimass_stream.registry.folder import SCHEME, resolve
 
 HASHED_BYTES = 500 * 1000 * 1000
@@ -75,5 +76,11 @@ def _not_read(place: str, size: int) -> Finding:
 def _size(place: str, models_folder: Path) -> int:
     """Bytes below the folder of a model; of all its versions where it is registered."""
     name = place.removeprefix(SCHEME).partition("@")[0]
-    folder = models_folder / name if place.startswith(SCHEME) else Path(place).expanduser()
+    if place.startswith(packages.SCHEME):
+        try:
+            _, folder = packages.packaged_folder(place)
+        except AimassError:
+            return 0
+    else:
+        folder = models_folder / name if place.startswith(SCHEME) else Path(place).expanduser()
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -1,5 +1,15 @@
 """Anomaly detectors: declarations in `detectors`, one state a module."""
 
-from aimass_stream.learners.anomaly.detectors import Detector, IsolationForestDetector
+from aimass_stream.learners.anomaly.detectors import (
+    AutoencoderDetector,
+    Detector,
+    HalfSpaceTreesDetector,
+    IsolationForestDetector,
+)
 
-__all__ = ["Detector", "IsolationForestDetector"]
+__all__ = [
+    "AutoencoderDetector",
+    "Detector",
+    "HalfSpaceTreesDetector",
+    "IsolationForestDetector",
+]

@@ -111,3 +111,54 @@ class IsolationForestDetector(Detector):
         self._at_least("delay_records", 0)
         behind = self.delay_records <= self.refit_records
         require(self, holds=behind, otherwise="delay_records must not exceed refit_records")
+
+
+@dataclass(frozen=True)
+class AutoencoderDetector(Detector):
+    """A deep autoencoder that is trained on the stream; unusual is what it rebuilds badly.
+
+    Attributes:
+        hidden: neurons of the encoder's layers; the decoder mirrors them.
+        learning_rate: of Adam.
+        passes: steps of training on a block, each with as many earlier records beside it.
+        replay_records: earlier records that are trained on again.
+    """
+
+    adapter: ClassVar[str] = "aimass_stream.learners.anomaly.autoencoder:AutoencoderState"
+
+    _: KW_ONLY
+    hidden: tuple[int, ...] = (32, 8)
+    learning_rate: float = 3e-3
+    passes: int = 2
+    replay_records: int = 1_024
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        layers = len(self.hidden) >= 1 and min(self.hidden) >= 1
+        require(self, holds=layers, otherwise="hidden must name at least one layer, none empty")
+        require(self, holds=self.learning_rate > 0, otherwise="learning_rate must be above 0")
+        self._at_least("passes", 1)
+        self._at_least("replay_records", 1)
+
+
+@dataclass(frozen=True)
+class HalfSpaceTreesDetector(Detector):
+    """River's half-space trees, which learn each record at once and never refit.
+
+    Attributes:
+        trees: how many.
+        height: of a tree; it has 2^(height + 1) - 1 nodes.
+        window_records: records between two updates of what counts as usual.
+    """
+
+    adapter: ClassVar[str] = "aimass_stream.learners.anomaly.half_space_trees:HalfSpaceTreesState"
+
+    _: KW_ONLY
+    trees: int = 25
+    height: int = 8
+    window_records: int = 250
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("trees", "height", "window_records"):
+            self._at_least(name, 1)

@@ -1,0 +1,292 @@
+"""Text for transformers, in a device process: tokenising, padding, and text classification.
+
+Tokenising runs in the decode threads; rows are padded to the longest of their batch on the
+device, with a mask, so that a text alone and in a batch gets the same answer.
+"""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from transformers.utils.logging import disable_progress_bar
+
+from aimass_stream.adapters.classification import Classifier, Features, describe, load_model
+from aimass_stream.codecs.text import decode_text
+from aimass_stream.errors import RecordError, SetupError
+from aimass_stream.model import ModelSpec
+
+log = logging.getLogger("aimass.device")
+
+Ids = NDArray[np.int32]
+"""A tokenised text: `(tokens, 2)`, the id of each token and of its segment."""
+
+
+class TextInputs:
+    """What a tokenizer makes of texts, and how the rows of a batch are brought to one length.
+
+    Several threads may tokenise at once: the tokenizer is set up here and never changed again.
+
+    Args:
+        spec: the resolved declaration; option `max_tokens`.
+        model: what takes the inputs, loaded.
+        max_tokens: a bound beside the declaration's, the tokenizer's and the model's.
+
+    Attributes:
+        max_tokens: tokens of a text at the most, special ones included; longer texts are cut.
+        cut_texts: how many texts were longer.
+
+    Raises:
+        SetupError: the folder has no tokenizer, or none that knows where its tokens lie.
+    """
+
+    def __init__(self, spec: ModelSpec, model: Any, max_tokens: int | None = None) -> None:
+        folder = Path(spec.folder)
+        tokenizer = _load_tokenizer(folder)
+        bounds = [int(spec.options.get("max_tokens", 512)), _positions(model)]
+        bounds += [tokenizer.model_max_length, max_tokens]
+        self.max_tokens = min(bound for bound in bounds if bound)
+        self.cut_texts = 0
+        self._lock = Lock()
+        self._id = spec.id
+        self._limits = spec.limits
+        self._encode = tokenizer.backend_tokenizer.encode
+        tokenizer.backend_tokenizer.no_padding()
+        tokenizer.backend_tokenizer.enable_truncation(self.max_tokens)
+        self._padding_id = tokenizer.pad_token_id or 0
+        if getattr(model.config, "pad_token_id", None) is None:
+            # Families that read the last token need to know which are none.
+            model.config.pad_token_id = self._padding_id
+        taken = inspect.signature(model.forward).parameters
+        self._segments = "token_type_ids" in {*tokenizer.model_input_names} & {*taken}
+        self._pads = False
+
+    def read(self, payload: bytes | memoryview) -> tuple[str, Any]:
+        """The text and its `tokenizers.Encoding`.
+
+        Raises:
+            RecordError: EMPTY, TOO_LARGE or UNDECODABLE.
+        """
+        text = decode_text(payload, self._limits)
+        encoding = self._encode(text)
+        if encoding.overflowing:
+            self._note_cut()
+        return text, encoding
+
+    def decode(self, payload: bytes | memoryview) -> Ids:
+        """The text's tokens, cut at `max_tokens`.
+
+        Raises:
+            RecordError: EMPTY, TOO_LARGE or UNDECODABLE.
+        """
+        return pack(self.read(payload)[1])
+
+    def groups(self, inputs: Sequence[Ids]) -> list[list[int]]:
+        """Rows that go through the model together: all, or those of one length."""
+        if self._pads:
+            return [list(range(len(inputs)))] if inputs else []
+        found: dict[int, list[int]] = {}
+        for row, ids in enumerate(inputs):
+            found.setdefault(len(ids), []).append(row)
+        return list(found.values())
+
+    def batch(self, inputs: Sequence[Ids], device: torch.device) -> dict[str, torch.Tensor]:
+        """The arguments of a forward pass, `(rows, longest)` each, int64."""
+        longest = max(map(len, inputs))
+        ids = np.full((len(inputs), longest), self._padding_id, np.int64)
+        mask, segments = np.zeros((2, len(inputs), longest), np.int64)
+        for row, one in enumerate(inputs):
+            ids[row, : len(one)] = one[:, 0]
+            segments[row, : len(one)] = one[:, 1]
+            mask[row, : len(one)] = 1
+        arguments = {"input_ids": ids, "attention_mask": mask}
+        if self._segments:
+            arguments["token_type_ids"] = segments
+        return {name: torch.from_numpy(one).to(device) for name, one in arguments.items()}
+
+    def blank(self) -> Ids:
+        """The shortest input there is."""
+        return pack(self._encode("a"))
+
+    def try_out(self, forward: Callable[[Sequence[Ids]], torch.Tensor], folder: Path) -> None:
+        """See that the longest input passes, and whether rows may be padded.
+
+        A model that answers a padded row otherwise than the row alone gets rows of one length.
+
+        Args:
+            forward: answers a batch with `(rows, ...)`, or `(rows, tokens, ...)`.
+            folder: the model's, for messages.
+
+        Raises:
+            SetupError: it fails on a text of `max_tokens`.
+        """
+        short = self.blank()
+        long = np.resize(short, (self.max_tokens, 2))
+        alone = forward([short])[0]
+        try:
+            forward([long])
+        except Exception as error:
+            raise SetupError(
+                f"{describe(folder, error)} It failed on a text of {self.max_tokens} tokens: "
+                "declare it with a smaller max_tokens."
+            ) from error
+        try:
+            padded = forward([short, np.resize(short, (2 * len(short), 2))])[0]
+        except Exception:  # whatever it is that it cannot do with padding, it does not get any
+            return
+        if padded.shape != alone.shape:
+            padded = padded[: len(alone)]
+        self._pads = bool(torch.allclose(padded, alone, rtol=0, atol=1e-4))
+
+    def _note_cut(self) -> None:
+        with self._lock:
+            self.cut_texts += 1
+            count = self.cut_texts
+        if count & (count - 1) == 0:
+            log.warning(
+                "%s: texts of more than %d tokens are cut there; %d so far",
+                self._id,
+                self.max_tokens,
+                count,
+            )
+
+
+class TextClassifier(Classifier):
+    """The `Predictor` of `Transformers("text-classification", ...)`.
+
+    Args:
+        spec: the resolved declaration; options `top` and `max_tokens`.
+        device: `cpu` or `cuda:0`.
+
+    Raises:
+        SetupError: the folder holds no text classifier that can be loaded, one of several
+            labels at once, or one that answers with something other than finite scores.
+    """
+
+    def __init__(self, spec: ModelSpec, device: str) -> None:
+        super().__init__(spec, device, AutoModelForSequenceClassification, "text")
+        if self._model.config.problem_type not in {None, "single_label_classification"}:
+            raise SetupError(
+                f"The model in {self._folder} is made for {self._model.config.problem_type}; a "
+                "text classifier gives each text one of its labels."
+            )
+        self._inputs = TextInputs(spec, self._model)
+        self._try_out(self._inputs.blank())
+        self._inputs.try_out(self._logits, self._folder)
+
+    def decode(self, payload: bytes | memoryview) -> Ids:
+        """A text in UTF-8 as tokens; several threads may call at once.
+
+        Raises:
+            RecordError: EMPTY, TOO_LARGE or UNDECODABLE.
+        """
+        return self._inputs.decode(payload)
+
+    def _groups(self, inputs: Sequence[Features]) -> list[list[int]]:
+        return self._inputs.groups(inputs)
+
+    def _forward(self, inputs: Sequence[Features]) -> Any:
+        return self._model(**self._inputs.batch(inputs, self._device))
+
+
+class TextModel:
+    """Base of the `Predictor`s that answer a text with something other than a label.
+
+    Args:
+        spec: the resolved declaration.
+        device: `cpu` or `cuda:0`.
+        auto_class: the Auto class of the task.
+        what: what it is, for messages: `sentence encoder`.
+
+    Raises:
+        SetupError: the folder holds no such model that can be loaded.
+    """
+
+    unused: tuple[str, ...] = ()
+
+    def __init__(self, spec: ModelSpec, device: str, auto_class: Any, what: str) -> None:
+        disable_progress_bar()  # type: ignore[no-untyped-call]
+        self._folder = Path(spec.folder)
+        self._device = torch.device(device)
+        model = load_model(self._folder, auto_class, what, self.unused)
+        self._model = model.to(self._device).eval()
+        self._inputs = TextInputs(spec, self._model, self._length(self._folder))
+        try:
+            blank = self._values([self._inputs.blank()])
+        except Exception as error:
+            raise SetupError(
+                f"{describe(self._folder, error)} It failed on a short text."
+            ) from error
+        if not torch.isfinite(blank).all():
+            raise SetupError(
+                f"The model in {self._folder} answers a short text with numbers that are not "
+                "finite. Its weights are unusable."
+            )
+        self._inputs.try_out(self._values, self._folder)
+
+    def close(self) -> None:
+        """Give the weights' memory back."""
+        del self._model
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _length(self, folder: Path) -> int | None:
+        """Tokens of a text at the most, where a file of the model's says so."""
+        del folder
+        return None
+
+    def _values(self, inputs: Sequence[Ids]) -> torch.Tensor:
+        """What the model makes of a batch, `(rows, ...)` float32 on the CPU."""
+        raise NotImplementedError
+
+
+def pack(encoding: Any) -> Ids:
+    """The ids of a `tokenizers.Encoding`, `(tokens, 2)` int32."""
+    return np.array([encoding.ids, encoding.type_ids], np.int32).T.copy()
+
+
+def in_order(
+    groups: Sequence[Sequence[int]], answers: Sequence[Sequence[Any | RecordError]]
+) -> list[Any]:
+    """The answers of several groups of rows, one list in the order of the rows."""
+    found = [
+        (row, answer)
+        for rows, those in zip(groups, answers, strict=True)
+        for row, answer in zip(rows, those, strict=True)
+    ]
+    return [answer for _, answer in sorted(found, key=lambda pair: pair[0])]
+
+
+def _load_tokenizer(folder: Path) -> Any:
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
+        # Without its files some families' tokenizers are made all the same, knowing no word.
+        if len(tokenizer) <= len(tokenizer.all_special_tokens):
+            raise ValueError("its tokenizer has no vocabulary")  # noqa: TRY301
+        tokenizer.backend_tokenizer.encode("a")
+    except Exception as error:
+        raise SetupError(
+            f"{describe(folder, error)} Is there a tokenizer.json? It is written by "
+            "tokenizer.save_pretrained(folder), beside the model."
+        ) from error
+    return tokenizer
+
+
+def _positions(model: Any) -> int | None:
+    """Tokens that the model has places for."""
+    for name, module in model.named_modules():
+        if name.endswith("position_embeddings") and isinstance(module, torch.nn.Embedding):
+            # Some families count places from behind the padding's id.
+            first = 0 if module.padding_idx is None else module.padding_idx + 1
+            return module.num_embeddings - first
+    return getattr(model.config, "max_position_embeddings", None)

@@ -1,0 +1,5 @@
+"""Recommenders: the declaration in `recommender`, the state and its members beside it."""
+
+from aimass_stream.learners.recommendation.recommender import Recommender
+
+__all__ = ["Recommender"]

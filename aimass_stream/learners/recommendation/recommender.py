@@ -1,0 +1,74 @@
+"""The declaration of a recommender; importing it imports no learning library."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar
+
+from aimass_stream.learner import Learner
+from aimass_stream.learners.declared import require, settings_of
+from aimass_stream.records import Recommendation
+
+
+@dataclass(frozen=True)
+class Recommender(Learner[Recommendation]):
+    """Ranks items for the user of each view, click or purchase, and learns from it.
+
+    ```python
+    feed = Recommender("feed", top=10)
+    ```
+
+    A blend of members, each learning event by event: what follows the last items, what goes
+    with them, sessions like this one, what is popular for long and just now, what the user
+    came back to, and taste (River's matrix factorisation). How much each member counts is
+    learnt from which of them foresaw the item that came next. Positions are answered with None.
+
+    Attributes:
+        top: items of an answer.
+        hide_bought_events: of a user, through which an item that the user bought is not shown.
+        session_gap_s: seconds of silence that end a session.
+        items: kept; those longest unseen make room.
+        users: kept; the longest silent go first.
+        sessions: kept for finding neighbours; the oldest go first.
+        seed: of everything random.
+
+    Raises:
+        ConfigError: a value makes no sense.
+    """
+
+    adapter: ClassVar[str] = "aimass_stream.learners.recommendation.state:RecommenderState"
+
+    name: str
+    _: KW_ONLY
+    top: int = 10
+    hide_bought_events: int = 2_000
+    session_gap_s: float = 1_800.0
+    items: int = 50_000
+    users: int = 50_000
+    sessions: int = 100_000
+    seed: int = 0
+    block_rows: int = 8
+
+    def __post_init__(self) -> None:
+        for name, least in (
+            ("top", 1),
+            ("hide_bought_events", 0),
+            ("items", 20),
+            ("users", 1),
+            ("sessions", 1),
+            ("seed", 0),
+        ):
+            holds = getattr(self, name) >= least
+            require(self, holds=holds, otherwise=f"{name} must be at least {least}")
+        require(self, holds=self.session_gap_s > 0, otherwise="session_gap_s must be above 0")
+
+    @property
+    def answer_type(self) -> type[Recommendation]:
+        """Ranked items for a user."""
+        return Recommendation
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Its fields beside the contract's."""
+        return settings_of(self)

@@ -1,0 +1,161 @@
+"""The state of a recommender: items, users, members and their blend."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aimass_stream.learner import Event, Snapshot
+from aimass_stream.learners.recommendation.blend import Blend
+from aimass_stream.learners.recommendation.items import Items
+from aimass_stream.learners.recommendation.members import REASONS, Candidates, Members
+from aimass_stream.learners.recommendation.recommender import Recommender
+from aimass_stream.learners.recommendation.users import History, Users
+from aimass_stream.records import Recommendation, RecommendedItem
+from aimass_stream.records.behaviour import Action, read_behaviour
+
+_RECENT = 20
+_ALWAYS_JUDGED = 4_000
+_JUDGED_EVERY = 3
+_NONE: NDArray[np.int32] = np.empty(0, np.int32)
+
+
+class RecommenderState:
+    """The `LearnerState` of `Recommender`.
+
+    A user's answer is for the history that the event makes longer, also within a block; members
+    and weights are those at the block's start.
+    """
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        declared = Recommender("state", **settings)
+        self._declared = declared
+        self._items = Items(declared.items)
+        self._users = Users(
+            declared.users, _RECENT, int(declared.session_gap_s * 1000), declared.hide_bought_events
+        )
+        self._members = Members(declared)
+        self._blend = Blend(len(REASONS))
+        self._events = 0
+
+    @property
+    def items_seen(self) -> int:
+        """Items that can be recommended."""
+        return self._items.seen
+
+    def read(self, event: Event) -> Action:
+        """A behaviour event.
+
+        Raises:
+            RecordError: it is none.
+        """
+        return read_behaviour(event.value, event.timestamp_ms)
+
+    def score(self, inputs: Sequence[Action]) -> list[Recommendation | None]:
+        """What to show each event's user next; None for positions."""
+        ahead: dict[str, History] = {}
+        answers: list[Recommendation | None] = []
+        for action in inputs:
+            if action.item is None:
+                answers.append(None)
+                continue
+            before = ahead.get(action.user) or self._users.get(action.user)
+            after = self._users.extended(before, action, self._items.slot(action.item))
+            ahead[action.user] = after
+            answers.append(self._recommend(action.user, after))
+        return answers
+
+    def recommend(self, user: str) -> Recommendation:
+        """What to show a user as things stand."""
+        return self._recommend(user, self._users.get(user))
+
+    def learn(self, inputs: Sequence[Action]) -> None:
+        """Learn events one by one."""
+        for action in inputs:
+            if action.item is not None:
+                self._learn(action, action.item)
+
+    def snapshot(self) -> Snapshot:
+        """Lay the state down."""
+        members = self._members.snapshot()
+        items, items_data = self._items.snapshot()
+        arrays = {f"members.{name}": array for name, array in members.arrays.items()}
+        arrays |= {f"items.{name}": array for name, array in items.items()}
+        arrays |= {f"blend.{name}": array for name, array in self._blend.snapshot().items()}
+        data = {
+            "members": members.data,
+            "items": items_data,
+            "users": self._users.snapshot(),
+            "events": self._events,
+        }
+        return Snapshot(arrays, data)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Become a state that was laid down."""
+        arrays, data = snapshot
+        self._members.restore(Snapshot(_under(arrays, "members."), data["members"]))
+        self._items.restore(_under(arrays, "items."), data["items"])
+        self._blend.restore(_under(arrays, "blend."))
+        self._users.restore(data["users"])
+        self._events = data["events"]
+
+    def _learn(self, action: Action, item: str) -> None:
+        before = self._users.get(action.user)
+        known = self._items.slot(item)
+        self._events += 1
+        if known >= 0 and (self._events <= _ALWAYS_JUDGED or self._events % _JUDGED_EVERY == 0):
+            self._judge(action.user, before, known)
+        gone = self._items.make_room() if known < 0 else _NONE
+        if len(gone):
+            self._members.forget(gone)
+            self._users.forget(gone.tolist())
+            before = self._users.get(action.user)
+        slot = self._items.take(item)
+        self._members.fit(self._items.room)
+        after = self._users.extended(before, action, slot)
+        # What was not chosen: any item, by a walk over all that needs no randomness.
+        other = (slot + 1 + self._events * 7919) % self._items.room
+        session = self._members.learn(action.user, before, after, slot, other)
+        for user in self._users.put(action.user, after._replace(session=session)):
+            self._members.taste.forget_user(user)
+
+    def _judge(self, user: str, before: History, came: int) -> None:
+        """Let the blend learn from the item that came."""
+        candidates = self._members.candidates(user, before, self._users.hidden(before))
+        place = int(np.searchsorted(candidates.slots, came))
+        if place < len(candidates.slots) and candidates.slots[place] == came:
+            self._blend.learn(candidates.shares, place, len(before.recent))
+
+    def _recommend(self, user: str, history: History) -> Recommendation:
+        candidates = self._members.candidates(user, history, self._users.hidden(history))
+        scores = self._blend.scores(candidates.shares, len(history.recent))
+        best = np.argsort(-scores, kind="stable")[: self._declared.top]
+        return Recommendation(user, self._ranked(candidates, best, scores, len(history.recent)))
+
+    def _ranked(
+        self,
+        candidates: Candidates,
+        best: NDArray[np.int64],
+        scores: NDArray[np.float64],
+        known: int,
+    ) -> list[RecommendedItem]:
+        speaks = self._blend.speaking(candidates.shares[:, best], known).tolist()
+        slots = candidates.slots[best].tolist()
+        return [
+            RecommendedItem(self._items.name(slot), rank, score, REASONS[member])
+            for rank, (slot, score, member) in enumerate(
+                zip(slots, scores[best].tolist(), speaks, strict=True), start=1
+            )
+        ]
+
+
+def _under(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+    """The arrays whose names begin with a prefix, without it."""
+    return {
+        name.removeprefix(prefix): array
+        for name, array in arrays.items()
+        if name.startswith(prefix)
+    }

@@ -1,0 +1,217 @@
+"""The text record: two forms told apart by header or first character, all else refused."""
+
+import time
+from contextlib import suppress
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from aimass_stream.errors import Reason, RecordError
+from aimass_stream.records import Limits, Text
+from aimass_stream.records.text import encode_text
+
+LIMITS = Limits()
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+JSON = (("content-type", b"application/json"),)
+PLAIN = (("content-type", b"text/plain"),)
+
+
+def record(value: bytes | None, headers: tuple[tuple[str, bytes], ...] = ()) -> Text:
+    return Text("text", 0, 7, 0, b"key", value, headers)
+
+
+def checked(value: bytes, headers: tuple[tuple[str, bytes], ...] = ()) -> Text:
+    found = record(value, headers)
+    found.check(LIMITS)
+    return found
+
+
+def refusal(value: bytes | None, headers: tuple[tuple[str, bytes], ...] = ()) -> RecordError:
+    with pytest.raises(RecordError) as caught:
+        record(value, headers).check(LIMITS)
+    assert "\n" not in caught.value.detail
+    return caught.value
+
+
+TEXTS = [
+    "Where is my parcel?",
+    "我的包裹在哪里？ Order 12 🙂",
+    "line\nbreak\ttab",
+    '{"not": "JSON"',
+    "{curly}",
+]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_what_is_encoded_comes_back(text: str) -> None:
+    for metadata in (None, {"user": "u1", "at": {"lat": 50.9}, "n": 3}):
+        value, headers = encode_text(text, metadata)
+        found = checked(value, tuple(headers))
+        assert found.text == text
+        assert found.bytes == text.encode()
+        assert found.metadata == (metadata or {})
+        assert found.claim is None
+
+
+def test_headers_are_metadata_and_a_field_of_the_same_name_wins() -> None:
+    headers = (("meta-user", b"header"), ("meta-bad", b"\xff"), ("other", b"x"))
+    assert checked(b"hi", headers).metadata == {"user": "header", "bad": "\ufffd"}
+    found = checked(b'{"text": "hi", "user": "json"}', headers)
+    assert found.metadata == {"user": "json", "bad": "\ufffd"}
+
+
+@pytest.mark.parametrize(
+    ("value", "headers", "text"),
+    [
+        (b'{"text": "hi"}', (), "hi"),
+        (b' \n{"text": "hi"}', (), "hi"),
+        (b'{"text": "hi"}', JSON, "hi"),
+        (b'{"text": "hi"}', (("Content-Type", b"Application/JSON; charset=UTF-8"),), "hi"),
+        (b'{"text": "hi"}', (("content-type", b"application/octet-stream"),), "hi"),
+        (b'{"text": "hi"}', PLAIN, '{"text": "hi"}'),
+        (b'["text"]', (), '["text"]'),
+        (b'"text"', (), '"text"'),
+        (b"hi", (("content-type", b'text/plain; charset="utf-8"'),), "hi"),
+        (b'{"text": "a", "text": "b"}', (), "b"),
+    ],
+)
+def test_header_or_else_first_character_decides_the_form(
+    value: bytes, headers: tuple[tuple[str, bytes], ...], text: str
+) -> None:
+    assert checked(value, headers).text == text
+
+
+@pytest.mark.parametrize(
+    ("value", "headers", "reason"),
+    [
+        pytest.param(None, (), Reason.EMPTY, id="tombstone"),
+        pytest.param(b"", (), Reason.EMPTY, id="no bytes"),
+        pytest.param(b" \t\r\n\xe3\x80\x80", (), Reason.EMPTY, id="white space"),
+        pytest.param(b"\0\x01\x7f", (), Reason.EMPTY, id="control characters"),
+        pytest.param("\u200b\u200d\ufeff".encode(), (), Reason.EMPTY, id="zero width"),
+        pytest.param(b'{"text": ""}', (), Reason.EMPTY, id="empty text in JSON"),
+        pytest.param(b'{"text": "\\u0000 "}', (), Reason.EMPTY, id="blank text in JSON"),
+        pytest.param(b"a" * 10_000_000, (), Reason.TOO_LARGE, id="a x 1e7"),
+        pytest.param("é".encode() * 32_769, (), Reason.TOO_LARGE, id="just over the limit"),
+        pytest.param(b"e" + "\u0301".encode() * 100_000, (), Reason.TOO_LARGE, id="1e5 marks"),
+        pytest.param(b'{"text":"' + b"a" * 65_537 + b'"}', (), Reason.TOO_LARGE, id="in JSON"),
+        pytest.param(b'{"text":"' + b"a" * 10_000_000, (), Reason.TOO_LARGE, id="10 MB of JSON"),
+        pytest.param(b"caf\xe9", (), Reason.UNDECODABLE, id="latin-1"),
+        pytest.param("hi".encode("utf-16"), (), Reason.UNDECODABLE, id="UTF-16"),
+        pytest.param(b"\xed\xa0\x80", (), Reason.UNDECODABLE, id="surrogate in UTF-8"),
+        pytest.param(b"\xc0\xaf", (), Reason.UNDECODABLE, id="overlong UTF-8"),
+        pytest.param(b"\x89PNG\r\n\x1a\n", (), Reason.UNDECODABLE, id="picture"),
+        pytest.param(b"hi", (("content-type", b"image/png"),), Reason.TYPE_MISMATCH, id="image"),
+        pytest.param(b"hi", (("content-type", b"\xff\xfe"),), Reason.TYPE_MISMATCH, id="junk type"),
+        pytest.param(
+            b"hi", (("content-type", b"text/plain; charset=latin-1"),), Reason.TYPE_MISMATCH
+        ),
+        pytest.param(b"hi", JSON, Reason.BAD_ENVELOPE, id="text as JSON"),
+        pytest.param(b'["hi"]', JSON, Reason.BAD_ENVELOPE, id="list as JSON"),
+        pytest.param(b"{hello}", (), Reason.BAD_ENVELOPE, id="undeclared brace"),
+        pytest.param(b"{}", (), Reason.BAD_ENVELOPE, id="no text"),
+        pytest.param(b'{"text": 5}', (), Reason.BAD_ENVELOPE, id="text is a number"),
+        pytest.param(b'{"text": null}', (), Reason.BAD_ENVELOPE, id="text is null"),
+        pytest.param(b'{"text": ["a"]}', (), Reason.BAD_ENVELOPE, id="text is a list"),
+        pytest.param(b'{"text": "a\\ud800"}', (), Reason.BAD_ENVELOPE, id="lone surrogate"),
+        pytest.param(b'{"text": "caf\xe9"}', (), Reason.BAD_ENVELOPE, id="latin-1 in JSON"),
+        pytest.param(b'{"text": "a", "n": NaN}', (), Reason.BAD_ENVELOPE, id="NaN"),
+        pytest.param(b'{"text": "a", "n": 1e999}', (), Reason.BAD_ENVELOPE, id="1e999"),
+        pytest.param(b'{"text": "a"} x', (), Reason.BAD_ENVELOPE, id="trailing bytes"),
+        pytest.param(
+            b'{"text": "a", "n": ' + b"[" * 64 + b"]" * 64 + b"}", (), Reason.BAD_ENVELOPE
+        ),
+        pytest.param(b'{"a":' * 2000, (), Reason.BAD_ENVELOPE, id="deep"),
+        pytest.param(b'\xef\xbb\xbf{"text": "a"}', JSON, Reason.BAD_ENVELOPE, id="BOM in JSON"),
+        pytest.param(
+            orjson.dumps({"text": "a", **{f"k{n}": n for n in range(100_000)}}),
+            (),
+            Reason.TOO_LARGE,
+            id="1e5 keys",
+        ),
+        pytest.param(
+            orjson.dumps({"text": "a", **{f"k{n}": n for n in range(20_000)}}),
+            (),
+            Reason.TOO_LARGE,
+            id="metadata",
+        ),
+    ],
+)
+def test_what_is_no_text_is_refused(
+    value: bytes | None, headers: tuple[tuple[str, bytes], ...], reason: Reason
+) -> None:
+    started = time.process_time()
+    assert refusal(value, headers).reason is reason
+    assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("a\0b\x1bc", id="NUL and control characters"),
+        pytest.param("\u202eevil\u2066", id="direction marks"),
+        pytest.param("zero\u200bwidth\u200d", id="zero width"),
+        pytest.param("e\u0301 \u00e9", id="both normal forms"),
+        pytest.param("e" + "\u0301" * 30_000, id="30,000 combining marks"),
+        pytest.param("a" * 65_536, id="the limit"),
+        pytest.param("\U0001f600" * 16_384, id="the limit in emoji"),
+        pytest.param("lorem ipsum " * 5_000, id="repetition"),
+        pytest.param("ꦲꦏ꧀ꦱꦫ ልሳን ܠܫܢܐ", id="rare scripts"),
+    ],
+)
+def test_any_text_is_kept_as_it_was_sent(text: str) -> None:
+    assert checked(text.encode(), PLAIN).text == text
+    assert checked(orjson.dumps({"text": text})).text == text
+    escaped = b'{"text": "' + b"".join(b"\\u%04x" % unit for unit in units(text)) + b'"}'
+    assert checked(escaped).text == text
+
+
+def units(text: str) -> list[int]:
+    """The UTF-16 code units that an ASCII-only JSON writer escapes."""
+    encoded = text.encode("utf-16-be")
+    return [int.from_bytes(encoded[at : at + 2]) for at in range(0, len(encoded), 2)]
+
+
+def test_a_byte_order_mark_is_no_part_of_a_raw_text() -> None:
+    assert checked(b"\xef\xbb\xbfhi").text == "hi"
+
+
+def test_a_refusal_shows_no_text_and_says_what_to_do() -> None:
+    for value in (b"{S3CRET", b'{"S3CRET": 1}', b"S3CRET \xff", b'{"text": ["S3CRET"]}'):
+        assert "S3CRET" not in refusal(value).detail
+    assert "text/plain" in refusal(b"{hello}").detail
+
+
+def test_what_would_be_refused_is_not_encoded() -> None:
+    with pytest.raises(ValueError, match="visible"):
+        encode_text(" \0")
+    with pytest.raises(ValueError, match="name 'text'"):
+        encode_text("a", {"text": "b"})
+    with pytest.raises(ValueError, match="surrogates"):
+        encode_text("a\ud800")
+    with pytest.raises(ValueError, match="JSON"):
+        encode_text("a", {"user": object()})
+
+
+@UNHURRIED
+@given(
+    st.one_of(st.binary(max_size=99), st.binary(max_size=40).map(lambda end: b'{"text":"' + end)),
+    st.sampled_from([(), JSON, PLAIN]),
+)
+def test_any_bytes_are_accepted_or_refused_and_nothing_else(
+    value: bytes, headers: tuple[tuple[str, bytes], ...]
+) -> None:
+    with suppress(RecordError):
+        assert checked(value, headers).bytes
+
+
+@UNHURRIED
+@given(st.text(min_size=1, max_size=200))
+def test_any_visible_text_survives(text: str) -> None:
+    try:
+        value, headers = encode_text(text, {"n": 1})
+    except ValueError:
+        return
+    assert checked(value, tuple(headers)).text == text
