@@ -107,6 +107,27 @@ def test_the_command_runs_from_the_wheel_alone(wheel: Path, tmp_path: Path) -> N
     assert name == "aimass"
 
 
+def test_a_project_comes_from_the_wheel_alone(wheel: Path, tmp_path: Path) -> None:
+    with ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    subprocess.run(
+        [sys.executable, "-m", "aimass_stream.cli.main", "init", "shop"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "site")},
+        check=True,
+        capture_output=True,
+        timeout=50,
+    )
+    for folder in TEMPLATE:
+        made = {
+            path.relative_to(tmp_path / "shop").as_posix()
+            for path in (tmp_path / "shop" / folder).iterdir()
+        }
+        assert made == set(files_below(folder))
+    assert 'App("shop")' in (tmp_path / "shop" / "agents" / "app.py").read_text()
+    assert (tmp_path / "shop" / ".gitignore").is_file()
+
+
 def test_no_dependency_is_pandas(wheel: Path) -> None:
     with ZipFile(wheel) as archive:
         metadata = archive.read("aimass_stream-0.1.0.dist-info/METADATA").decode()
