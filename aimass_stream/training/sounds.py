@@ -112,9 +112,9 @@ def _tone(times: Wave, drawer: Drawer) -> Wave:
 
 
 def _chirp(times: Wave, drawer: Drawer) -> Wave:
-    """A pitch that rises or falls, a quarter of an octave to two, once or repeatedly."""
+    """A pitch that rises or falls, half an octave to two, once or repeatedly."""
     start_hz = drawer.between(200, 1_500)
-    octaves = drawer.between(0.25, 2.0) * (1 if drawer.draw.random() < 0.5 else -1)
+    octaves = drawer.between(0.5, 2.0) * (1 if drawer.draw.random() < 0.5 else -1)
     sweeps = drawer.draw.integers(1, 4)
     place = (times / times[-1] * sweeps) % 1
     pitch_hz = start_hz * 2 ** (octaves * place)

@@ -37,6 +37,7 @@ TOPIC = "images"
 ANSWERS = "predictions.images"
 TOPICS = (TOPIC, ANSWERS, outcomes_topic(APP), dead_letters_topic(APP))
 MODEL = "digits-resnet"
+MODELS = {MODEL: "digits", "sounds-whisper": "sounds"}
 
 DRAIN_S = 60.0
 """How long the demo waits for the last records; long enough for a broker to come back."""
@@ -127,11 +128,14 @@ class Demo:
         await create_topics(client, plans, replication)
 
     async def _train(self) -> None:
-        """Train in a process of its own, which alone imports torch; kept for later runs."""
-        if find(self._conf.models_folder, MODEL) is not None:
-            return
-        say(f"Training {MODEL} on scikit-learn's digits, once (about half a minute) ...")
-        argv = [sys.executable, "-m", "aimass_stream.training", "digits"]
+        """Train what the agents need, in processes of their own, which alone import torch."""
+        for name, what in MODELS.items():
+            if find(self._conf.models_folder, name) is None:
+                await self._train_model(name, what)
+
+    async def _train_model(self, name: str, what: str) -> None:
+        say(f"Training {name} on {what}, once (about half a minute) ...")
+        argv = [sys.executable, "-m", "aimass_stream.training", what]
         process = await asyncio.create_subprocess_exec(
             *argv, str(self._conf.models_folder), stdin=asyncio.subprocess.DEVNULL
         )
@@ -144,7 +148,7 @@ class Demo:
             await ended
             raise DemoError("Stopped while training; nothing was streamed.")
         if process.returncode:
-            raise DemoError(f"Training {MODEL} failed (exit code {process.returncode}); see above.")
+            raise DemoError(f"Training {name} failed (exit code {process.returncode}); see above.")
 
     def _start_worker(self) -> KeptProcess:
         self._log.parent.mkdir(parents=True, exist_ok=True)
