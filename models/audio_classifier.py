@@ -2,4 +2,4 @@
 
 from aimass_stream.adapters.transformers import Transformers
 
-audio_classifier = Transformers("audio-classification", "models://sounds-ast", latency_ms=100)
+audio_classifier = Transformers("audio-classification", "models://sounds-whisper", latency_ms=100)

@@ -29,7 +29,7 @@ from transformers import BertConfig, PreTrainedTokenizerFast
 from transformers.utils.logging import disable_progress_bar
 
 from aimass_stream.adapters.transformers_text import Ids
-from aimass_stream.training.classifier import Progress
+from aimass_stream.training.loop import Progress
 
 UNLABELLED = -100
 """The target of a token that is not learnt from."""

@@ -17,9 +17,10 @@ from aimass_stream.errors import ConfigError, SetupError
 from aimass_stream.records import Prediction
 from aimass_stream.registry.folder import find, resolve
 from aimass_stream.training import digits
-from aimass_stream.training.classifier import Recipe
 from aimass_stream.training.digits import LABELS, NearestMean, decode_digits, digit_images
-from aimass_stream.training.images import Trained, fine_tune_folder, train_digits
+from aimass_stream.training.images import fine_tune_folder, train_digits
+from aimass_stream.training.loop import Recipe
+from aimass_stream.training.outcome import Trained
 
 
 @pytest.fixture(autouse=True)
@@ -105,7 +106,7 @@ def write_folder(folder: Path, rows: int) -> Path:
     return folder
 
 
-QUICK = Recipe(epochs=3, batch_rows=8, photos=True, mixing=0.4)
+QUICK = Recipe(epochs=3, batch_rows=8, augment=True, mixing=0.4)
 
 
 def test_folder_is_learnt_and_measured_on_the_rest(tmp_path: Path) -> None:

@@ -44,13 +44,13 @@ class Act(ABC):
         topic: the topic it fills.
         share: its share of the demo's rate, beside the other acts'.
         watched: the agents that its records pass, with the topics they read and write.
-        models: registered models its agents need, which the demo trains if need be.
+        models: registered models its agents need, and what trains each.
     """
 
     topic: ClassVar[str]
     share: ClassVar[float]
     watched: ClassVar[Sequence[Watched]]
-    models: ClassVar[Sequence[str]] = ()
+    models: ClassVar[Mapping[str, str]] = {}
 
     @abstractmethod
     def next(self) -> Item:

@@ -6,6 +6,7 @@ import random
 import struct
 import zlib
 from collections.abc import Iterator
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -41,7 +42,7 @@ class Images(Act):
     topic = "images"
     share = 0.4
     watched = (Watched("classify", "images", "predictions.images"),)
-    models = ("digits-resnet",)
+    models = MappingProxyType({"digits-resnet": "digits"})
 
     def __init__(self, payloads: PayloadStore, seed: int) -> None:
         self._payloads = payloads

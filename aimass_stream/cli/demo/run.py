@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from aimass_stream.cli.demo.acts import Act
+from aimass_stream.cli.demo.audio import AudioAct
 from aimass_stream.cli.demo.images import Images
 from aimass_stream.cli.demo.report import (
     agents_by_topic,
@@ -22,6 +23,7 @@ from aimass_stream.cli.demo.report import (
     print_report,
 )
 from aimass_stream.cli.demo.stream import Stream
+from aimass_stream.cli.demo.training import train_missing
 from aimass_stream.cli.demo.view import Gauges, View, observe, read_events, read_metrics
 from aimass_stream.cli.terminal import hush_clients, make_console, say, use_broker
 from aimass_stream.cli.worker import free_ports
@@ -34,7 +36,6 @@ from aimass_stream.kafka.reader import Offsets, TopicReader, bootstrap_servers
 from aimass_stream.kafka.sender import Sender
 from aimass_stream.kafka.settings import replication
 from aimass_stream.kafka.topics import TopicPlan, create_topics
-from aimass_stream.registry.folder import find
 from aimass_stream.runtime.parent import SUPERVISED
 from aimass_stream.runtime.processes import Command, KeptProcess
 from aimass_stream.verify.oracle import Oracle
@@ -100,7 +101,10 @@ class Demo:
         self._console = console
         self._started_ms = started_ms
         self._payloads = PayloadStore(conf.payloads_folder)
-        self._acts: list[Act] = [Images(self._payloads, options.seed)]
+        self._acts: list[Act] = [
+            Images(self._payloads, options.seed),
+            AudioAct(options.seed),
+        ]
         self._watched = [watched for act in self._acts for watched in act.watched]
         self._log = conf.state / "logs" / "demo.log"
         self._web_port = free_ports(conf.web_port, 1)[0]
@@ -111,13 +115,15 @@ class Demo:
         """Train, start the worker, stream, drain, report.
 
         Raises:
-            DemoError: the model cannot be trained or the worker cannot run.
+            TrainingError: a model cannot be trained.
+        DemoError: the worker cannot run.
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stopped.set)
         await self._create_topics()
-        await self._train()
+        wanted = {name: what for act in self._acts for name, what in act.models.items()}
+        await train_missing(self._conf.models_folder, wanted, self._stopped)
         worker = self._start_worker()
         try:
             return await self._stream_and_report(worker)
@@ -136,28 +142,6 @@ class Demo:
         client = {"bootstrap_servers": bootstrap_servers(self._url)}
         plans = [TopicPlan(name, self._conf.partitions) for name in self._topics]
         await create_topics(client, plans, replication(self._conf))
-
-    async def _train(self) -> None:
-        """Train in a process of its own, which alone imports torch; kept for later runs."""
-        wanted = [model for act in self._acts for model in act.models]
-        missing = [name for name in wanted if find(self._conf.models_folder, name) is None]
-        if not missing:
-            return
-        say(f"Training {', '.join(missing)}, once ...")
-        argv = [sys.executable, "-m", "aimass_stream.training", "demo"]
-        process = await asyncio.create_subprocess_exec(
-            *argv, str(self._conf.models_folder), stdin=asyncio.subprocess.DEVNULL
-        )
-        stopped = asyncio.create_task(self._stopped.wait())
-        ended = asyncio.create_task(process.wait())
-        await asyncio.wait({stopped, ended}, return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-        if not ended.done():
-            process.terminate()
-            await ended
-            raise DemoError("Stopped while training; nothing was streamed.")
-        if process.returncode:
-            raise DemoError(f"Training failed (exit code {process.returncode}); see above.")
 
     def _start_worker(self) -> KeptProcess:
         self._log.parent.mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,202 @@
+"""The two ways to an audio model: the demo's sounds, and a folder of the user's recordings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperForAudioClassification
+
+from aimass_stream.adapters.transformers_audio import AudioClassifier, Extraction
+from aimass_stream.codecs.audio import Samples, decode_audio
+from aimass_stream.errors import ConfigError, RecordError
+from aimass_stream.records import Limits
+from aimass_stream.training.folders import Labelled, Labels, labelled_files, read, split_files
+from aimass_stream.training.loop import Progress, Recipe, fit
+from aimass_stream.training.outcome import Made, Trained, find_trained, keep, take
+from aimass_stream.training.sounds import LABELS, TRAIN_ROWS, sound_files
+
+TASK = "audio-classification"
+"""The task of every model made here."""
+SOUNDS = "sounds-whisper"
+"""The name the demo's model is published under."""
+RATE_HZ = 16_000
+"""The rate of every model made here."""
+MAX_WINDOW_S = 30
+"""What a model listens to at the most; of longer recordings, their beginning."""
+
+RECORDINGS = Recipe(epochs=80, learning_rate=2e-3, mixing=0.4, augment=True)
+"""What `fine_tune_audio_folder` does unless told otherwise: some hundred short recordings."""
+
+_SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus")
+_MELS = 64
+_FRAMES_A_SECOND = 100
+_MASKED_FRAMES = 12
+_MASKED_MELS = 8
+
+
+def train_sounds(models_folder: Path, progress: Progress | None = None) -> Trained:
+    """The demo's sound classifier; trained once per registry, then found there.
+
+    It takes less than a minute on one core. The accuracy is that on sounds as they are
+    streamed, none of which has the pitch or speed of one that was trained on.
+    """
+    known = find_trained(models_folder, SOUNDS)
+    if known is not None:
+        return known
+    files, labels = take(sound_files("train", seed=1), TRAIN_ROWS)
+    held_out = take(sound_files("stream"), 400)
+    samples = [decode_audio(file, Limits(), RATE_HZ) for file in files]
+    recipe = Recipe(epochs=20, batch_rows=32, learning_rate=4e-3, label_smoothing=0.05)
+    targets = np.array([LABELS.index(label) for label in labels])
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        model, extractor = small_whisper(LABELS, 1, width=64, layers=2)
+        _train((model, extractor), samples, targets, recipe, progress)
+    made = Made(TASK, AudioClassifier, model, extractor, TRAIN_ROWS)
+    return keep(models_folder, SOUNDS, made, held_out)
+
+
+def fine_tune_audio_folder(  # noqa: PLR0913 - a data set, its split, and where the model goes
+    data_folder: Path,
+    models_folder: Path,
+    name: str,
+    *,
+    labels: Labels = "folder",
+    train_files: Iterable[str] | None = None,
+    fraction: float = 0.5,
+    recipe: Recipe | None = None,
+    progress: Progress | None = None,
+) -> Trained:
+    """Train a classifier on a folder of labelled WAV, FLAC and Ogg files and publish it.
+
+    Everything is decoded once and held in memory. The model's window is as long as all but the
+    longest twentieth of the recordings; the end of those is not heard.
+
+    Args:
+        data_folder: `<class>/<recording>`, or `<class>_<rest>` with `labels="prefix"`.
+        models_folder: the registry.
+        name: what the model is published under.
+        labels: where the label of a file is.
+        train_files: the files to train on, by their place in the folder; all others are held
+            out.
+        fraction: of each class, the share to train on, drawn with the recipe's seed, where
+            `train_files` is not given.
+        recipe: how to train; the default suits some hundred recordings of a word or so.
+        progress: told after every epoch.
+
+    Raises:
+        ConfigError: the folder has fewer than two classes, a file cannot be read as audio, or
+            the split leaves nothing to train on.
+    """
+    recipe = recipe or RECORDINGS
+    files = labelled_files(data_folder, _SUFFIXES, noun="recordings", labels=labels)
+    split = split_files(files, train_files, fraction, recipe.seed)
+    samples = [_decode(file) for file in split.train]
+    targets = np.array([split.classes.index(file.label) for file in split.train])
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        model, extractor = small_whisper(split.classes, _window_s(samples), width=96, layers=3)
+        _train((model, extractor), samples, targets, recipe, progress)
+    made = Made(TASK, AudioClassifier, model, extractor, len(samples))
+    return keep(models_folder, name, made, read(split.held_out))
+
+
+def _decode(file: Labelled) -> Samples:
+    try:
+        return decode_audio(file.path.read_bytes(), Limits(), RATE_HZ)
+    except RecordError as error:
+        raise ConfigError(f"{file.path} cannot be trained on: {error.detail}") from error
+
+
+def _train(
+    made: tuple[Any, Any],
+    samples: Sequence[Samples],
+    targets: NDArray[np.int64],
+    recipe: Recipe,
+    progress: Progress | None,
+) -> None:
+    """Train a model on what its feature extractor makes of the samples."""
+    model, extractor = made
+    extract = Extraction(extractor, Path())
+    inputs = torch.from_numpy(np.stack([extract(one) for one in samples]))
+
+    def prepare(rows: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
+        return _augment(rows, draw) if recipe.augment else rows
+
+    fit(model, extract.name, inputs, targets, recipe, prepare, progress)
+
+
+def _window_s(samples: Sequence[Samples]) -> int:
+    usual_s = float(np.percentile([len(one) for one in samples], 95)) / RATE_HZ
+    return min(max(math.ceil(usual_s), 1), MAX_WINDOW_S)
+
+
+def small_whisper(
+    labels: Sequence[str], window_s: int, *, width: int, layers: int
+) -> tuple[Any, Any]:
+    """An untrained encoder of Whisper's kind and its feature extractor.
+
+    It learns from a few hundred recordings what takes an AST of that size thousands: its
+    convolutions begin with all mel bands of a few frames. Features are relative to the loudest
+    moment, so gain does not matter.
+
+    Args:
+        labels: the classes.
+        window_s: seconds it listens to, from the start; shorter audio is padded.
+        width: of its hidden states; a multiple of 4.
+        layers: of its encoder.
+    """
+    config = WhisperConfig(
+        num_mel_bins=_MELS,
+        max_source_positions=window_s * _FRAMES_A_SECOND // 2,
+        d_model=width,
+        encoder_layers=layers,
+        encoder_attention_heads=4,
+        encoder_ffn_dim=2 * width,
+        classifier_proj_size=64,
+        dropout=0.1,
+        # There is no decoder in a classifier; what is said of it keeps the configuration small.
+        decoder_layers=1,
+        decoder_attention_heads=4,
+        decoder_ffn_dim=8,
+        vocab_size=8,
+        pad_token_id=0,
+        bos_token_id=1,
+        eos_token_id=2,
+        decoder_start_token_id=1,
+        suppress_tokens=None,
+        begin_suppress_tokens=None,
+        id2label=dict(enumerate(labels)),
+        label2id={label: row for row, label in enumerate(labels)},
+    )
+    model = WhisperForAudioClassification(config)  # type: ignore[no-untyped-call]
+    extractor = WhisperFeatureExtractor(  # type: ignore[no-untyped-call]
+        feature_size=_MELS, chunk_length=window_s
+    )
+    return model, extractor
+
+
+def _augment(features: torch.Tensor, draw: torch.Generator) -> torch.Tensor:
+    """Each row shifted in time and pitch, and some of both masked; `(rows, mels, frames)`."""
+    rows, mels, frames = features.shape
+
+    def up_to(most: int) -> torch.Tensor:
+        return torch.randint(0, most + 1, (rows, 1), generator=draw)
+
+    time, pitch = torch.arange(frames), torch.arange(mels)
+    late, high = up_to(_MASKED_FRAMES * 2) - _MASKED_FRAMES, up_to(4) - 2
+    moved = features.gather(2, ((time - late) % frames)[:, None].expand(-1, mels, -1))
+    moved = moved.gather(1, ((pitch - high) % mels)[:, :, None].expand(-1, -1, frames))
+    hidden = _span(time, up_to(frames), up_to(_MASKED_FRAMES))[:, None, :]
+    hidden = hidden | _span(pitch, up_to(mels), up_to(_MASKED_MELS))[:, :, None]
+    return torch.where(hidden, moved.mean(dim=(1, 2), keepdim=True), moved)
+
+
+def _span(places: torch.Tensor, start: torch.Tensor, length: torch.Tensor) -> torch.Tensor:
+    return (places >= start) & (places < start + length)
