@@ -1,5 +1,18 @@
 """Learns what users usually do and where they usually are; one state a partition."""
 
-from aimass_stream.learners.anomaly.detectors import IsolationForestDetector
+from aimass_stream.learners.anomaly import (
+    AutoencoderDetector,
+    EnsembleDetector,
+    HalfSpaceTreesDetector,
+    IsolationForestDetector,
+)
 
-behaviour_anomaly = IsolationForestDetector("behaviour-anomaly")
+behaviour_anomaly = EnsembleDetector(
+    "behaviour-anomaly",
+    (
+        IsolationForestDetector("forest"),
+        AutoencoderDetector("autoencoder"),
+        HalfSpaceTreesDetector("trees"),
+    ),
+    warm_records=200,
+)

@@ -4,5 +4,5 @@ from aimass_stream.records import Alert, Behaviour, Recommendation, Topic
 
 behaviour = Topic("behaviour", Behaviour, key="user")
 alerts = Topic("alerts", Alert)
-recommendations = Topic("recommendations", Recommendation)
-feeds = Topic("feeds", Recommendation, compacted=True)
+recommendations = Topic("recommendations", Recommendation, partitions=4)
+feeds = Topic("feeds", Recommendation, partitions=4, compacted=True)

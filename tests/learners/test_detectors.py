@@ -14,6 +14,7 @@ from aimass_stream.learner import Event
 from aimass_stream.learners.anomaly import (
     AutoencoderDetector,
     Detector,
+    EnsembleDetector,
     HalfSpaceTreesDetector,
     IsolationForestDetector,
 )
@@ -27,6 +28,9 @@ BEHAVIOUR: list[Detector] = [
     IsolationForestDetector("forest", **FOREST),
     AutoencoderDetector("autoencoder", **COMMON),
     HalfSpaceTreesDetector("trees", **COMMON),
+    EnsembleDetector(
+        "all", (IsolationForestDetector("forest"), AutoencoderDetector("net")), **COMMON
+    ),
 ]
 VECTORS: list[Detector] = [
     IsolationForestDetector("forest", features="vector", dimensions=6, **FOREST),

@@ -9,6 +9,7 @@ import pytest
 from aimass_stream.learner import Event, Learner
 from aimass_stream.learners.anomaly import (
     AutoencoderDetector,
+    EnsembleDetector,
     HalfSpaceTreesDetector,
     IsolationForestDetector,
 )
@@ -46,7 +47,15 @@ SMALL_FOREST = SMALL | {
 }
 SMALL_TREES = SMALL | {"trees": 3, "height": 4, "window_records": 50}
 SMALL_NET = SMALL | {"hidden": (8, 3), "replay_records": 50}
+MEMBERS = (
+    IsolationForestDetector("forest", **SMALL_FOREST),
+    AutoencoderDetector("net", **SMALL_NET),
+    HalfSpaceTreesDetector("trees", **SMALL_TREES),
+)
 CASES = {
+    "ensemble": Case(
+        EnsembleDetector("ensemble", MEMBERS, **SMALL), lambda: walks(330, 12)[0], rename
+    ),
     "forest-vector": Case(
         IsolationForestDetector("forest", features="vector", dimensions=4, **SMALL_FOREST),
         lambda: vector_log(330, 4, keys=9)[0],

@@ -15,6 +15,7 @@ from rich.console import Console
 
 from aimass_stream.cli.demo.acts import Act
 from aimass_stream.cli.demo.audio import AudioAct
+from aimass_stream.cli.demo.behaviour import BehaviourAct
 from aimass_stream.cli.demo.images import Images
 from aimass_stream.cli.demo.report import (
     agents_by_topic,
@@ -104,6 +105,7 @@ class Demo:
         self._acts: list[Act] = [
             Images(self._payloads, options.seed),
             AudioAct(options.seed),
+            BehaviourAct(options.seed),
         ]
         self._watched = [watched for act in self._acts for watched in act.watched]
         self._log = conf.state / "logs" / "demo.log"

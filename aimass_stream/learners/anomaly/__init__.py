@@ -3,6 +3,7 @@
 from aimass_stream.learners.anomaly.detectors import (
     AutoencoderDetector,
     Detector,
+    EnsembleDetector,
     HalfSpaceTreesDetector,
     IsolationForestDetector,
 )
@@ -10,6 +11,7 @@ from aimass_stream.learners.anomaly.detectors import (
 __all__ = [
     "AutoencoderDetector",
     "Detector",
+    "EnsembleDetector",
     "HalfSpaceTreesDetector",
     "IsolationForestDetector",
 ]

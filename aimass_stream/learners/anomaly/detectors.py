@@ -162,3 +162,42 @@ class HalfSpaceTreesDetector(Detector):
         super().__post_init__()
         for name in ("trees", "height", "window_records"):
             self._at_least(name, 1)
+
+
+@dataclass(frozen=True)
+class EnsembleDetector(Detector):
+    """Several detectors that look at the same features; unusual is what all find unusual.
+
+    The score is the mean of the members' own, each the share of its latest records that were
+    less unusual. One that is not ready yet has no say. What features are looked at, when alarms
+    begin and how they rest is the ensemble's affair, whatever the members say.
+
+    ```python
+    EnsembleDetector(
+        "behaviour", (IsolationForestDetector("forest"), AutoencoderDetector("autoencoder"))
+    )
+    ```
+
+    Attributes:
+        members: at least two.
+        alarm_share: an alarm is a score of 1 less this.
+    """
+
+    adapter: ClassVar[str] = "aimass_stream.learners.anomaly.ensemble:EnsembleState"
+
+    members: tuple[Detector, ...]
+    _: KW_ONLY
+    alarm_share: float = 0.03
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self, holds=len(self.members) >= 2, otherwise="members must be at least two")
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Its fields beside the contract's; each member as its kind, its name and its own."""
+        members = [
+            {"kind": type(member).__name__, "name": member.name, "settings": member.settings}
+            for member in self.members
+        ]
+        return {**settings_of(self), "members": members}

@@ -78,9 +78,18 @@ class DetectorState:
         detector: the declaration.
         eye: scores and learns rows.
         features: makes rows of events.
+        is_calibrated: whether the eye's scores are shares already.
     """
 
-    def __init__(self, detector: Detector, eye: Eye, features: Features[Any]) -> None:
+    def __init__(
+        self,
+        detector: Detector,
+        eye: Eye,
+        features: Features[Any],
+        *,
+        is_calibrated: bool = False,
+    ) -> None:
+        self._is_calibrated = is_calibrated
         self._features = features
         self._eye = eye
         self._detector = detector
@@ -141,12 +150,12 @@ class DetectorState:
         arrays, data = snapshot
         if data["columns"] != [column.name for column in self._features.columns]:
             raise ValueError(f"a detector of {len(data['columns'])} other features")
-        self._usual.restore(_under(arrays, "usual."))
+        self._usual.restore(under(arrays, "usual."))
         self._rarity.restore(arrays["rarity"].astype(np.float64))
         self._rest.restore(data["rest"])
         self._features.restore(data["features"])
         self._learnt = data["learnt"]
-        self._eye.restore(Snapshot(_under(arrays, "eye."), data["eye"]))
+        self._eye.restore(Snapshot(under(arrays, "eye."), data["eye"]))
         self._judged = None
 
     def _judge(self, rows: Sequence[Row[Any]]) -> _Judged:
@@ -158,7 +167,8 @@ class DetectorState:
         scaled = np.where(self._heavy, np.log1p(np.where(self._heavy, natural, 0.0)), natural)
         look = Look(self._usual.filled(scaled), self._usual.spreads(scaled))
         raw = self._eye.score(look)
-        shares = np.where(np.isnan(raw), 0.0, self._rarity.share_below(raw))
+        shares = raw if self._is_calibrated else self._rarity.share_below(raw)
+        shares = np.where(np.isnan(raw), 0.0, shares)
         warm = self._learnt >= self._detector.warm_records
         unusual = (shares >= 1 - self._detector.alarm_share) & warm
         alarms, resting = self._rest.look([row.key for row in rows], unusual)
@@ -182,7 +192,7 @@ def _same(rows: Sequence[Row[Any]], others: Sequence[Row[Any]]) -> bool:
     )
 
 
-def _under(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
+def under(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
     """The arrays whose names begin with a prefix, without it."""
     return {
         name.removeprefix(prefix): array

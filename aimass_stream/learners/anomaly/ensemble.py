@@ -1,0 +1,122 @@
+"""Several eyes on one row: the mean of what each finds, on a common scale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aimass_stream.learner import Snapshot
+from aimass_stream.learners.anomaly.autoencoder import AutoencoderEye
+from aimass_stream.learners.anomaly.detectors import (
+    AutoencoderDetector,
+    Detector,
+    EnsembleDetector,
+    HalfSpaceTreesDetector,
+    IsolationForestDetector,
+)
+from aimass_stream.learners.anomaly.half_space_trees import HalfSpaceTreesEye
+from aimass_stream.learners.anomaly.isolation_forest import IsolationForestEye
+from aimass_stream.learners.anomaly.state import DetectorState, Eye, Look, features_of, under
+from aimass_stream.learners.anomaly.usual import Rarity
+from aimass_stream.learners.features import Column, Floats
+
+_KINDS: dict[str, tuple[type[Detector], Any]] = {
+    "AutoencoderDetector": (AutoencoderDetector, AutoencoderEye),
+    "HalfSpaceTreesDetector": (HalfSpaceTreesDetector, HalfSpaceTreesEye),
+    "IsolationForestDetector": (IsolationForestDetector, IsolationForestEye),
+}
+
+
+class EnsembleEye:
+    """The mean share of earlier rows that members found less unusual.
+
+    Args:
+        members: their names and eyes.
+        compared_records: latest rows that a share is of.
+    """
+
+    def __init__(self, members: Mapping[str, Eye], compared_records: int) -> None:
+        self._members = members
+        self._rarities = {name: Rarity(compared_records) for name in members}
+        self._last: tuple[Look, dict[str, Floats]] | None = None
+
+    def score(self, look: Look) -> Floats:
+        """`(rows,)` shares, 0 to 1; NaN while no member can judge."""
+        raws = self._raws(look)
+        shares = np.array(
+            [
+                np.where(np.isnan(raw), np.nan, self._rarities[name].share_below(raw))
+                for name, raw in raws.items()
+            ]
+        )
+        judged = (~np.isnan(shares)).sum(axis=0)
+        total = np.nansum(shares, axis=0)
+        mean: Floats = np.where(judged > 0, total / np.maximum(judged, 1), np.nan)
+        return mean
+
+    def learn(self, look: Look) -> None:
+        """Have every member learn rows."""
+        for name, raw in self._raws(look).items():
+            self._rarities[name].learn(raw[~np.isnan(raw)])
+        self._last = None
+        for eye in self._members.values():
+            eye.learn(look)
+
+    def snapshot(self) -> Snapshot:
+        """Every member's snapshot, under its name."""
+        arrays: dict[str, NDArray[np.generic]] = {
+            f"{name}/rarity": rarity.snapshot() for name, rarity in self._rarities.items()
+        }
+        data = {}
+        for name, eye in self._members.items():
+            member = eye.snapshot()
+            arrays |= {f"{name}/eye.{key}": array for key, array in member.arrays.items()}
+            data[name] = member.data
+        return Snapshot(arrays, data)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Have what was laid down.
+
+        Raises:
+            ValueError: it is of other members.
+        """
+        if snapshot.data.keys() != self._members.keys():
+            raise ValueError(f"an ensemble of {', '.join(snapshot.data)}")
+        for name, eye in self._members.items():
+            arrays = under(snapshot.arrays, f"{name}/")
+            self._rarities[name].restore(arrays["rarity"].astype(np.float64))
+            eye.restore(Snapshot(under(arrays, "eye."), snapshot.data[name]))
+        self._last = None
+
+    def _raws(self, look: Look) -> dict[str, Floats]:
+        """What the members answer; asked for once between scoring and learning a block."""
+        if self._last is None or self._last[0] is not look:
+            self._last = (look, {name: eye.score(look) for name, eye in self._members.items()})
+        return self._last[1]
+
+
+class EnsembleState(DetectorState):
+    """The `LearnerState` of `EnsembleDetector`."""
+
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        made = [_KINDS[member["kind"]] for member in settings["members"]]
+        members = tuple(
+            kind(member["name"], **member["settings"])
+            for (kind, _), member in zip(made, settings["members"], strict=True)
+        )
+        detector = EnsembleDetector("state", **{**settings, "members": members})
+        features = features_of(detector)
+        eyes = _eyes(members, [eye for _, eye in made], features.columns)
+        eye = EnsembleEye(eyes, detector.compared_records)
+        super().__init__(detector, eye, features, is_calibrated=True)
+
+
+def _eyes(
+    members: Sequence[Detector], makers: Sequence[Any], columns: Sequence[Column]
+) -> dict[str, Eye]:
+    return {
+        member.name: maker(member, columns) for member, maker in zip(members, makers, strict=True)
+    }
