@@ -183,7 +183,7 @@ def _unknown_model(name: str, models_folder: Path) -> str:
     there = f"There are: {', '.join(known)}." if known else "The registry is empty."
     return (
         f"Model {name} is not in the registry {models_folder}. {there} "
-        "The demo's models are trained by: aimass demo. "
+        f"`python -m aimass_stream.training demo {models_folder}` trains the demo's. "
         "Another registry folder is chosen with AIMASS_MODELS."
     )
 

@@ -1,4 +1,6 @@
-"""`python -m aimass_stream.training digits|sounds FOLDER`: train a model of the demo's, keep it.
+"""`python -m aimass_stream.training demo|digits|sounds FOLDER`: train the demo's models, keep them.
+
+`demo` stands for all of them, one after the other; what is there already is not trained again.
 
 A process of its own, so that whoever asks for a model need not import torch.
 """
@@ -14,30 +16,36 @@ from aimass_stream.training.outcome import Trained
 
 NOUNS = {"digits": "images", "sounds": "recordings"}
 """What can be trained, and what it is measured on."""
-USAGE = f"usage: python -m aimass_stream.training {'|'.join(NOUNS)} MODELS_FOLDER"
+EVERY = "demo"
+"""Stands for all of them."""
+USAGE = f"usage: python -m aimass_stream.training {'|'.join((EVERY, *NOUNS))} MODELS_FOLDER"
 
 
 def main(arguments: list[str]) -> int:
     """Train what is named; progress goes to standard error."""
-    if len(arguments) != 2 or arguments[0] not in NOUNS:
+    if len(arguments) != 2 or arguments[0] not in {EVERY, *NOUNS}:
         sys.stderr.write(f"{USAGE}\n")
         return 2
-
-    def show(share: float, text: str) -> None:
-        sys.stderr.write(f"  {arguments[0]}: {share:4.0%}  {text}\n")
-        sys.stderr.flush()
-
-    what, folder = arguments
+    wanted = NOUNS if arguments[0] == EVERY else (arguments[0],)
     try:
-        trained = _train(what, Path(folder), show)
+        for what in wanted:
+            _train_and_tell(what, Path(arguments[1]))
     except AimassError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
+    return 0
+
+
+def _train_and_tell(what: str, folder: Path) -> None:
+    def show(share: float, text: str) -> None:
+        sys.stderr.write(f"  {what}: {share:4.0%}  {text}\n")
+        sys.stderr.flush()
+
+    trained = _train(what, folder, show)
     share = ""
     if trained.held_out_rows:
         share = f", right on {trained.accuracy:.1%} of held-out {NOUNS[what]}"
     sys.stderr.write(f"{trained.name}@{trained.version} is ready{share}\n")
-    return 0
 
 
 def _train(what: str, folder: Path, progress: Progress) -> Trained:

@@ -16,6 +16,7 @@ from aimass_stream.cli.main import app
 from aimass_stream.cli.scaffold.project import create_project
 from aimass_stream.config import Settings
 from aimass_stream.kafka.embedded_jars import KAFKA
+from aimass_stream.training import __main__ as training
 
 REPOSITORY = Path(__file__).parents[2]
 OURS = ("models", "samples", "worker", "producer")
@@ -124,6 +125,12 @@ def test_commands_exist_with_their_options(compose: dict[str, Any]) -> None:
             command = command.commands[arguments.pop(0)]
         known = {option for parameter in command.params for option in parameter.opts}
         assert {part for part in arguments if part.startswith("--")} <= known
+
+
+def test_all_models_of_the_application_are_trained(compose: dict[str, Any]) -> None:
+    what = compose["services"]["models"]["command"][-2]
+    assert what == training.EVERY
+    assert training.main(["nothing", "folder"]) == 2
 
 
 def test_the_worker_has_time_to_drain(compose: dict[str, Any]) -> None:

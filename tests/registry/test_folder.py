@@ -150,7 +150,7 @@ def test_model_without_weights_is_resolved_from_its_declaration(registry: Path) 
 
 
 def test_unknown_model_is_answered_with_what_there_is(registry: Path, source: Path) -> None:
-    with pytest.raises(ConfigError, match=r"empty.*aimass demo"):
+    with pytest.raises(ConfigError, match=r"empty.*aimass_stream.training demo"):
         resolve(classifier("models://digits"), registry)
     put(registry, source, "cats")
     with pytest.raises(ConfigError, match="There are: cats"):
