@@ -13,7 +13,7 @@ from aimass_stream.learners.recommendation.blend import Blend
 from aimass_stream.learners.recommendation.items import Items
 from aimass_stream.learners.recommendation.members import REASONS, Candidates, Members
 from aimass_stream.learners.recommendation.recommender import Recommender
-from aimass_stream.learners.recommendation.users import History, Users
+from aimass_stream.learners.recommendation.users import NOBODY, History, Users
 from aimass_stream.records import Recommendation, RecommendedItem
 from aimass_stream.records.behaviour import Action, read_behaviour
 
@@ -71,6 +71,14 @@ class RecommenderState:
     def recommend(self, user: str) -> Recommendation:
         """What to show a user as things stand."""
         return self._recommend(user, self._users.get(user))
+
+    def recommend_to(self, items: Sequence[str]) -> Recommendation:
+        """What to show somebody unknown who went through these items, in this order."""
+        history = NOBODY
+        for item in items:
+            action = Action("", "view", item, None, None, 0)
+            history = self._users.extended(history, action, self._items.slot(item))
+        return self._recommend("", history)
 
     def learn(self, inputs: Sequence[Action]) -> None:
         """Learn events one by one."""

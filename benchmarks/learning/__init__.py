@@ -1,0 +1,1 @@
+"""What learners reach, and what they cost."""

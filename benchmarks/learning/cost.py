@@ -1,0 +1,159 @@
+"""What learners cost: CPU microseconds a record to score and learn, by block.
+
+```
+python -m benchmarks.learning.cost [--records 6000]
+```
+
+One thread of NumPy and torch should be set by the environment (`OMP_NUM_THREADS=1`). Refits
+run in a thread beside the stream, and their CPU is counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import time
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import orjson
+
+from aimass_stream.learner import Event, Learner, LearnerState
+from aimass_stream.learners.anomaly import (
+    AutoencoderDetector,
+    HalfSpaceTreesDetector,
+    IsolationForestDetector,
+)
+from aimass_stream.learners.heads import Head
+from aimass_stream.learners.recommendation import Recommender
+from aimass_stream.records import Embedding
+
+_BLOCKS = (1, 8, 64, 256)
+_START_MS = 1_750_000_000_000
+_DIMENSIONS = 384
+
+
+def _event(offset: int, value: bytes) -> Event:
+    time_ms = _START_MS + offset * 200
+    return Event(offset, "t", time_ms, f"t/0/{offset}", b"k", value)
+
+
+def behaviour(records: int) -> list[Event]:
+    """Positions of 500 users who wander, and clicks in a catalogue of 6,000 items."""
+    rng = np.random.default_rng(0)
+    places = rng.uniform(-50, 50, (500, 2))
+    events = []
+    for i in range(records):
+        user = int(rng.integers(500))
+        fields: dict[str, Any] = {"user": f"u{user}", "kind": "view", "item": f"i{_item(rng)}"}
+        if i % 2:
+            places[user] += rng.normal(size=2) * 1e-4
+            lat, lon = places[user].tolist()
+            fields = {"user": f"u{user}", "kind": "position", "lat": lat, "lon": lon}
+        events.append(_event(i, orjson.dumps(fields)))
+    return events
+
+
+def clicks(records: int) -> list[Event]:
+    """Views of 500 users in a catalogue of 6,000 items."""
+    rng = np.random.default_rng(0)
+    return [
+        _event(
+            i,
+            orjson.dumps(
+                {"user": f"u{rng.integers(500)}", "kind": "view", "item": f"i{_item(rng)}"}
+            ),
+        )
+        for i in range(records)
+    ]
+
+
+def vectors(records: int) -> list[Event]:
+    """Vectors of 16 numbers."""
+    rng = np.random.default_rng(0)
+    return [_event(i, orjson.dumps({"x": rng.normal(size=16).tolist()})) for i in range(records)]
+
+
+def embeddings(records: int) -> list[Event]:
+    """Embeddings of 384 numbers; every tenth record is feedback on the one before."""
+    rng = np.random.default_rng(0)
+    events = []
+    for i in range(records):
+        value = orjson.dumps({"record": f"t/0/{i - 1}", "label": str(i % 3)})
+        if i % 10 != 9:
+            numbers = rng.normal(size=_DIMENSIONS) / _DIMENSIONS**0.5
+            embedding = Embedding.of(numbers)
+            value = orjson.dumps(
+                {
+                    "vector": base64.b64encode(embedding.vector).decode(),
+                    "dimensions": embedding.dimensions,
+                }
+            )
+        events.append(_event(i, value))
+    return events
+
+
+def _item(rng: np.random.Generator) -> int:
+    return min(int(rng.zipf(1.2)), 6_000)
+
+
+LEARNERS: Sequence[tuple[str, Learner[Any], Callable[[int], list[Event]]]] = (
+    ("isolation forest, behaviour", IsolationForestDetector("a"), behaviour),
+    (
+        "isolation forest, 16 numbers",
+        IsolationForestDetector("a", features="vector", dimensions=16),
+        vectors,
+    ),
+    ("autoencoder, behaviour", AutoencoderDetector("a"), behaviour),
+    (
+        "autoencoder, 16 numbers",
+        AutoencoderDetector("a", features="vector", dimensions=16),
+        vectors,
+    ),
+    ("half-space trees, behaviour", HalfSpaceTreesDetector("a"), behaviour),
+    ("recommender, 6,000 items", Recommender("r"), clicks),
+    ("head, 384 dimensions", Head("h", ("0", "1", "2"), _DIMENSIONS), embeddings),
+)
+
+
+def cost(declared: Learner[Any], events: Sequence[Event], block: int) -> tuple[float, ...]:
+    """CPU microseconds a record: read, score, learn, and of it all in the second half."""
+    module, _, name = declared.adapter.partition(":")
+    state: LearnerState[Any, Any] = getattr(import_module(module), name)(declared.settings)
+    warm = len(events) // 2
+    spent = np.zeros(3)
+    for i in range(0, len(events) - block + 1, block):
+        stops = [time.process_time()]
+        inputs = [state.read(event) for event in events[i : i + block]]
+        stops.append(time.process_time())
+        state.score(inputs)
+        stops.append(time.process_time())
+        state.learn(inputs)
+        stops.append(time.process_time())
+        if i >= warm:
+            spent += np.diff(stops)
+    return tuple(spent / (len(events) - warm) * 1e6)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--records", type=int, default=6_000)
+    records = parser.parse_args().records
+    print("| learner | block | read us | score us | learn us | records/s |")
+    print("|---|---|---|---|---|---|")
+    for name, declared, make in LEARNERS:
+        for block in _BLOCKS:
+            events = make(records if block > 1 else records // 4)
+            read, score, learn = cost(declared, events, block)
+            rate = 1e6 / (read + score + learn)
+            print(
+                f"| {name} | {block} | {read:.0f} | {score:.0f} | {learn:.0f} | {rate:,.0f} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
