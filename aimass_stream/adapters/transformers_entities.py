@@ -64,7 +64,7 @@ class EntityFinder(TextModel):
             RecordError: EMPTY, TOO_LARGE or UNDECODABLE.
         """
         text, encoding = self._inputs.read(payload)
-        return Passage(text, pack(encoding), *_words(encoding))
+        return Passage(text, pack(encoding), *find_words(encoding))
 
     def predict(self, inputs: Sequence[Passage]) -> list[Entities | RecordError]:
         """The entities of each text, in the order of the inputs.
@@ -100,8 +100,11 @@ class EntityFinder(TextModel):
         return Entities(found)
 
 
-def _words(encoding: Any) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """The first token of each word, and the characters it spans; special tokens are none."""
+def find_words(encoding: Any) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Of a `tokenizers.Encoding`: the first token of each word, and the characters it spans.
+
+    Special tokens belong to none.
+    """
     firsts: list[int] = []
     spans: list[tuple[int, int]] = []
     before = None

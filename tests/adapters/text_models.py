@@ -13,7 +13,7 @@ from transformers import (
 
 from aimass_stream.model import ModelSpec
 from aimass_stream.records import Limits
-from aimass_stream.training.bert import wordpiece
+from aimass_stream.training.encoder import wordpiece
 
 SENTENCES = [
     "Where is my parcel? It was sent on Monday.",

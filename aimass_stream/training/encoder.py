@@ -1,7 +1,8 @@
-"""A small BERT and its tokenizer, made from nothing but texts, on the CPU.
+"""A small text encoder and its tokenizer, made from nothing but texts, on the CPU.
 
-Serves classification and token classification alike: what differs is the targets. Data sets and
-their splits are the callers'.
+The network is a ModernBERT in the transformers format: it knows places by how far apart they are,
+which a small network learns from few texts. Classification of texts and of tokens differ in their
+targets only. Data sets and their splits are the callers'.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from tokenizers import (
     trainers,
 )
 from torch.nn import functional
-from transformers import BertConfig, PreTrainedTokenizerFast
+from transformers import ModernBertConfig, PreTrainedTokenizerFast
 from transformers.utils.logging import disable_progress_bar
 
 from aimass_stream.adapters.transformers_text import Ids
@@ -34,12 +35,13 @@ from aimass_stream.training.loop import Progress
 UNLABELLED = -100
 """The target of a token that is not learnt from."""
 
+_ATTENTION = ("full_attention", "sliding_attention")
 _PAD, _UNK, _CLS, _SEP = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
 
 
 @dataclass(frozen=True, kw_only=True)
 class TextRecipe:
-    """How a small BERT is made and trained.
+    """How a small encoder is made and trained.
 
     Attributes:
         epochs: passes over the data.
@@ -60,7 +62,7 @@ class TextRecipe:
     epochs: int
     width: int = 96
     layers: int = 2
-    vocabulary: int = 4000
+    vocabulary: int = 3000
     max_tokens: int = 64
     batch_rows: int = 64
     learning_rate: float = 2e-3
@@ -95,18 +97,33 @@ def wordpiece(texts: Iterable[str], vocabulary: int, max_tokens: int) -> Any:
     )
 
 
-def small_bert(model_class: Any, tokenizer: Any, labels: Sequence[str], recipe: TextRecipe) -> Any:
-    """An untrained BERT of a class of transformers, as the recipe sizes it."""
-    config = BertConfig(
+def small_encoder(
+    model_class: Any, tokenizer: Any, labels: Sequence[str], recipe: TextRecipe
+) -> Any:
+    """An untrained ModernBERT of a class of transformers, as the recipe sizes it."""
+    config = ModernBertConfig(
         vocab_size=len(tokenizer),
         hidden_size=recipe.width,
+        intermediate_size=recipe.width * 3 // 2,
         num_hidden_layers=recipe.layers,
         num_attention_heads=recipe.width // 32,
-        intermediate_size=2 * recipe.width,
         max_position_embeddings=recipe.max_tokens,
-        hidden_dropout_prob=recipe.dropout,
-        attention_probs_dropout_prob=recipe.dropout,
+        local_attention=16,
+        layer_types=[
+            ("full_attention", "sliding_attention")[row % 2] for row in range(recipe.layers)
+        ],
+        embedding_dropout=recipe.dropout,
+        mlp_dropout=recipe.dropout,
+        attention_dropout=recipe.dropout,
+        classifier_dropout=recipe.dropout,
+        classifier_pooling="mean",
+        # Wider than usual: a small network would take long to leave its start.
+        initializer_range=0.1,
         pad_token_id=tokenizer.pad_token_id,
+        cls_token_id=tokenizer.cls_token_id,
+        sep_token_id=tokenizer.sep_token_id,
+        bos_token_id=None,
+        eos_token_id=None,
         id2label=dict(enumerate(labels)),
         label2id={label: row for row, label in enumerate(labels)},
     )
@@ -123,7 +140,7 @@ def train(
     """Train `model` in place; the same arguments give the same weights on one machine.
 
     Args:
-        model: a small BERT that classifies texts or tokens.
+        model: what `small_encoder` made; it classifies texts or tokens.
         inputs: the tokens of each text.
         targets: the label of each text, `()`, or of each of its tokens, `(tokens,)`.
         recipe: how.
