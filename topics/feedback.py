@@ -1,5 +1,6 @@
-"""What records turned out to be, said later by people or other systems."""
+"""What records turned out to be, said later; and what was learnt from that."""
 
-from aimass_stream.records import FeedbackRecord, Topic
+from aimass_stream.records import FeedbackRecord, Prediction, Topic
 
 feedback = Topic("feedback", FeedbackRecord)
+learned_intents = Topic("predictions.intents", Prediction, partitions=4)

@@ -60,16 +60,17 @@ def run_worker(
 @command
 def run_demo(
     seconds: Annotated[float, typer.Option("--seconds", min=1, help="How long to stream.")] = 60.0,
-    rate: Annotated[float, typer.Option(min=1, help="Records a second.")] = 150.0,
+    rate: Annotated[float, typer.Option(min=1, help="Records a second.")] = 250.0,
     workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
     report: Annotated[Path | None, typer.Option(help="Write the report here as JSON.")] = None,
     seed: Annotated[int, typer.Option(help="Of the stream's noise and faults.")] = 0,
 ) -> None:
-    """Stream images with known truth through a model and account for every record.
+    """Stream images, sounds, messages and behaviour of known truth, and account for every record.
 
-    Starts a real Kafka, trains a small classifier the first time, runs `aimass worker`, and
-    reports what was lost (nothing), how accurate the answers were and how long they took.
-    Ctrl-C stops the stream, finishes what is in hand and still reports.
+    Starts a real Kafka, trains small models the first time, runs `aimass worker` on this
+    folder's agents, and reports what was lost (nothing), how right the predictions, alerts and
+    recommendations were, each beside a baseline, and how long they took. Ctrl-C stops the
+    stream, finishes what is in hand and still reports.
 
     Example: aimass demo --seconds 20 --report report.json
     """

@@ -19,7 +19,6 @@ from aimass_stream.adapters.transformers_entities import OUTSIDE, EntityFinder, 
 from aimass_stream.adapters.transformers_text import pack
 from aimass_stream.records import Entities
 from aimass_stream.registry.folder import find, publish
-from aimass_stream.training.classifier import Progress
 from aimass_stream.training.encoder import (
     UNLABELLED,
     TextRecipe,
@@ -28,9 +27,10 @@ from aimass_stream.training.encoder import (
     train,
     wordpiece,
 )
-from aimass_stream.training.images import Trained
 from aimass_stream.training.labelled_lines import LabelledText
+from aimass_stream.training.loop import Progress
 from aimass_stream.training.messages import INTENTS, KINDS, Message, messages
+from aimass_stream.training.outcome import Trained
 from aimass_stream.training.text import (
     accuracy_of,
     answers_of,

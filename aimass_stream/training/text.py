@@ -17,7 +17,6 @@ from aimass_stream.errors import ConfigError
 from aimass_stream.model import ModelSpec, Predictor
 from aimass_stream.records import Prediction
 from aimass_stream.registry.folder import publish
-from aimass_stream.training.classifier import Progress
 from aimass_stream.training.encoder import (
     TextRecipe,
     save,
@@ -25,8 +24,9 @@ from aimass_stream.training.encoder import (
     train,
     wordpiece,
 )
-from aimass_stream.training.images import Trained
 from aimass_stream.training.labelled_lines import LabelledText, read_labelled
+from aimass_stream.training.loop import Progress
+from aimass_stream.training.outcome import Trained
 
 LINES_RECIPE = TextRecipe(
     epochs=6, width=128, vocabulary=8000, dropout=0.3, word_dropout=0.2, learning_rate=2e-3

@@ -18,10 +18,10 @@ from aimass_stream.records import Embedding, Prediction, Understanding
 from aimass_stream.registry.folder import find, resolve
 from aimass_stream.training import message_models
 from aimass_stream.training.encoder import TextRecipe
-from aimass_stream.training.images import Trained
 from aimass_stream.training.labelled_lines import LabelledText, read_labelled
 from aimass_stream.training.message_models import ENCODER, ENTITIES, INTENT, train_messages
 from aimass_stream.training.messages import INTENTS, messages
+from aimass_stream.training.outcome import Trained
 from aimass_stream.training.text import fine_tune_text_file
 
 QUICK = TextRecipe(epochs=4, width=32, layers=1, batch_rows=16, learning_rate=5e-3)

@@ -24,6 +24,7 @@ from aimass_stream.cli.demo.report import (
     print_report,
 )
 from aimass_stream.cli.demo.stream import Stream
+from aimass_stream.cli.demo.text import TextAct
 from aimass_stream.cli.demo.training import train_missing
 from aimass_stream.cli.demo.view import Gauges, View, observe, read_events, read_metrics
 from aimass_stream.cli.terminal import hush_clients, make_console, say, use_broker
@@ -53,7 +54,7 @@ class DemoOptions:
     """What `aimass demo` was asked for; see its help."""
 
     seconds: float = 60.0
-    rate: float = 150.0
+    rate: float = 250.0
     workers: int = 1
     report: Path | None = None
     seed: int = 0
@@ -105,6 +106,7 @@ class Demo:
         self._acts: list[Act] = [
             Images(self._payloads, options.seed),
             AudioAct(options.seed),
+            TextAct(options.seconds, options.seed),
             BehaviourAct(options.seed),
         ]
         self._watched = [watched for act in self._acts for watched in act.watched]

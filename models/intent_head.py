@@ -1,0 +1,19 @@
+"""Learns from feedback what messages want, on the vectors of a frozen encoder."""
+
+from aimass_stream.learners.heads import Head
+
+intent_head = Head(
+    "intent-head",
+    (
+        "refund",
+        "delivery_status",
+        "cancel_order",
+        "change_address",
+        "complaint",
+        "payment_problem",
+        "praise",
+        "other",
+    ),
+    dimensions=128,
+    block_rows=1,
+)
