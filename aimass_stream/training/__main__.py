@@ -53,7 +53,7 @@ def main(arguments: list[str]) -> int:
 def _share(trained: Trained) -> str:
     if math.isnan(trained.accuracy):
         return ""
-    return f", right on {trained.accuracy:.1%} of what was held out"
+    return f", {trained.accuracy:.1%} on what was held out"
 
 
 if __name__ == "__main__":
