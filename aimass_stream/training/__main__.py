@@ -74,7 +74,7 @@ def _train_and_tell(name: str, folder: Path) -> None:
 def _share(trained: Trained) -> str:
     if math.isnan(trained.accuracy) or not trained.held_out_rows:
         return ""
-    return f", right on {trained.accuracy:.1%} of what was held out"
+    return f", {trained.accuracy:.1%} on what was held out"
 
 
 if __name__ == "__main__":

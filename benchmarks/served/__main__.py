@@ -1,6 +1,7 @@
 """`python -m benchmarks.served --data DIR`: real data, through the topics, into one result file.
 
-DIR holds a folder for each modality: `images/<class>/<file>`.
+DIR holds a folder for each modality: `images/<class>/<file>`, and
+`text/TREC.train.all` with `text/TREC.test.all`, lines of a label and a question.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from pathlib import Path
 import orjson
 
 from aimass_stream.kafka.embedded import lease_broker
-from benchmarks.served import images
+from benchmarks.served import images, text
 
-MODALITIES = {"images": images.run}
+MODALITIES = {"images": images.run, "text": text.run}
 
 
 def main() -> None:
