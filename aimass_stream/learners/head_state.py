@@ -121,7 +121,8 @@ class HeadState:
         try:
             message = msgspec.json.decode(event.value, type=_Message)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-            raise RecordError(Reason.BAD_ENVELOPE, f"neither embedding nor feedback: {error}")  # noqa: B904
+            detail = f"neither embedding nor feedback: {error}"
+            raise RecordError(Reason.BAD_ENVELOPE, detail) from None
         if message.record is not None and message.label is not None:
             return self._read_feedback(message.record, message.label, event.timestamp_ms)
         if message.vector is not None and message.dimensions is not None:

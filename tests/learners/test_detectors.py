@@ -65,13 +65,13 @@ def auc(answers: Sequence[Surprise], planted: NDArray[np.bool_], warm: int) -> f
 
 @pytest.mark.parametrize("detector", VECTORS, ids=lambda d: d.name)
 def test_planted_vectors_stand_out(detector: Detector) -> None:
-    events, planted = vector_log(3000, 6)
+    events, planted = vector_log(2000, 6)
     assert auc(run(detector, events), planted, 600) > 0.9
 
 
 @pytest.mark.parametrize("detector", BEHAVIOUR, ids=lambda d: d.name)
 def test_planted_jumps_stand_out_and_are_named(detector: Detector) -> None:
-    events, planted = walks(4000, 20)
+    events, planted = walks(3000, 20)
     answers = run(detector, events)
     assert auc(answers, planted, 600) > 0.9
     found = [a for a, is_planted in zip(answers, planted, strict=True) if is_planted and a.is_alarm]
@@ -82,7 +82,7 @@ def test_planted_jumps_stand_out_and_are_named(detector: Detector) -> None:
 
 @pytest.mark.parametrize("detector", BEHAVIOUR, ids=lambda d: d.name)
 def test_alarms_stay_within_their_share(detector: Detector) -> None:
-    events, _ = walks(3000, 20, share=0.0)
+    events, _ = walks(2000, 20, share=0.0)
     answers = run(detector, events)
     assert not any(answer.is_alarm for answer in answers[: detector.warm_records])
     assert np.mean([answer.is_alarm for answer in answers]) < 2.5 * detector.alarm_share

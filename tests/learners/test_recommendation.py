@@ -35,7 +35,7 @@ def answer_to(state: RecommenderState, event: Event) -> Recommendation:
 
 
 def test_it_beats_popularity_on_a_catalogue_where_items_follow_items() -> None:
-    events = shopping(3000, 40, 200)
+    events = shopping(2400, 40, 150)
     state = state_of(hide_bought_events=0)
     shown: dict[str, list[str]] = {}
     favourites: Counter[str] = Counter()
@@ -43,7 +43,7 @@ def test_it_beats_popularity_on_a_catalogue_where_items_follow_items() -> None:
     for i, event in enumerate(events):
         action = state.read(event)
         assert action.item is not None
-        if i >= 1500:
+        if i >= 1400:
             hits["all"] += 1
             hits["blend"] += action.item in shown.get(action.user, [])
             hits["popular"] += action.item in [item for item, _ in favourites.most_common(10)]

@@ -33,7 +33,7 @@ REASONS = (
 """What a member says for an item, in the order of the rows of `Candidates.shares`."""
 
 _VOTING = (0, 1, 3, 5, 6, 7)
-_FOLLOWS = np.array([1.0, 0.7, 0.5, 0.35, 0.25], np.float32)
+_FOLLOWS = (0.8 ** np.arange(10)).astype(np.float32)
 _SIMILAR = 10
 _NEIGHBOURS = 20
 _FADES = (0.9 ** np.arange(20)).astype(np.float32)
@@ -62,8 +62,8 @@ class Members:
 
     def __init__(self, declared: Recommender) -> None:
         self._room = 0
-        self.follows = Pairs(room=32, half_life=20_000)
-        self.similar = Pairs(room=48, half_life=20_000)
+        self.follows = Pairs(room=64, half_life=300)
+        self.similar = Pairs(room=64, half_life=600)
         self.neighbours = Neighbours(declared.sessions, length=20, postings=128, nearest=300)
         self.popular = Popularity(half_life=20_000, pool=100)
         self.recent = Popularity(half_life=300, pool=100)
@@ -83,8 +83,6 @@ class Members:
             The number of the session the item is in.
         """
         latest = np.array([slot for slot in before.recent if slot != item][:_SIMILAR], np.int32)
-        self.follows.pass_time()
-        self.similar.pass_time()
         if len(latest):
             followed = latest[: len(_FOLLOWS)]
             self.follows.add(followed, item, _FOLLOWS[: len(followed)])

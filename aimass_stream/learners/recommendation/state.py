@@ -139,7 +139,7 @@ class RecommenderState:
 
     def _recommend(self, user: str, history: History) -> Recommendation:
         candidates = self._members.candidates(user, history, self._users.hidden(history))
-        scores = self._blend.scores(candidates.shares, len(history.recent))
+        scores = self._blend.chances(candidates.shares, len(history.recent))
         best = np.argsort(-scores, kind="stable")[: self._declared.top]
         return Recommendation(user, self._ranked(candidates, best, scores, len(history.recent)))
 
