@@ -14,6 +14,6 @@ intent_head = Head(
         "praise",
         "other",
     ),
-    dimensions=128,
+    dimensions=96,
     block_rows=1,
 )

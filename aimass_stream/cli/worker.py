@@ -6,7 +6,7 @@ import asyncio
 import logging
 import socket
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aimass_stream.cli.terminal import say, use_broker
@@ -14,6 +14,7 @@ from aimass_stream.config import load_settings
 from aimass_stream.runtime.device_host import DeviceHost, HostOptions
 from aimass_stream.runtime.messages import LEARNERS
 from aimass_stream.runtime.parent import watch_parent
+from aimass_stream.runtime.process_link import LEARNER_OPTIONS
 from aimass_stream.runtime.processes import Command
 from aimass_stream.runtime.supervisor import DEVICE_SOCKET, LEARNER_SOCKET, SLOT, Supervisor
 
@@ -63,7 +64,7 @@ def supervise(options: WorkerOptions) -> int:
                     Path.cwd(), options.device, options=HostOptions(on_event=say)
                 ),
                 LEARNER_SOCKET: DeviceHost(
-                    Path.cwd(), LEARNERS, options=HostOptions(on_event=say, spare=False)
+                    Path.cwd(), LEARNERS, options=replace(LEARNER_OPTIONS, on_event=say)
                 ),
             },
             drain_s=options.drain_s,

@@ -152,6 +152,18 @@ class Chunk:
             [self.headers[row] for row in rows],
         )
 
+    def join(self, following: Self) -> Self:
+        """The rows of this chunk, then those of another of the same partition."""
+        return type(self)(
+            self.topic,
+            self.partition,
+            [*self.offsets, *following.offsets],
+            [*self.timestamps_ms, *following.timestamps_ms],
+            [*self.keys, *following.keys],
+            [*self.values, *following.values],
+            [*self.headers, *following.headers],
+        )
+
     def records(self, kind: type[RecordT]) -> list[RecordT]:
         """Views of the rows as records of type `kind`; nothing is checked."""
         topic, partition = self.topic, self.partition

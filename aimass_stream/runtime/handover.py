@@ -19,6 +19,7 @@ from aimass_stream.records import Chunk
 from aimass_stream.records.identity import NO_MODEL
 
 UNIT_ROWS = 1024
+WORK_ROWS = 1024
 UNIT_BYTES = 512 * 1024
 
 _encode_struct = msgspec.json.Encoder().encode
@@ -44,6 +45,7 @@ class Work:
             the body raised on is handed out again in halves.
         ahead: what was computed for its rows before the body came to them, by who computed
             it; kept so that a body called again does not pay for it twice.
+        is_taken: somebody has read it, so that nothing may be added to it any more.
     """
 
     chunk: Chunk
@@ -51,9 +53,20 @@ class Work:
     next_row: int = 0
     bounds: list[int] = field(default_factory=list)
     ahead: dict[str, ReadAhead] = field(default_factory=dict)
+    is_taken: bool = False
 
     def __len__(self) -> int:
         return len(self.chunk)
+
+    def join(self, following: Work) -> bool:
+        """Take in the work behind this one, if nobody has read this one; whether it did.
+
+        What gathered while the body was busy is then handled at once, as one chunk.
+        """
+        if self.is_taken or len(self) + len(following) > WORK_ROWS:
+            return False
+        self.chunk = self.chunk.join(following.chunk)
+        return True
 
     def batch_end(self, end_row: int) -> int:
         """Where a batch that begins at `next_row` and would end at `end_row` must end."""

@@ -12,6 +12,9 @@ from aimass_stream.runtime.device_host import DeviceHost, HostOptions
 from aimass_stream.runtime.link import DeviceLink
 from aimass_stream.runtime.messages import LEARNERS
 
+LEARNER_OPTIONS = HostOptions(spare=False, threads=1, decode_threads=1)
+"""One thread: sums in another order would differ in their last bits after a restart."""
+
 
 class ProcessLink:
     """Connects when first asked. Lives on one event loop.
@@ -56,9 +59,8 @@ class ProcessLink:
     async def _connect(self) -> DeviceLink:
         socket = os.environ.get(self._variable)
         if socket is None:
-            self._host = DeviceHost(
-                Path.cwd(), self._device, options=HostOptions(spare=self._device != LEARNERS)
-            )
+            options = LEARNER_OPTIONS if self._device == LEARNERS else HostOptions()
+            self._host = DeviceHost(Path.cwd(), self._device, options=options)
             await self._host.start()
             self._watching = asyncio.create_task(self._watch(self._host))
             socket = str(self._host.socket_path)

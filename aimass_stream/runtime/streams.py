@@ -55,7 +55,8 @@ class Stream(Generic[R]):
 
     def put(self, work: Work) -> None:
         """Append a work; its rows follow those of the work before."""
-        self._works.append(work)
+        if not self._works or not self._works[-1].join(work):
+            self._works.append(work)
         self._arrived.set()
 
     def close_for(self, cause: str) -> None:
@@ -101,7 +102,9 @@ class Stream(Generic[R]):
         if self._read >= len(self._works):
             return None
         self._read += 1
-        return self._works[self._read - 1]
+        work = self._works[self._read - 1]
+        work.is_taken = True
+        return work
 
     async def next_work(self) -> Work:
         """Wait for the next work."""

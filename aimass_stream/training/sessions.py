@@ -93,6 +93,7 @@ def behaviour_events(
     anomaly_share: float = 0.01,
     seed: int = 0,
     start_ms: int = START_MS,
+    first_user: int = 0,
 ) -> Iterator[Event]:
     """Events without end, in order of event time; the same arguments give the same events.
 
@@ -104,14 +105,22 @@ def behaviour_events(
         anomaly_share: the part of events that is planted, 0 to 0.2.
         seed: of everything that is drawn.
         start_ms: event time of the beginning.
+        first_user: number of the first user, so that several runs have different ones.
     """
-    return _World(users, items, anomaly_share, seed, start_ms).events()
+    return _World(users, items, anomaly_share, seed, start_ms, first_user).events()
 
 
 class _World:
     def __init__(
-        self, users: int, items: int, anomaly_share: float, seed: int, start_ms: int
+        self,
+        users: int,
+        items: int,
+        anomaly_share: float,
+        seed: int,
+        start_ms: int,
+        first_user: int,
     ) -> None:
+        self._first_user = first_user
         self._draw = random.Random(seed)  # noqa: S311 - a simulation, no secret
         self._shop = Shop(items, self._draw, start_ms)
         self._people = [Person(self._draw, start_ms) for _ in range(users)]
@@ -148,7 +157,7 @@ class _World:
         heapq.heappush(self._due, step)
 
     def _position(self, step: _Step) -> Event:
-        person, user = self._people[step.user], _name(step.user)
+        person, user = self._people[step.user], self._name(step.user)
         fix = person.move(step.time_ms)
         self._plan(step.time_ms + person.wait_ms(), step.user, "position")
         detour = fix.detour
@@ -171,7 +180,7 @@ class _World:
         self._plan(step.time_ms + wait_ms, step.user, "visit")
 
     def _action(self, step: _Step) -> Event:
-        user, items = _name(step.user), step.items
+        user, items = self._name(step.user), step.items
         value = encode_event(user, items[0], step.kind, step.time_ms)
         if step.incident is not None:
             anomaly = "buying_spree" if step.kind == "buy" else "bot_burst"
@@ -210,6 +219,5 @@ class _World:
             items = [self._shop.draw_any()]
             self._plan(time_ms, step.user, "action", items, kind, incident)
 
-
-def _name(user: int) -> str:
-    return f"user-{user:04}"
+    def _name(self, user: int) -> str:
+        return f"user-{self._first_user + user:04}"

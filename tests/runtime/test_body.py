@@ -161,6 +161,23 @@ async def test_a_failing_batch_is_handed_out_in_halves() -> None:
     assert list(range(8, 16)) in seen
 
 
+async def test_what_gathered_is_handed_out_together_and_what_was_read_is_left_alone() -> None:
+    engine, batches = Engine(), []
+    engine.put([b"a", b"b"])
+    engine.put([b"c"])
+
+    async def body(stream: Stream[Record]) -> AsyncIterator[list[bytes]]:
+        async for chunk in stream.batches():
+            batches.append(list(chunk.values))
+            if len(batches) == 1:
+                engine.put([b"d"])
+            yield list(map(bytes.upper, filter(None, chunk.values)))
+
+    fates = await engine.run(body)
+    assert batches == [[b"a", b"b", b"c"], [b"d"]]
+    assert [fate[1] for fate in fates.values()] == [[b"A"], [b"B"], [b"C"], [b"D"]]
+
+
 async def test_a_batch_must_be_answered_in_line() -> None:
     async def short(stream: Stream[Record]) -> AsyncIterator[list[bytes]]:
         async for batch in stream.batches():
