@@ -24,7 +24,7 @@ from aimass_stream.config import settings
 from aimass_stream.errors import AimassError, ConfigError
 from aimass_stream.kafka.intake import Intake
 from aimass_stream.kafka.membership import Membership
-from aimass_stream.kafka.outlets import make_outlet, plan_topics
+from aimass_stream.kafka.outlets import check_logs, make_outlet, plan_topics
 from aimass_stream.kafka.producer import Producer
 from aimass_stream.kafka.replay import Logs
 from aimass_stream.kafka.settings import FAUST_SETTINGS, broker_url, replication
@@ -64,6 +64,7 @@ class App(faust.App):
         self.end_reason: BaseException | None = None
         self._models: Models | None = None
         self._learning: Learning | None = None
+        self._logs: set[str] = set()
         self._intake: Intake | None = None
         self.page("/metrics")(show_metrics)
 
@@ -162,7 +163,9 @@ class App(faust.App):
 
         Declare an agent on it to answer, and `feed` it with whatever it is to learn.
         """
-        return Topic(f"{self._default_options[0]}.{learner.name}.log", Record, partitions=1)
+        name = f"{self._default_options[0]}.{learner.name}.log"
+        self._logs.add(name)
+        return Topic(name, Record, partitions=1)
 
     def feed(
         self, learner: Learner[Any], topic: Topic[Any], *, through: Model[Any] | None = None
@@ -233,6 +236,7 @@ class App(faust.App):
             plan_topics(self.engine_agents.values(), self.conf.id, conf.partitions),
             replication(conf),
         )
+        check_logs(self._logs, partitions)
         if await self.membership.give_up_predecessor(self._client_settings()):
             self.log.info("left the group for a worker that was killed")
         agents = self.engine_agents.values()

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from aimass_stream.config import settings
 from aimass_stream.errors import AimassError, ConfigError
+from aimass_stream.kafka.topics import TopicPlan
 
 if TYPE_CHECKING:
     from aimass_stream.app import App
@@ -46,6 +48,7 @@ class AppReport(msgspec.Struct, frozen=True):
     Attributes:
         id: names its group.
         own_topics: its outcomes and its dead letters.
+        plans: the topics it needs, as a worker creates them.
         models: locations of the models that modules of this folder hold; an inline model has
             none.
     """
@@ -54,6 +57,7 @@ class AppReport(msgspec.Struct, frozen=True):
     own_topics: list[str]
     agents: list[AgentReport]
     models: list[str]
+    plans: list[TopicPlan] = []
 
 
 class AppQuestion:
@@ -109,6 +113,7 @@ def report_app(app: App) -> AppReport:
     """What an app declares, all of its agents imported."""
     from aimass_stream.kafka.dead_letters import dead_letters_topic
     from aimass_stream.kafka.outcomes import outcomes_topic
+    from aimass_stream.kafka.outlets import plan_topics
 
     app.discover()
     app_id = app.conf.id
@@ -123,7 +128,8 @@ def report_app(app: App) -> AppReport:
         )
         for agent in app.engine_agents.values()
     ]
-    return AppReport(app_id, own_topics, agents, sorted(_locations(Path.cwd())))
+    plans = list(plan_topics(app.engine_agents.values(), app_id, settings().partitions))
+    return AppReport(app_id, own_topics, agents, sorted(_locations(Path.cwd())), plans)
 
 
 def _locations(project: Path) -> set[str]:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from aiokafka.partitioner import DefaultPartitioner
 
+from aimass_stream.errors import ConfigError
 from aimass_stream.kafka.dead_letters import StorePayload, dead_letters_topic
 from aimass_stream.kafka.delivery import Deliverer, Outlet
 from aimass_stream.kafka.outcomes import outcomes_topic
@@ -38,6 +39,20 @@ def plan_topics(agents: Collection[Agent], app_id: str, partitions: int) -> Iter
     own = dict.fromkeys((outcomes_topic(app_id), dead_letters_topic(app_id)), partitions)
     for name, count in {**answers, **sources, **own}.items():
         yield TopicPlan(name, count, topic_config(compacted=name in compacted))
+
+
+def check_logs(logs: Collection[str], partitions: Mapping[str, int]) -> None:
+    """See that what learners share has one order.
+
+    Raises:
+        ConfigError: a log exists with more than one partition.
+    """
+    for log in logs:
+        if partitions.get(log, 1) != 1:
+            raise ConfigError(
+                f"The log {log} has {partitions[log]} partitions, so there is no one order to "
+                "learn in. Delete the topic, or give the learner another name."
+            )
 
 
 def make_outlet(

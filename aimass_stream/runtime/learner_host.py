@@ -156,8 +156,9 @@ class LearnerHost:
                 "folder, to begin anew."
             )
         return (
-            f"Every snapshot in {store.folder} up to offset {at} is damaged. Bring one back, or "
-            "delete the folder to begin anew."
+            f"No snapshot in {store.folder} up to offset {at} can be used: each is damaged, or was "
+            "written by other code under the same version. Bring one back; or, to begin anew, give "
+            "the learner a new version or delete the folder."
         )
 
     def _make_learner(self, offset: int) -> BlockLearner[Any]:

@@ -32,7 +32,7 @@ class AudioAct(Act):
     """
 
     topic = "audio"
-    share = 0.08
+    share = 0.06
     watched = (Watched("listen", "audio", "predictions.audio"),)
     models = MappingProxyType({"sounds-whisper": "sounds"})
 

@@ -34,7 +34,7 @@ class BehaviourAct(Act):
     """
 
     topic = "behaviour"
-    share = 0.4
+    share = 0.55
     watched = (
         Watched("watch", "behaviour", "alerts"),
         Watched("recommender.behaviour", "behaviour", "aimass-demo.recommender.log"),

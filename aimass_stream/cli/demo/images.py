@@ -40,7 +40,7 @@ class Images(Act):
     """
 
     topic = "images"
-    share = 0.4
+    share = 0.25
     watched = (Watched("classify", "images", "predictions.images"),)
     models = MappingProxyType({"digits-resnet": "digits"})
 

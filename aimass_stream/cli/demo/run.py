@@ -13,6 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
+from aimass_stream.cli.app_report import AppQuestion
 from aimass_stream.cli.demo.acts import Act
 from aimass_stream.cli.demo.audio import AudioAct
 from aimass_stream.cli.demo.behaviour import BehaviourAct
@@ -37,7 +38,7 @@ from aimass_stream.kafka.outcomes import outcomes_topic
 from aimass_stream.kafka.reader import Offsets, TopicReader, bootstrap_servers
 from aimass_stream.kafka.sender import Sender
 from aimass_stream.kafka.settings import replication
-from aimass_stream.kafka.topics import TopicPlan, create_topics
+from aimass_stream.kafka.topics import create_topics
 from aimass_stream.runtime.parent import SUPERVISED
 from aimass_stream.runtime.processes import Command, KeptProcess
 from aimass_stream.verify.oracle import Oracle
@@ -143,9 +144,10 @@ class Demo:
 
     async def _create_topics(self) -> None:
         """The demo counts from where the topics end, so they must be there before the worker."""
+        question = AppQuestion("agents")
+        report = await asyncio.to_thread(question.answer)
         client = {"bootstrap_servers": bootstrap_servers(self._url)}
-        plans = [TopicPlan(name, self._conf.partitions) for name in self._topics]
-        await create_topics(client, plans, replication(self._conf))
+        await create_topics(client, report.plans, replication(self._conf))
 
     def _start_worker(self) -> KeptProcess:
         self._log.parent.mkdir(parents=True, exist_ok=True)

@@ -41,7 +41,7 @@ class TextAct(Act):
     """
 
     topic = "text"
-    share = 0.16
+    share = 0.14
     watched = (
         Watched("understand", "text", "predictions.text"),
         Watched("intent-head.text", "text", "aimass-demo.intent-head.log"),
