@@ -78,27 +78,40 @@ def wordpiece(texts: Iterable[str], vocabulary: int, max_tokens: int) -> Any:
 
     Chinese characters and punctuation are words of their own.
     """
-    made = Tokenizer(models.WordPiece(unk_token=_UNK))
-    made.normalizer = normalizers.BertNormalizer()
-    made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-    made.decoder = decoders.WordPiece()
     special = [_PAD, _UNK, _CLS, _SEP]
+    learning = _tokenizer(models.WordPiece(unk_token=_UNK))
+    kept = list(texts)
+    # Ties between pairs are broken by number, and the trainer numbers the letters inside words
+    # in an order of the moment, unless they are given to it.
+    inside = [f"##{letter}" for letter in _letters(learning, kept)]
     trainer = trainers.WordPieceTrainer(
         vocab_size=vocabulary,
         min_frequency=2,
-        special_tokens=special,
+        special_tokens=[*special, *inside],
         show_progress=False,
     )
-    made.train_from_iterator(texts, trainer)
-    # The trainer numbers what it finds in an order of the moment; the alphabet's stays.
-    found = sorted(made.get_vocab().keys() - set(special))
+    learning.train_from_iterator(kept, trainer)
+    found = sorted(learning.get_vocab().keys() - set(special))
     ids = {token: number for number, token in enumerate([*special, *found])}
-    made.model = models.WordPiece(ids, unk_token=_UNK)
+    made = _tokenizer(models.WordPiece(ids, unk_token=_UNK))
     made.post_processor = processors.BertProcessing((_SEP, ids[_SEP]), (_CLS, ids[_CLS]))
     names = {"pad_token": _PAD, "unk_token": _UNK, "cls_token": _CLS, "sep_token": _SEP}
     return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=made, model_max_length=max_tokens, **names
     )
+
+
+def _tokenizer(model: Any) -> Any:
+    made = Tokenizer(model)
+    made.normalizer = normalizers.BertNormalizer()
+    made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    made.decoder = decoders.WordPiece()
+    return made
+
+
+def _letters(tokenizer: Any, texts: Iterable[str]) -> list[str]:
+    """Every letter of the texts as the tokenizer sees them, in the alphabet's order."""
+    return sorted(set(tokenizer.normalizer.normalize_str(" ".join(texts))) - {" "})
 
 
 def small_encoder(
