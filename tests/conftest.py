@@ -29,15 +29,22 @@ def broker_url(broker_state: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A registry with the demo's model, trained once for the run in a process of its own."""
+    """A registry with the demo's models, trained once for the run as the demo trains them."""
     folder = tmp_path_factory.mktemp("models")
-    argv = [sys.executable, "-m", "aimass_stream.training", "digits", str(folder)]
-    # A second thread gains little on pictures this small, and is waited for on a busy machine.
-    env = {**os.environ, "OMP_NUM_THREADS": "1"}
-    ended = subprocess.run(
-        argv, cwd=ROOT, env=env, capture_output=True, text=True, timeout=200, check=False
-    )
-    assert ended.returncode == 0, ended.stderr
+    trainings = [
+        subprocess.Popen(
+            [sys.executable, "-m", "aimass_stream.training", name, str(folder)],
+            cwd=ROOT,
+            # A second thread gains little on models this small.
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for name in ("digits", "sounds", "messages")
+    ]
+    for training in trainings:
+        _, said = training.communicate(timeout=400)
+        assert training.returncode == 0, said
     return folder
 
 

@@ -17,7 +17,7 @@ from aimass_stream.codecs.audio import Samples, decode_audio
 from aimass_stream.errors import ConfigError, RecordError
 from aimass_stream.records import Limits
 from aimass_stream.training.folders import Labelled, Labels, labelled_files, read, split_files
-from aimass_stream.training.loop import Progress, Recipe, fit
+from aimass_stream.training.loop import Progress, Recipe, fit, repeatable
 from aimass_stream.training.outcome import Made, Trained, find_trained, keep, take
 from aimass_stream.training.sounds import LABELS, TRAIN_ROWS, sound_files
 
@@ -54,7 +54,7 @@ def train_sounds(models_folder: Path, progress: Progress | None = None) -> Train
     samples = [decode_audio(file, Limits(), RATE_HZ) for file in files]
     recipe = Recipe(epochs=20, batch_rows=32, learning_rate=4e-3, label_smoothing=0.05)
     targets = np.array([LABELS.index(label) for label in labels])
-    with torch.random.fork_rng(devices=[]):
+    with repeatable():
         torch.manual_seed(recipe.seed)
         model, extractor = small_whisper(LABELS, 1, width=64, layers=2)
         _train((model, extractor), samples, targets, recipe, progress)
@@ -99,7 +99,7 @@ def fine_tune_audio_folder(  # noqa: PLR0913 - a data set, its split, and where 
     split = split_files(files, train_files, fraction, recipe.seed)
     samples = [_decode(file) for file in split.train]
     targets = np.array([split.classes.index(file.label) for file in split.train])
-    with torch.random.fork_rng(devices=[]):
+    with repeatable():
         torch.manual_seed(recipe.seed)
         model, extractor = small_whisper(split.classes, _window_s(samples), width=96, layers=3)
         _train((model, extractor), samples, targets, recipe, progress)

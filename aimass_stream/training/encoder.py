@@ -82,14 +82,18 @@ def wordpiece(texts: Iterable[str], vocabulary: int, max_tokens: int) -> Any:
     made.normalizer = normalizers.BertNormalizer()
     made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     made.decoder = decoders.WordPiece()
+    special = [_PAD, _UNK, _CLS, _SEP]
     trainer = trainers.WordPieceTrainer(
         vocab_size=vocabulary,
         min_frequency=2,
-        special_tokens=[_PAD, _UNK, _CLS, _SEP],
+        special_tokens=special,
         show_progress=False,
     )
     made.train_from_iterator(texts, trainer)
-    ids = made.get_vocab()
+    # The trainer numbers what it finds in an order of the moment; the alphabet's stays.
+    found = sorted(made.get_vocab().keys() - set(special))
+    ids = {token: number for number, token in enumerate([*special, *found])}
+    made.model = models.WordPiece(ids, unk_token=_UNK)
     made.post_processor = processors.BertProcessing((_SEP, ids[_SEP]), (_CLS, ids[_CLS]))
     names = {"pad_token": _PAD, "unk_token": _UNK, "cls_token": _CLS, "sep_token": _SEP}
     return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]

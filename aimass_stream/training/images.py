@@ -22,7 +22,7 @@ from aimass_stream.registry.files import scan
 from aimass_stream.training.classifier import small_resnet, square_processor, train
 from aimass_stream.training.digits import EDGE, LABELS, TRAIN_ROWS, decode_digits, digit_images
 from aimass_stream.training.folders import labelled_files, read, split_files
-from aimass_stream.training.loop import Progress, Recipe
+from aimass_stream.training.loop import Progress, Recipe, repeatable
 from aimass_stream.training.outcome import Made, Trained, find_trained, keep, take
 
 TASK = "image-classification"
@@ -45,7 +45,7 @@ def train_digits(models_folder: Path, progress: Progress | None = None) -> Train
     # Four drawings of each digit, so that shifts, colours and noise are seen more than once.
     files, labels = take(digit_images("train", seed=1), 4 * TRAIN_ROWS)
     held_out = take(digit_images("stream"), 600)
-    with torch.random.fork_rng(devices=[]):
+    with repeatable():
         torch.manual_seed(0)
         model = small_resnet(LABELS, (16, 32, 64))
         processor = square_processor(EDGE)
@@ -93,7 +93,7 @@ def fine_tune_folder(  # noqa: PLR0913 - a data set, its split, and where the mo
     files = labelled_files(data_folder, _SUFFIXES, noun="images, JPEG or PNG,")
     split = split_files(files, train_files, fraction, recipe.seed)
     images = [_decode(file.path) for file in split.train]
-    with torch.random.fork_rng(devices=[]):
+    with repeatable():
         torch.manual_seed(recipe.seed)
         classes = split.classes
         model, processor = _begin(classes) if start is None else _go_on(start, classes)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -43,6 +44,22 @@ class Recipe:
     mixing: float = 0.0
     augment: bool = False
     seed: int = 0
+
+
+@contextmanager
+def repeatable() -> Iterator[None]:
+    """Train within: the caller's random state and threads are as before when it ends.
+
+    On one thread, because several add up in another order each time, so that the same seed
+    would give another model.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def fit(  # noqa: PLR0913 - what is trained, on what, and how

@@ -28,7 +28,7 @@ from aimass_stream.training.encoder import (
     wordpiece,
 )
 from aimass_stream.training.labelled_lines import LabelledText
-from aimass_stream.training.loop import Progress
+from aimass_stream.training.loop import Progress, repeatable
 from aimass_stream.training.messages import INTENTS, KINDS, Message, messages
 from aimass_stream.training.outcome import Trained
 from aimass_stream.training.text import (
@@ -89,7 +89,7 @@ def train_messages(models_folder: Path, progress: Progress | None = None) -> lis
         ]
     learnt = list(islice(messages("train", seed=1), TRAIN_ROWS))
     held_out = list(islice(messages("stream"), HELD_OUT_ROWS))
-    with torch.random.fork_rng(devices=[]):
+    with repeatable():
         intent = _train_intent(models_folder, learnt, held_out, _part(progress, 0.0, 0.6))
         entities = _train_entities(models_folder, learnt, held_out, _part(progress, 0.6, 1.0))
     return [*intent, entities]

@@ -25,7 +25,7 @@ from aimass_stream.training.encoder import (
     wordpiece,
 )
 from aimass_stream.training.labelled_lines import LabelledText, read_labelled
-from aimass_stream.training.loop import Progress
+from aimass_stream.training.loop import Progress, repeatable
 from aimass_stream.training.outcome import Trained
 
 LINES_RECIPE = TextRecipe(
@@ -72,7 +72,7 @@ def fine_tune_text_file(  # noqa: PLR0913 - a data set, its split, and where the
     labels = sorted({one.label for one in learnt})
     if len(labels) < 2:
         raise ConfigError(f"{data_file} has fewer than two labels to train on")
-    with torch.random.fork_rng(devices=[]):
+    with repeatable():
         model, tokenizer = train_labels(learnt, labels, recipe, progress)
     figures = row_figures(learnt, held_out)
     with tempfile.TemporaryDirectory() as place:

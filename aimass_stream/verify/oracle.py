@@ -12,12 +12,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+import msgspec
 import orjson
 
 from aimass_stream.kafka.dead_letters import dead_letters_topic
 from aimass_stream.kafka.outcomes import Outcomes, decode, outcomes_topic
 from aimass_stream.kafka.reader import Offsets, TopicReader
-from aimass_stream.records import Chunk, Headers, identity
+from aimass_stream.records import Chunk, Embedding, Headers, identity
 
 TOLERANCE = 1e-4
 """By how much a score may differ between repeats."""
@@ -217,14 +218,23 @@ def agree(first: bytes, second: bytes) -> bool:
     """Whether two answers say the same: equal bytes, or JSON equal up to `TOLERANCE`.
 
     A batch of another shape changes the last bits of a model's scores, so a repeat need not be
-    equal to the letter.
+    equal to the letter; an embedding's numbers are compared as numbers.
     """
     if first == second:
         return True
     try:
-        return _alike(orjson.loads(first), orjson.loads(second))
+        return _alike(_numbers(first), _numbers(second))
     except orjson.JSONDecodeError:
         return False
+
+
+def _numbers(answer: bytes) -> Any:
+    """The JSON of an answer, an embedding as the list of its numbers."""
+    try:
+        numbers: list[float] = msgspec.json.decode(answer, type=Embedding).numbers.tolist()
+    except (msgspec.MsgspecError, ValueError):
+        return orjson.loads(answer)
+    return numbers
 
 
 def _alike(first: Any, second: Any) -> bool:

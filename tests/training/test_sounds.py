@@ -30,13 +30,13 @@ def _one_core() -> None:
 
 
 @pytest.fixture(scope="module")
-def registry(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("models")
+def registry(models_folder: Path) -> Path:
+    return models_folder
 
 
 @pytest.fixture(scope="module")
 def trained(registry: Path) -> Trained:
-    torch.set_num_threads(1)
+    """What is there already is found again."""
     return train_sounds(registry)
 
 

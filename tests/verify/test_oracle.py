@@ -1,9 +1,15 @@
 """What the oracle calls lost and what it calls the same."""
 
+import msgspec
+import numpy as np
 import pytest
 
-from aimass_stream.records import Chunk, identity
+from aimass_stream.records import Chunk, Embedding, identity
 from aimass_stream.verify.oracle import Account, Oracle, Watched, agree
+
+
+def vector(*numbers: float) -> bytes:
+    return msgspec.json.encode(Embedding.of(np.array(numbers)))
 
 
 @pytest.mark.parametrize(
@@ -16,6 +22,9 @@ from aimass_stream.verify.oracle import Account, Oracle, Watched, agree
         (b'{"a":1}', b'{"a":true}', False),
         (b"\xff", b"\xfe", False),
         (b"same", b"same", True),
+        (vector(0.5, 0.25), vector(0.50001, 0.25), True),
+        (vector(0.5, 0.25), vector(0.6, 0.25), False),
+        (vector(0.5, 0.25), vector(0.5), False),
     ],
 )
 def test_agreement(first: bytes, second: bytes, same: bool) -> None:

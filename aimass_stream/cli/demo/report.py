@@ -72,6 +72,8 @@ def _topic_report(
     return {
         **{fate: sum(counts[fate] for counts in agents.values()) for fate in FATES},
         "agents": agents,
+        "duplicated": sum(account.duplicated for account in of_topic),
+        "differing": sum(account.differing for account in of_topic),
         "latency_ms": {
             "p50": percentile(latencies_ms, 0.50),
             "p99": percentile(latencies_ms, 0.99),
