@@ -30,7 +30,7 @@ from aimass_stream.kafka.replay import Logs
 from aimass_stream.kafka.settings import FAUST_SETTINGS, broker_url, replication
 from aimass_stream.kafka.topics import create_topics
 from aimass_stream.kafka.transport import Transport
-from aimass_stream.learner import Learner
+from aimass_stream.learner import LOG_SUFFIX, Learner
 from aimass_stream.model import Model
 from aimass_stream.records import Limits, Record, Topic
 from aimass_stream.runtime.body import Agent, Body
@@ -163,7 +163,7 @@ class App(faust.App):
 
         Declare an agent on it to answer, and `feed` it with whatever it is to learn.
         """
-        name = f"{self._default_options[0]}.{learner.name}.log"
+        name = f"{self._default_options[0]}.{learner.name}{LOG_SUFFIX}"
         self._logs.add(name)
         return Topic(name, Record, partitions=1)
 

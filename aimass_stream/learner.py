@@ -18,6 +18,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+LOG_SUFFIX = ".log"
+"""What the name of a learner's log ends with."""
+
 AnswerT = TypeVar("AnswerT")
 AnswerT_co = TypeVar("AnswerT_co", covariant=True)
 InputT = TypeVar("InputT")

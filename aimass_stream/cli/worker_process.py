@@ -96,6 +96,8 @@ def main(name: str) -> int:
         return error.exit_code
     except SystemExit as ending:
         if isinstance(app.end_reason, AimassError):
+            # Faust has told of its own end since; the reason belongs last, where it is looked for.
+            log.error("%s", app.end_reason)  # noqa: TRY400 - as above
             return app.end_reason.exit_code
         return ending.code if isinstance(ending.code, int) else 1
     return 0

@@ -121,7 +121,7 @@ class Demo:
 
         Raises:
             TrainingError: a model cannot be trained.
-        DemoError: the worker cannot run.
+            DemoError: the worker cannot run.
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -146,6 +146,11 @@ class Demo:
         """The demo counts from where the topics end, so they must be there before the worker."""
         question = AppQuestion("agents")
         report = await asyncio.to_thread(question.answer)
+        if report.id != APP:
+            raise DemoError(
+                f"aimass demo streams into the reference application, and the app of this folder "
+                f"is {report.id}. Run it with aimass worker, and send to it with aimass produce."
+            )
         client = {"bootstrap_servers": bootstrap_servers(self._url)}
         await create_topics(client, report.plans, replication(self._conf))
 

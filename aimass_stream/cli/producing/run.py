@@ -21,6 +21,7 @@ from aimass_stream.kafka.reader import TopicReader, bootstrap_servers
 from aimass_stream.kafka.sender import Sender
 from aimass_stream.kafka.survey import refused, survey
 from aimass_stream.kafka.topics import TopicPlan, create_topics
+from aimass_stream.learner import LOG_SUFFIX
 
 
 def run(errand: Errand, cargo: Cargo, conf: Settings, *, terminal: bool) -> int:
@@ -196,4 +197,6 @@ class Run:
         return [agent for agent in agents if agent.topic == self._errand.topic]
 
     def _answers(self) -> str | None:
-        return next((agent.to for agent in self._agents() if agent.to), None)
+        # What a feed writes is for its learner; people want to see what is answered.
+        written = [agent.to for agent in self._agents() if agent.to]
+        return next((topic for topic in written if not topic.endswith(LOG_SUFFIX)), None)
