@@ -7,21 +7,33 @@ DIR holds a folder for each modality: `images/<class>/<file>`, and
 from __future__ import annotations
 
 import argparse
+import shutil
 import tempfile
 from pathlib import Path
 
 import orjson
 
 from aimass_stream.kafka.embedded import lease_broker
-from benchmarks.served import images, text
+from benchmarks.served import audio, behaviour, images, text
 
-MODALITIES = {"images": images.run, "text": text.run}
+MODALITIES = {
+    "audio": audio.run,
+    "behaviour": behaviour.run,
+    "images": images.run,
+    "text": text.run,
+}
 
 
 def main() -> None:
     """Parse the arguments and run what they name."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.served", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder of the data")
+    parser.add_argument(
+        "--models",
+        type=Path,
+        default=Path(".aimass/models"),
+        help="a registry with the demo's models (%(default)s)",
+    )
     parser.add_argument("--only", choices=sorted(MODALITIES), help="one; all if not given")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     options = parser.parse_args()
@@ -34,6 +46,8 @@ def main() -> None:
         # A broker of its own for each: its topics are empty and nobody else reads them.
         with tempfile.TemporaryDirectory() as folder:
             state = Path(folder)
+            # The application's other pages need their models, too.
+            shutil.copytree(options.models, state / "models")
             with lease_broker(state, say=print) as broker:
                 results[name] = run(broker.url, state, options.data / name)
         print(name, results[name])

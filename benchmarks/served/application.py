@@ -10,14 +10,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from aimass_stream.cli.app_report import AppQuestion
 from aimass_stream.kafka.reader import TopicReader, bootstrap_servers
-from aimass_stream.kafka.topics import TopicPlan, create_topics
+from aimass_stream.kafka.topics import create_topics
 from aimass_stream.records import Record
 from aimass_stream.verify.oracle import Account, Oracle, Watched
 
 APP = "aimass-demo"
 AIMASS = (sys.executable, "-m", "aimass_stream.cli.main")
-PARTITIONS = 4
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,8 @@ async def serve(
         "AIMASS_STATE": str(state),
     }
     client = {"bootstrap_servers": bootstrap_servers(url)}
-    topics = [watched.topic, f"{APP}.outcomes", f"{APP}.dead_letters"]
-    topics += [watched.to] if watched.to else []
-    await create_topics(client, [TopicPlan(topic, PARTITIONS) for topic in topics], 1)
+    plans = AppQuestion("agents").answer().plans
+    await create_topics(client, plans, 1)
     async with _worker(env), Oracle(url, APP, [watched]) as oracle:
         producing = await asyncio.create_subprocess_exec(*AIMASS, "produce", *produce, env=env)
         if await producing.wait():
@@ -67,7 +66,7 @@ async def serve(
         while len(account.arrived_ms) < expected or not oracle.settled():
             await oracle.follow()
         await oracle.catch_up()
-    return Served(account, await _read(url, watched.topic))
+    return Served(account, await read_topic(url, watched.topic))
 
 
 @asynccontextmanager
@@ -82,7 +81,8 @@ async def _worker(env: Mapping[str, str]) -> AsyncIterator[None]:
         await worker.wait()
 
 
-async def _read(url: str, topic: str) -> dict[tuple[int, int], Record]:
+async def read_topic(url: str, topic: str) -> dict[tuple[int, int], Record]:
+    """Every record of a topic, by partition and offset."""
     records: dict[tuple[int, int], Record] = {}
     async with TopicReader(url, [topic]) as reader:
         count = sum((await reader.end_offsets()).values())

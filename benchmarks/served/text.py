@@ -10,9 +10,8 @@ from typing import Any
 import msgspec
 
 from aimass_stream.records import Understanding
-from aimass_stream.training.images import train_digits
 from aimass_stream.training.labelled_lines import read_labelled
-from aimass_stream.training.message_models import INTENT, train_messages
+from aimass_stream.training.message_models import INTENT
 from aimass_stream.training.text import fine_tune_text_file
 from aimass_stream.verify.oracle import Watched
 from benchmarks.served.application import Served, serve
@@ -26,9 +25,6 @@ _understanding = msgspec.json.Decoder(Understanding)
 def run(url: str, state: Path, data: Path) -> dict[str, Any]:
     """Train, serve every line of both files, and count on those that were not trained on."""
     models = state / "models"
-    # The application's other pages need their models, too.
-    train_digits(models)
-    train_messages(models)
     started = time.monotonic()
     trained = fine_tune_text_file(
         data / TRAIN, models, INTENT, held_out_file=data / HELD_OUT, encoding=ENCODING
