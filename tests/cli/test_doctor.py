@@ -172,7 +172,7 @@ class TestModels:
     def test_a_missing_one_fails_and_says_what_to_do(self, registry: Path) -> None:
         findings = check_models(["models://other"], registry)
         assert worst(findings) is Status.FAIL
-        assert "aimass demo" in findings[-1].fix
+        assert "aimass_stream.training demo" in findings[-1].fix
 
 
 def worst(findings: list[Finding]) -> Status:
