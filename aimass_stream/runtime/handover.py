@@ -19,7 +19,7 @@ from aimass_stream.records import Chunk
 from aimass_stream.records.identity import NO_MODEL
 
 UNIT_ROWS = 1024
-WORK_ROWS = 1024
+WORK_ROWS = 256
 UNIT_BYTES = 512 * 1024
 
 _encode_struct = msgspec.json.Encoder().encode
