@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from aimass_stream.adapters.transformers import Transformers
     from aimass_stream.app import App
     from aimass_stream.learner import Learner
-    from aimass_stream.learners.anomaly.detectors import IsolationForestDetector
-    from aimass_stream.learners.heads import Head
     from aimass_stream.model import Model
     from aimass_stream.records import (
         Alert,
@@ -48,10 +46,8 @@ _HOMES = {
     "Entities": "aimass_stream.records",
     "Feedback": "aimass_stream.records",
     "FeedbackRecord": "aimass_stream.records",
-    "Head": "aimass_stream.learners.heads",
     "Image": "aimass_stream.records",
     "Inline": "aimass_stream.adapters.inline",
-    "IsolationForestDetector": "aimass_stream.learners.anomaly.detectors",
     "Learner": "aimass_stream.learner",
     "Limits": "aimass_stream.records",
     "Model": "aimass_stream.model",
@@ -76,10 +72,8 @@ __all__ = [
     "Entities",
     "Feedback",
     "FeedbackRecord",
-    "Head",
     "Image",
     "Inline",
-    "IsolationForestDetector",
     "Learner",
     "Limits",
     "Model",

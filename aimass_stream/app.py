@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from functools import cached_property, partial
 from typing import Any, TypeVar, cast, overload
 
@@ -17,14 +17,13 @@ import faust
 from faust.agents import AgentFun
 from faust.transport.drivers import aiokafka as driver
 from faust.types import AgentT
-from faust.web import Request, Response, View
-from prometheus_client import generate_latest
 
 from aimass_stream.config import settings
 from aimass_stream.errors import AimassError, ConfigError
 from aimass_stream.kafka.intake import Intake
 from aimass_stream.kafka.membership import Membership
 from aimass_stream.kafka.outlets import check_logs, make_outlet, plan_topics
+from aimass_stream.kafka.pages import show_metrics
 from aimass_stream.kafka.producer import Producer
 from aimass_stream.kafka.replay import Logs
 from aimass_stream.kafka.settings import FAUST_SETTINGS, broker_url, replication
@@ -34,6 +33,7 @@ from aimass_stream.learner import LOG_SUFFIX, Learner
 from aimass_stream.model import Model
 from aimass_stream.records import Limits, Record, Topic
 from aimass_stream.runtime.body import Agent, Body
+from aimass_stream.runtime.feeds import forward, forward_answers
 from aimass_stream.runtime.learning import Learning
 from aimass_stream.runtime.models import Models
 from aimass_stream.runtime.scored import ScoredStream
@@ -180,14 +180,8 @@ class App(faust.App):
         Raises:
             ConfigError: the learner is fed with this topic already.
         """
-        body: Body = forward if through is None else partial(self._forward_answers, through)
+        body: Body = forward if through is None else partial(forward_answers, self.score, through)
         self._declare(Agent(f"{learner.name}.{topic.name}", topic, self.log_of(learner), body))
-
-    async def _forward_answers(
-        self, model: Model[Any], stream: Stream[Any]
-    ) -> AsyncIterator[list[Any]]:
-        async for _chunk, answers in self.score(model, stream).batches():
-            yield answers
 
     # -- what a worker runs on -----------------------------------------------------------
 
@@ -306,15 +300,3 @@ class App(faust.App):
             "bootstrap_servers": driver.server_list(conf.broker, Transport.default_port),
             **driver.credentials_to_aiokafka_auth(conf.broker_credentials, conf.ssl_context),
         }
-
-
-async def forward(stream: Stream[Any]) -> AsyncIterator[list[bytes | None]]:
-    """The body of a feed: every record as it is."""
-    async for chunk in stream.batches():
-        yield list(chunk.values)
-
-
-async def show_metrics(view: View, request: Request) -> Response:
-    """The page `/metrics` of a worker, in Prometheus' text format."""
-    del request
-    return view.bytes(generate_latest(), content_type="text/plain; version=0.0.4")
