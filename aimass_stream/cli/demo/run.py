@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 import signal
 import sys
 import time
@@ -157,12 +158,16 @@ class Demo:
     def _start_worker(self) -> KeptProcess:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         self._log.write_bytes(b"")
+        # Every run begins with nothing learnt, so that its report says what this stream taught.
+        snapshots = self._conf.state.absolute() / "demo-snapshots"
+        shutil.rmtree(snapshots, ignore_errors=True)
         payloads = self._conf.payloads_folder.absolute().as_uri() + "/"
         env = {
             SUPERVISED: "1",
             "AIMASS_BROKER": self._url,
             "AIMASS_REPLICATION": str(replication(self._conf)),
             "AIMASS_STATE": str(self._conf.state.absolute()),
+            "AIMASS_SNAPSHOTS": str(snapshots),
             "AIMASS_WEB_PORT": str(self._web_port),
             "AIMASS_CLAIM_PREFIXES": f'["{payloads}"]',
         }
@@ -190,7 +195,7 @@ class Demo:
             Sender(self._url) as sender,
         ):
             stream = Stream(sender, self._acts)
-            with View(self._console, self._options.seconds) as view:
+            with View(self._console) as view:
                 await self._follow(oracle, stream, view)
             await oracle.catch_up()
         report = make_report(self._acts, oracle.accounts, stream, self._started_ms)

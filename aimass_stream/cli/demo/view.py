@@ -139,9 +139,8 @@ def read_events(log: Path) -> list[str]:
 class View:
     """Draws moments: a table that stays in place on a terminal, a line now and then elsewhere."""
 
-    def __init__(self, console: Console, seconds: float) -> None:
+    def __init__(self, console: Console) -> None:
         self._console = console
-        self._seconds = seconds
         self._live = Live(console=console, auto_refresh=False, transient=True)
         self._last_line = 0.0
         self._start = time.monotonic()
@@ -174,7 +173,7 @@ class View:
             )
 
     def _table(self, moment: Moment, stage: str, events: list[str], elapsed_s: float) -> Table:
-        table = Table(title=f"aimass demo · {stage} · {elapsed_s:.0f} of {self._seconds:.0f} s")
+        table = Table(title=f"aimass demo · {stage} · {elapsed_s:.0f} s since the start")
         table.add_column("topic")
         for column in ("in", "accounted for", "dead-lettered", "lag", "p50 ms", "p99 ms"):
             table.add_column(column, justify="right")
