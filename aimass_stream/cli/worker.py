@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from aimass_stream.cli.terminal import say, use_broker
 from aimass_stream.config import load_settings
+from aimass_stream.errors import BrokerError
 from aimass_stream.runtime.device_host import DeviceHost, HostOptions
 from aimass_stream.runtime.messages import LEARNERS
 from aimass_stream.runtime.parent import watch_parent
@@ -18,6 +20,7 @@ from aimass_stream.runtime.process_link import LEARNER_OPTIONS
 from aimass_stream.runtime.processes import Command
 from aimass_stream.runtime.supervisor import DEVICE_SOCKET, LEARNER_SOCKET, SLOT, Supervisor
 
+REACH_S = 5.0
 LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 
@@ -40,11 +43,13 @@ def supervise(options: WorkerOptions) -> int:
 
     Raises:
         AimassError: nothing was started.
+        BrokerError: no broker listens.
     """
     watch_parent(options.drain_s + 10)
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     conf = load_settings()
     with use_broker(conf) as url:
+        check_reachable(url)
         env = {"AIMASS_BROKER": url}
         if not conf.broker:
             env["AIMASS_REPLICATION"] = str(conf.replication or 1)
@@ -75,6 +80,24 @@ def supervise(options: WorkerOptions) -> int:
             f"{options.workers} worker(s) on {url}; metrics on 127.0.0.1 port {ports}. Ctrl-C ends."
         )
         return asyncio.run(supervisor.run())
+
+
+def check_reachable(url: str) -> None:
+    """See that a broker listens; one that goes away later is waited for instead.
+
+    Raises:
+        BrokerError: none of the brokers does.
+    """
+    servers = [server.strip("/") for server in url.rpartition("://")[2].split(",") if server]
+    for server in servers:
+        host, _, port = server.rpartition(":")
+        with contextlib.suppress(OSError, ValueError):
+            socket.create_connection((host.strip("[]"), int(port)), timeout=REACH_S).close()
+            return
+    raise BrokerError(
+        f"Kafka does not answer at {', '.join(servers)}. "
+        "Is it running, and is AIMASS_BROKER right? Try: aimass doctor"
+    )
 
 
 def free_ports(first: int, count: int) -> list[int]:

@@ -76,3 +76,10 @@ def test_a_module_that_cannot_be_imported_is_not_left_out(
     done: subprocess.CompletedProcess[str] = aimass(command, env=worker_env, cwd=project)
     assert done.returncode == (78 if command == "worker" else 1)
     assert "no_such_module" in done.stdout + done.stderr
+
+
+def test_without_a_broker_nothing_is_started(worker_env: dict[str, str], project: Path) -> None:
+    env = {**worker_env, "AIMASS_BROKER": "kafka://127.0.0.1:1"}
+    done = aimass("worker", env=env, cwd=project)
+    assert done.returncode == 69
+    assert "Kafka does not answer at 127.0.0.1:1" in done.stderr

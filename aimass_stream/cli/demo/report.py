@@ -171,7 +171,7 @@ def _quality_table(report: dict[str, Any]) -> Table:
 
 
 def _percent(value: float | None) -> str:
-    return "" if value is None else f"{value:.1%}"
+    return "-" if value is None else f"{value:.1%}"
 
 
 def encode_report(report: dict[str, Any]) -> bytes:
