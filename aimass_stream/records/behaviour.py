@@ -22,9 +22,8 @@ import orjson
 
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.records.chunk import Record
-from aimass_stream.records.json_object import as_form, check_declared, read_object
+from aimass_stream.records.json_object import METADATA_PREFIX, as_form, check_declared, read_object
 from aimass_stream.records.limits import Limits
-from aimass_stream.records.payload import METADATA_PREFIX
 
 Kind = Literal["view", "click", "buy", "position"]
 

@@ -13,7 +13,10 @@ from aimass_stream.records.chunk import Headers
 JSON_DEPTH = 64
 """Levels of objects and lists in an object, itself one."""
 
-_CONTENT_TYPE = ("content-type", "Content-Type")
+CONTENT_TYPE = ("content-type", "Content-Type")
+"""What the header is called that declares a value's type."""
+METADATA_PREFIX = "meta-"
+"""A header whose name begins so is metadata, under the rest of its name."""
 _UNDECLARED = ("", "application/octet-stream", "text/plain")
 
 FormT = TypeVar("FormT")
@@ -78,7 +81,7 @@ def check_declared(headers: Headers) -> None:
         RecordError: TYPE_MISMATCH.
     """
     for name, value in headers:
-        if name in _CONTENT_TYPE:
+        if name in CONTENT_TYPE:
             declared = value.decode(errors="replace").partition(";")[0].strip().lower()
             is_json = declared == "application/json" or declared.endswith("+json")
             if not is_json and declared not in _UNDECLARED:

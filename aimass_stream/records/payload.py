@@ -19,17 +19,14 @@ from aimass_stream.errors import Reason, RecordError
 from aimass_stream.records.chunk import Headers, Record
 from aimass_stream.records.claim import Claim
 from aimass_stream.records.envelope import Envelope, read_envelope, write_claim, write_payload
+from aimass_stream.records.json_object import CONTENT_TYPE, METADATA_PREFIX
 from aimass_stream.records.limits import Limits
-
-METADATA_PREFIX = "meta-"
-"""A header whose name begins so is metadata, under the rest of its name."""
 
 Magic = tuple[tuple[int, bytes], ...]
 """Bytes that a file must have, each at its place."""
 Written = tuple[bytes, list[tuple[str, bytes]]]
 """Value and headers of a record to be."""
 
-_CONTENT_TYPE = ("content-type", "Content-Type")
 _JSON = "application/json"
 _UNDECLARED = "application/octet-stream"
 
@@ -258,7 +255,7 @@ def _plain(content_type: str) -> str:
 def _declared(headers: Headers) -> str | None:
     """The content type the headers declare; None when they leave it open."""
     for name, value in headers:
-        if name in _CONTENT_TYPE:
+        if name in CONTENT_TYPE:
             declared = _plain(value.decode(errors="replace"))
             return None if declared == _UNDECLARED else declared
     return None

@@ -25,13 +25,9 @@ import orjson
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.records.chunk import Record
 from aimass_stream.records.envelope import METADATA_BYTES
-from aimass_stream.records.json_object import read_object
+from aimass_stream.records.json_object import CONTENT_TYPE, METADATA_PREFIX, read_object
 from aimass_stream.records.limits import Limits
 
-METADATA_PREFIX = "meta-"
-"""A header whose name begins so is metadata, under the rest of its name."""
-
-_CONTENT_TYPE = ("content-type", "Content-Type")
 _PLAIN, _JSON, _UNDECLARED = "text/plain", "application/json", "application/octet-stream"
 _CHARSETS = frozenset({"", "utf-8", "utf8", "us-ascii"})
 _BOM = "\ufeff"
@@ -106,7 +102,7 @@ class Text(Record):
     def _declared(self) -> str | None:
         """`text/plain`, `application/json`, or None where the headers leave it open."""
         for name, value in self.headers:
-            if name in _CONTENT_TYPE:
+            if name in CONTENT_TYPE:
                 declared, _, parameters = value.decode(errors="replace").lower().partition(";")
                 declared = declared.strip()
                 if declared in {"", _UNDECLARED}:

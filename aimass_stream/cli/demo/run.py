@@ -132,7 +132,7 @@ class Demo:
         await train_missing(self._conf.models_folder, wanted, self._stopped)
         worker = self._start_worker()
         try:
-            return await self._stream_and_report(worker)
+            return await self._stream_and_report()
         finally:
             self._console.print("Stopping the worker ...")
             await worker.stop(DRAIN_S)
@@ -175,10 +175,8 @@ class Demo:
         argv += ["--workers", str(self._options.workers)]
         command = Command(name="aimass worker", argv=argv, env=env, log=self._log)
         worker = KeptProcess(command, say)
-        watching = asyncio.create_task(self._watch(worker))
         self._failed = asyncio.get_running_loop().create_future()
-        watching.add_done_callback(lambda _: None)
-        self._watching = watching
+        self._watching = asyncio.create_task(self._watch(worker))
         return worker
 
     async def _watch(self, worker: KeptProcess) -> None:
@@ -187,8 +185,7 @@ class Demo:
         if ended is not None and self._failed is not None and not self._failed.done():
             self._failed.set_result(f"{ended.reason}\n{ended.last_words}".strip())
 
-    async def _stream_and_report(self, worker: KeptProcess) -> dict[str, Any]:
-        del worker
+    async def _stream_and_report(self) -> dict[str, Any]:
         since = await self._ends()
         async with (
             Oracle(self._url, APP, self._watched, since) as oracle,

@@ -17,7 +17,7 @@ from aimass_stream.cli.producing.items import Parcel, UnsendableError
 from aimass_stream.cli.producing.lines import JSON_SUFFIXES, Line, find_lines, key_of
 from aimass_stream.errors import AimassError, ConfigError, RecordError
 from aimass_stream.records import Limits, Text
-from aimass_stream.records.text import METADATA_PREFIX
+from aimass_stream.records.json_object import METADATA_PREFIX
 
 
 @dataclass(frozen=True, slots=True)
