@@ -12,6 +12,7 @@ from aimass_stream.cli.init import init
 from aimass_stream.cli.kafka import kafka_app
 from aimass_stream.cli.produce import produce_app
 from aimass_stream.cli.terminal import command
+from aimass_stream.cli.verify import verify
 from aimass_stream.cli.watch import watch
 
 app = typer.Typer(
@@ -28,6 +29,7 @@ app.add_typer(produce_app, name="produce")
 app.command("init")(init)
 app.command("watch")(watch)
 app.command("doctor")(doctor)
+app.command("verify")(verify)
 
 
 @app.command("worker")

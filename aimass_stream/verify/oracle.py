@@ -146,10 +146,13 @@ class Oracle:
 
     async def catch_up(self) -> None:
         """Read to where every topic ends at the time of the call."""
-        ends = await self._reader.end_offsets()
-        for (topic, partition), end in ends.items():
+        for (topic, partition), end in (await self.ends()).items():
             while await self._reader.position(topic, partition) < end:
                 await self.follow()
+
+    async def ends(self) -> Offsets:
+        """Where every topic ends now."""
+        return await self._reader.end_offsets()
 
     def settled(self) -> bool:
         """Whether every record seen has been accounted for."""

@@ -1,0 +1,220 @@
+"""The running application under verification: its workers, its scratch Kafka, its input.
+
+Faults are done to a scene. It goes on from one to the next, since starting an application takes
+long, and is started anew only where a fault has left it in doubt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from itertools import cycle
+from pathlib import Path
+
+from aimass_stream.kafka.dead_letters import dead_letters_topic
+from aimass_stream.kafka.outcomes import outcomes_topic
+from aimass_stream.kafka.reader import TopicReader
+from aimass_stream.kafka.sender import Place, Sender
+from aimass_stream.kafka.topics import create_topics
+from aimass_stream.records import Example
+from aimass_stream.verify.application import Application
+from aimass_stream.verify.fault import VerifyError
+from aimass_stream.verify.oracle import Oracle
+from aimass_stream.verify.scratch import ScratchBroker
+from aimass_stream.verify.window import Window
+from aimass_stream.verify.workers import Workers
+
+START_S = 180.0
+"""How long an application may take from its start to its first outcomes."""
+READY_S = 30.0
+BURST_S = 4.0
+"""Seconds' worth of the steady rate in the burst that a fault strikes in."""
+POLL_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How a scene is set.
+
+    Attributes:
+        seed: of every choice by chance.
+        rate: records a second over all source topics.
+        env: variables the workers get beside those that lead to the scratch Kafka and folder.
+        say: told what happens now, in a few words.
+    """
+
+    seed: int
+    rate: float
+    env: Mapping[str, str]
+    say: Callable[[str], None]
+
+
+class Scene:
+    """A running application. Lives on one event loop.
+
+    Args:
+        app: what runs.
+        setting: how.
+        broker: the scratch Kafka.
+        folder: the scratch folder; workers keep state, logs and snapshots below it.
+
+    Attributes:
+        draw: what faults draw their moments and victims from.
+        in_doubt: whether it is to be started anew before the next fault.
+        window_now: of the fault that runs; None between two.
+        app: what runs; after `open`, without those inputs that it dead-letters in any case.
+    """
+
+    def __init__(
+        self, app: Application, setting: Setting, broker: ScratchBroker, folder: Path
+    ) -> None:
+        self.app = app
+        self.broker = broker
+        self.folder = folder
+        self.rate = setting.rate
+        self.say = setting.say
+        self.draw = random.Random(setting.seed)  # noqa: S311 - a repeatable choice, no secret
+        self.in_doubt = False
+        self.window_now: Window | None = None
+        self.burst = int(setting.rate * BURST_S)
+        state = folder / "state"
+        self.workers = Workers(
+            app,
+            {
+                **setting.env,
+                "AIMASS_BROKER": broker.url,
+                "AIMASS_REPLICATION": "1",
+                "AIMASS_STATE": str(state),
+                "AIMASS_SNAPSHOTS": str(state / "snapshots"),
+            },
+            folder / "worker.log",
+        )
+        self._records = _rounds(app)
+        self.left_out: dict[str, str] = {}
+
+    # -- its life ------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Create the topics, start the application, and see every input through it once.
+
+        Raises:
+            VerifyError: it does not come to answer, or dead-letters all input of a topic.
+        """
+        await create_topics(self.broker.client, self.app.plans, 1)
+        await self.start()
+        self._leave_out(await self._try_inputs())
+
+    async def start(self, workers: int = 1, env: Mapping[str, str] | None = None) -> None:
+        """Start the application's workers and wait until they are ready."""
+        self.say("starting the application")
+        self.workers.start(workers, env)
+        await self.wait_ready(START_S)
+
+    async def restart(self, workers: int = 1, env: Mapping[str, str] | None = None) -> None:
+        """Drain what runs, and start it again."""
+        if self.workers.running:
+            await self.workers.stop()
+        await self.start(workers, env)
+
+    async def close(self) -> None:
+        """End the application; nothing of it is left."""
+        self.say("stopping the application")
+        await self.workers.stop()
+
+    async def wait_ready(self, within_s: float = READY_S) -> None:
+        """Wait until every worker is there and says that it is ready.
+
+        Raises:
+            VerifyError: one is not; or the application has ended.
+        """
+        deadline = time.monotonic() + within_s
+        while reasons := await self.workers.unready():
+            self.workers.check()
+            if time.monotonic() > deadline:
+                raise VerifyError(f"not ready within {within_s:.0f} s: {'; '.join(reasons)}")
+            await asyncio.sleep(POLL_S)
+
+    # -- its input -----------------------------------------------------------------------
+
+    def next_record(self) -> tuple[str, Example]:
+        """The next good record: the source topics take turns, each goes round its inputs."""
+        return next(self._records)
+
+    async def _try_inputs(self) -> dict[str, set[int]]:
+        """Send every input once; numbers of those that an agent dead-letters, by topic."""
+        self.say("trying every input once")
+        async with self.window() as window:
+            places: dict[str, dict[int, asyncio.Future[Place]]] = {}
+            for topic, inputs in self.app.inputs.items():
+                for number, record in enumerate(inputs):
+                    placed = await window.send(topic, record)
+                    places.setdefault(topic, {})[number] = placed
+            await window.settle(START_S)
+            if window.lost():
+                raise VerifyError(
+                    f"without any fault, {window.lost()} records have no outcome after "
+                    f"{START_S:.0f} s. Log: {self.workers.log}"
+                )
+            dead = {
+                (agent.topic, place)
+                for agent in self.app.agents
+                for place in window.accounts[agent.agent].dead
+            }
+            reasons = {
+                agent.topic: why
+                for agent in self.app.agents
+                for why in window.accounts[agent.agent].dead.values()
+            }
+        self.left_out = {topic: why for topic, why in reasons.items() if topic in self.app.inputs}
+        return {
+            topic: {n for n, placed in of_topic.items() if (topic, placed.result()) in dead}
+            for topic, of_topic in places.items()
+        }
+
+    def _leave_out(self, dead: Mapping[str, set[int]]) -> None:
+        """Go on with what the application answers when nothing is wrong."""
+        inputs = {
+            topic: [record for n, record in enumerate(records) if n not in dead.get(topic, ())]
+            for topic, records in self.app.inputs.items()
+        }
+        for topic, records in inputs.items():
+            if not records:
+                raise VerifyError(
+                    f"every input of topic {topic} is dead-lettered ({self.left_out[topic]}), so "
+                    f"no fault can be shown on it. Give others: --inputs {topic}=PATH"
+                )
+        self.app = replace(self.app, inputs=inputs)
+        self._records = _rounds(self.app)
+
+    # -- its windows ---------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def window(self) -> AsyncIterator[Window]:
+        """What happens from here on, with an oracle and a sender of its own."""
+        read = {topic for a in self.app.agents for topic in (a.topic, a.to) if topic}
+        own = {outcomes_topic(self.app.id), dead_letters_topic(self.app.id)}
+        url = self.broker.url
+        async with TopicReader(url, sorted(read | own)) as reader:
+            since = await reader.end_offsets()
+        async with (
+            Oracle(url, self.app.id, self.app.agents, since) as oracle,
+            Sender(url) as sender,
+        ):
+            window = Window(self, oracle, sender, since)
+            self.window_now = window
+            try:
+                yield window
+            finally:
+                self.window_now = None
+
+
+def _rounds(app: Application) -> Iterator[tuple[str, Example]]:
+    """The source topics in turn, and of each its inputs in turn, for ever."""
+    rounds = {topic: cycle(records) for topic, records in sorted(app.inputs.items())}
+    while True:
+        for topic, records in rounds.items():
+            yield topic, next(records)

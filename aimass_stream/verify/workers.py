@@ -1,0 +1,174 @@
+"""`aimass worker` as a process of ours, and the processes it is made of."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from contextlib import suppress
+from enum import StrEnum
+from pathlib import Path
+
+import psutil
+
+from aimass_stream.runtime.parent import SUPERVISED
+from aimass_stream.runtime.processes import Child, Command, Exit
+from aimass_stream.verify.application import Application
+from aimass_stream.verify.fault import VerifyError
+
+STOP_BUDGET_S = 30.0
+GONE_S = 30.0
+POLL_S = 0.02
+
+_WORKER = "aimass_stream.cli.worker_process"
+_MODELS = "aimass_stream.runtime.device"
+_LEARNERS = "learners"
+_PORT = "AIMASS_WEB_PORT"
+
+
+class Role(StrEnum):
+    """What a process of an application is."""
+
+    WORKER = "worker"
+    DEVICE = "device"
+    LEARNER = "learner"
+
+
+class Workers:
+    """An application's `aimass worker`, started, stopped and taken apart by role.
+
+    Args:
+        app: what to run.
+        env: variables that every start gets.
+        log: takes what all its processes say.
+    """
+
+    def __init__(self, app: Application, env: Mapping[str, str], log: Path) -> None:
+        self._app = app
+        self._env = dict(env)
+        self._child: Child | None = None
+        self.log = log
+        self.count = 0
+
+    @property
+    def child(self) -> Child:
+        """The supervisor.
+
+        Raises:
+            VerifyError: it was not started.
+        """
+        if self._child is None:
+            raise VerifyError("the application does not run")
+        return self._child
+
+    @property
+    def running(self) -> bool:
+        """Whether the supervisor lives."""
+        return self._child is not None and not self._child.exited.done()
+
+    def start(self, count: int = 1, env: Mapping[str, str] | None = None) -> None:
+        """Start it; it is not ready yet when this returns.
+
+        Args:
+            count: worker processes.
+            env: further variables, for this start only.
+
+        Raises:
+            ConfigError: it cannot be started at all.
+        """
+        argv = [sys.executable, "-m", "aimass_stream.cli.main", "worker"]
+        argv += ["--app", self._app.package, "--workers", str(count)]
+        command = Command(
+            name="aimass worker",
+            argv=argv,
+            folder=self._app.folder,
+            env={**self._env, **(env or {}), SUPERVISED: "1"},
+            log=self.log,
+        )
+        self._child, self.count = Child.start(command, on_stdout=lambda _: None), count
+
+    async def stop(self, budget_s: float = STOP_BUDGET_S) -> Exit | None:
+        """Drain it, and kill it when it takes longer; None when it did not run."""
+        if self._child is None:
+            return None
+        return await self._child.stop(budget_s)
+
+    def check(self) -> None:
+        """See that it still runs.
+
+        Raises:
+            VerifyError: it ended by itself; the text has its last words.
+        """
+        if not self.running:
+            ended = self.child.exited.result()
+            raise VerifyError(f"aimass worker ended ({ended.reason}):\n{ended.last_words}")
+
+    # -- its processes -------------------------------------------------------------------
+
+    def find(self, role: Role) -> list[int]:
+        """Its living processes of a role; a warm spare counts for none."""
+        found = []
+        with suppress(psutil.NoSuchProcess):
+            for process in psutil.Process(self.child.pid).children(recursive=True):
+                with suppress(psutil.Error):
+                    if process.status() != psutil.STATUS_ZOMBIE and _plays(process, role):
+                        found.append(int(process.pid))
+        return sorted(found)
+
+    async def kill(self, pid: int, number: signal.Signals = signal.SIGKILL) -> None:
+        """Send a signal to one of them, and wait until it is gone."""
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+        await asyncio.to_thread(wait_gone, pid)
+
+    async def unready(self) -> list[str]:
+        """Why it is not ready, a line for each worker; empty where all are.
+
+        A worker that offers no `/readyz` is ready when it listens.
+        """
+        pids = self.find(Role.WORKER)
+        told = [await asyncio.to_thread(_ask_ready, pid) for pid in pids]
+        missing = self.count - len(pids)
+        return [text for text in told if text] + ["a worker is down"] * max(0, missing)
+
+
+def _plays(process: psutil.Process, role: Role) -> bool:
+    argv = process.cmdline()
+    if role is Role.WORKER:
+        return _WORKER in argv
+    if _MODELS not in argv or (_LEARNERS in argv) is not (role is Role.LEARNER):
+        return False
+    # A spare that took over still has its old arguments; the one at work is the one that listens.
+    socket = argv[argv.index("--socket") + 1]
+    return any(place.laddr == socket for place in process.net_connections("unix"))
+
+
+def wait_gone(pid: int) -> None:
+    """Wait until a process is gone or waits to be reaped; blocks.
+
+    Raises:
+        VerifyError: it is not after 30 s.
+    """
+    deadline = time.monotonic() + GONE_S
+    with suppress(psutil.NoSuchProcess):
+        while psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+            if time.monotonic() > deadline:
+                raise VerifyError(f"process {pid} does not end within {GONE_S:.0f} s")
+            time.sleep(POLL_S)
+
+
+def _ask_ready(pid: int) -> str:
+    try:
+        port = psutil.Process(pid).environ().get(_PORT, "")
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2):
+            return ""
+    except urllib.error.HTTPError as error:
+        with error:
+            return "" if error.code == 404 else error.read(500).decode(errors="replace")
+    except (psutil.Error, OSError) as error:
+        return f"worker {pid} does not answer: {error}"
