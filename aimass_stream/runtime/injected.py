@@ -54,10 +54,12 @@ class Harm:
 
     Args:
         model: `name@version`.
+        learns: whether it is a learner.
     """
 
-    def __init__(self, model: str) -> None:
+    def __init__(self, model: str, *, learns: bool) -> None:
         self._model = model
+        self._learns = learns
         self._file = PlanFile(Path(os.environ[FAULTS]))
         log.warning(
             "FAULTS ARE INJECTED INTO %s, as %s says: it fails on purpose. Unset %s unless this "
@@ -91,9 +93,11 @@ class Harm:
             if (rows := [row for row, one in enumerate(digests) if plan.is_victim(injection, one)])
         ]
         kinds: dict[str, Kind] = {
-            short_id(digests[row]): injection.kind for injection, rows in struck for row in rows
+            short_id(digests[row]): injection.kind
+            for injection, rows in reversed(struck)
+            for row in rows
         }
-        self._file.note(self._model, digests, kinds)
+        self._file.note(self._model, digests, kinds, learns=self._learns)
         for injection, _ in struck:
             _strike(injection)
         results = answer(inputs)
@@ -162,7 +166,7 @@ class InjectedState:
 
 def inject(spec: ModelSpec, predictor: Predictor) -> tuple[Predictor, float]:
     """A model as the plan spoils it, and the seconds that a call of it may take."""
-    harm = Harm(spec.id)
+    harm = Harm(spec.id, learns=False)
     timeout_s = harm.timeout_s(spec.timeout_s)
     # A learner's host only carries commands; its states are spoilt, by `inject_state`.
     host = spec.adapter == HOST
@@ -173,7 +177,7 @@ def inject_state(
     spec: ModelSpec, make_state: Callable[..., LearnerState[Any, Any]]
 ) -> Callable[..., LearnerState[Any, Any]]:
     """What makes the states of a learner, each as the plan spoils it."""
-    harm = Harm(spec.id)
+    harm = Harm(spec.id, learns=True)
     return lambda settings: InjectedState(make_state(settings), harm)
 
 

@@ -94,7 +94,8 @@ class Call(msgspec.Struct, frozen=True):
         pid: of the model process.
         model: `name@version`.
         rows: its records, as `short_id` of their payloads' digests.
-        struck: those of them that are victims, and the kind of the fault.
+        struck: those of them that are victims, and the kind of the fault, the plan's first.
+        learns: whether it is a learner, whose records are events.
     """
 
     at_s: float
@@ -102,6 +103,7 @@ class Call(msgspec.Struct, frozen=True):
     model: str
     rows: list[str]
     struck: dict[str, Kind]
+    learns: bool = False
 
 
 class PlanFile:
@@ -141,10 +143,12 @@ class PlanFile:
                 log.error("the plan %s is not read: %s", self.path, error)  # noqa: TRY400 - said in one line
         return self._plan
 
-    def note(self, model: str, digests: Sequence[str], struck: dict[str, Kind]) -> None:
+    def note(
+        self, model: str, digests: Sequence[str], struck: dict[str, Kind], *, learns: bool
+    ) -> None:
         """Note a call that begins."""
         rows = [short_id(digest) for digest in digests]
-        call = Call(time.monotonic(), os.getpid(), model, rows, struck)
+        call = Call(time.monotonic(), os.getpid(), model, rows, struck, learns)
         # Opened for each line: what is appended in one write by several processes stays whole.
         with self._calls.open("ab", buffering=0) as file:
             file.write(msgspec.json.encode(call) + b"\n")
