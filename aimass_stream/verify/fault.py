@@ -55,7 +55,7 @@ class Strike(Fault):
     """A fault that strikes once, in the middle of a steady stream with a burst on top.
 
     Attributes:
-        recovers_within_s: until each agent has answered something new.
+        recovers_within_s: until each agent has answered something new; see `Scene.bound_s`.
         may_repeat: whether what was not committed may be answered once more.
     """
 
@@ -76,6 +76,7 @@ class Strike(Fault):
                 await self.strike(scene, window)
                 window.note_over()
                 scene.say("recovering")
-                await window.until_flowing(self.recovers_within_s)
+                bound_s = scene.bound_s(self.recovers_within_s)
+                await window.until_flowing(bound_s)
             await window.settle()
-            return window.find(recovers_within_s=self.recovers_within_s)
+            return window.find(recovers_within_s=bound_s)

@@ -83,6 +83,8 @@ class Verification:
             app=self._app.id,
             seed=self._plan.setting.seed,
             command=self._plan.command,
+            start_s=round(self.scene.start_s, 1) if self.scene else 0.0,
+            rate=round(self.scene.rate, 1) if self.scene else 0.0,
             passed=passed and not failed and not self.interrupted,
             seconds=round(time.monotonic() - self._began, 1),
             versions=_versions(),

@@ -31,6 +31,13 @@ from aimass_stream.verify.workers import Workers
 START_S = 180.0
 """How long an application may take from its start to its first outcomes."""
 READY_S = 30.0
+USUAL_START_S = 10.0
+IDLE_S = 30.0
+ROUND = 2
+"""Records of each source topic that show that an application works again."""
+LOAD_SHARE = 0.25
+"""The most of what an application has shown it can do that the steady load may ask of it."""
+MIN_BURST = 40
 BURST_S = 4.0
 """Seconds' worth of the steady rate in the burst that a fault strikes in."""
 POLL_S = 0.1
@@ -42,6 +49,7 @@ class Setting:
 
     Attributes:
         seed: of every choice by chance.
+        start_s: how long the application took from its start to an outcome for every input.
         rate: records a second over all source topics.
         env: variables the workers get beside those that lead to the scratch Kafka and folder.
         say: told what happens now, in a few words.
@@ -63,6 +71,8 @@ class Scene:
         folder: the scratch folder; workers keep state, logs and snapshots below it.
 
     Attributes:
+        start_s: how long the application took from its start to an outcome for every input.
+        rate: records a second that are sent; after `open`, what the application can bear.
         draw: what faults draw their moments and victims from.
         in_doubt: whether it is to be started anew before the next fault.
         window_now: of the fault that runs; None between two.
@@ -79,8 +89,8 @@ class Scene:
         self.say = setting.say
         self.draw = random.Random(setting.seed)  # noqa: S311 - a repeatable choice, no secret
         self.in_doubt = False
+        self.start_s = 0.0
         self.window_now: Window | None = None
-        self.burst = int(setting.rate * BURST_S)
         state = folder / "state"
         self.workers = Workers(
             app,
@@ -98,6 +108,11 @@ class Scene:
 
     # -- its life ------------------------------------------------------------------------
 
+    @property
+    def burst(self) -> int:
+        """Records of a burst that a fault strikes in."""
+        return max(MIN_BURST, int(self.rate * BURST_S))
+
     async def open(self) -> None:
         """Create the topics, start the application, and see every input through it once.
 
@@ -105,11 +120,34 @@ class Scene:
             VerifyError: it does not come to answer, or dead-letters all input of a topic.
         """
         await create_topics(self.broker.client, self.app.plans, 1)
+        began = time.monotonic()
         await self.start()
+        self.say("trying every input once")
         self._leave_out(await self._try_inputs())
+        self.start_s = time.monotonic() - began
+        self.say("measuring what it can do")
+        await self._find_rate()
+
+    def bound_s(self, promised_s: float) -> float:
+        """What a promise of time comes to here.
+
+        A promise counts on processes that are back within `USUAL_START_S`. Where the application
+        takes longer to start, because of its models or of the machine, it takes longer to recover.
+        """
+        return promised_s + max(0.0, self.start_s - USUAL_START_S)
+
+    async def rest(self) -> None:
+        """Wait until the application is ready, answers on every source topic, and is idle."""
+        await self.wait_ready()
+        async with self.window() as window:
+            await window.send_burst(ROUND * len(self.app.sources))
+            await window.settle(START_S)
+            if window.lost():
+                raise VerifyError(f"{window.lost()} records have no outcome, with no fault at all")
+        await self.workers.until_idle(IDLE_S)
 
     async def start(self, workers: int = 1, env: Mapping[str, str] | None = None) -> None:
-        """Start the application's workers and wait until they are ready."""
+        """Start the application's workers, and wait until they are ready."""
         self.say("starting the application")
         self.workers.start(workers, env)
         await self.wait_ready(START_S)
@@ -146,7 +184,6 @@ class Scene:
 
     async def _try_inputs(self) -> dict[str, set[int]]:
         """Send every input once; numbers of those that an agent dead-letters, by topic."""
-        self.say("trying every input once")
         async with self.window() as window:
             places: dict[str, dict[int, asyncio.Future[Place]]] = {}
             for topic, inputs in self.app.inputs.items():
@@ -174,6 +211,18 @@ class Scene:
             topic: {n for n, placed in of_topic.items() if (topic, placed.result()) in dead}
             for topic, of_topic in places.items()
         }
+
+    async def _find_rate(self) -> None:
+        """Ask no more of the application than it can do beside what a fault leaves behind."""
+        async with self.window() as window:
+            count = sum(len(records) for records in self.app.inputs.values())
+            began = time.monotonic()
+            await window.send_burst(count)
+            await window.until(lambda: not window.unsettled(), "the outcomes of all inputs")
+            can_do = count / (time.monotonic() - began)
+            await window.settle()
+        self.rate = min(self.rate, LOAD_SHARE * can_do)
+        self.say(f"{can_do:.0f} records a second, so {self.rate:.0f} are sent")
 
     def _leave_out(self, dead: Mapping[str, set[int]]) -> None:
         """Go on with what the application answers when nothing is wrong."""

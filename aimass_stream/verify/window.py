@@ -10,8 +10,8 @@ import asyncio
 import math
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -64,6 +64,7 @@ class Window:
         self._pending: set[asyncio.Future[Place]] = set()
         self._last_look = 0.0
         self._unsettled = True
+        self._held = False
         self.strikes = Strikes()
         self.sent: Counter[str] = Counter()
         self.bad: dict[str, set[Place]] = {}
@@ -120,13 +121,24 @@ class Window:
         if not task.cancelled() and (error := task.exception()) is not None:
             raise VerifyError(f"sending failed: {error!r}") from error
 
+    @contextmanager
+    def held_load(self) -> Iterator[None]:
+        """No steady load while the block runs, so that no backlog grows meanwhile."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+
     async def _send_steadily(self, rate: float) -> None:
         start, made = time.monotonic(), 0
         while True:
+            if self._held:
+                start, made = time.monotonic(), 0
             due = int((time.monotonic() - start) * rate) + 1
             # A schedule that fell behind, as while a broker is away, is not made up for at once.
             made = max(made, due - int(rate))
-            while made < due:
+            while made < due and not self._held:
                 made += 1
                 await self.send(*self._scene.next_record())
             await asyncio.sleep(TICK_S)
@@ -244,11 +256,11 @@ class Window:
             await asyncio.wait(self._pending, timeout=within_s)
         while time.monotonic() < deadline:
             await self.follow()
-            if self._is_settled():
+            if not self.unsettled():
                 # What one agent writes another may read, so settled is what stays so.
                 await self._oracle.catch_up()
                 self._last_look = 0
-                if self._is_settled() and await self._is_committed():
+                if not self.unsettled() and await self._is_committed():
                     return
         if missing := self._unseen():
             raise VerifyError(f"the broker does not show what it has acknowledged: {missing}")
@@ -257,12 +269,12 @@ class Window:
         seen = {a.topic: len(self.accounts[a.agent].arrived_ms) for a in self._app.agents}
         return {t: sent - seen[t] for t, sent in self.sent.items() if sent > seen[t]}
 
-    def _is_settled(self) -> bool:
-        """Looked at seldom, since it goes through all records."""
+    def unsettled(self) -> bool:
+        """Whether a record sent has no outcome yet. Looked at seldom: it goes through them all."""
         if time.monotonic() - self._last_look > LOOK_EVERY_S:
             self._unsettled = bool(self._unseen()) or not self._oracle.settled()
             self._last_look = time.monotonic()
-        return not self._unsettled
+        return self._unsettled
 
     async def _is_committed(self) -> bool:
         """Whether the next window begins where the group goes on."""

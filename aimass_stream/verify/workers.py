@@ -23,6 +23,9 @@ from aimass_stream.verify.fault import VerifyError
 
 STOP_BUDGET_S = 30.0
 GONE_S = 30.0
+IDLE_LOOK_S = 0.5
+IDLE_SHARE = 0.25
+"""Of one core; what an application spends that only waits."""
 POLL_S = 0.02
 
 _WORKER = "aimass_stream.cli.worker_process"
@@ -125,6 +128,25 @@ class Workers:
         with suppress(ProcessLookupError):
             os.kill(pid, number)
         await asyncio.to_thread(wait_gone, pid)
+
+    async def until_idle(self, within_s: float) -> None:
+        """Wait until its processes have nothing to do, such as a spare that still imports."""
+        deadline = time.monotonic() + within_s
+        before = self._cpu_s()
+        while time.monotonic() < deadline:
+            await asyncio.sleep(IDLE_LOOK_S)
+            now = self._cpu_s()
+            if now - before < IDLE_SHARE * IDLE_LOOK_S:
+                return
+            before = now
+
+    def _cpu_s(self) -> float:
+        spent_s = 0.0
+        for process in psutil.Process(self.child.pid).children(recursive=True):
+            with suppress(psutil.Error):
+                times = process.cpu_times()
+                spent_s += times.user + times.system
+        return spent_s
 
     async def unready(self) -> list[str]:
         """Why it is not ready, a line for each worker; empty where all are.

@@ -84,7 +84,8 @@ class TerminateWorkers(Strike):
             window.problem(f"it ended with {ended.reason if ended else 'nothing'}, not 0")
         if drained_s > DRAIN_S + 5:
             window.problem(f"the drain took {drained_s:.1f} s")
-        await scene.start(scene.workers.count)
+        with window.held_load():
+            await scene.start(scene.workers.count)
 
 
 class SecondSignal(Strike):
@@ -109,7 +110,8 @@ class SecondSignal(Strike):
             window.problem(f"it took {took_s:.1f} s to end")
         if ended.code not in FORCED_CODES:
             window.problem(f"it ended with {ended.reason}, not {FORCED_CODES}")
-        await scene.start(scene.workers.count)
+        with window.held_load():
+            await scene.start(scene.workers.count)
 
 
 async def _kill_one(scene: Scene, role: Role) -> None:
