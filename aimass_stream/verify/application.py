@@ -19,6 +19,7 @@ class Need(StrEnum):
     LEARNER = "a learner"
     TABLE = "a table"
     CHECKED = "a source topic whose records are checked"
+    STRIKABLE = "a model in a device process that is seen to be given what is sent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Application:
         agents: all its agents, with the topics they read and write.
         plans: every topic it needs.
         inputs: what is sent, by source topic, over and over.
+        kinds: names of the record types of the source topics.
         checked: those source topics whose record type refuses bytes that are no record.
         offers: what it has.
     """
@@ -42,6 +44,7 @@ class Application:
     agents: Sequence[Watched]
     plans: Sequence[TopicPlan]
     inputs: Mapping[str, Sequence[Example]]
+    kinds: Mapping[str, str]
     checked: frozenset[str]
     offers: frozenset[Need]
 

@@ -36,6 +36,7 @@ class Evidence:
         accounts: the oracle's, by agent.
         bad: where the records lie that are to be dead-lettered, by source topic.
         may_repeat: answers that may come twice, by agent.
+        victims: sources of the records that a model is to fail on, and that model.
     """
 
     app: Application
@@ -43,6 +44,7 @@ class Evidence:
     strikes: Strikes
     bad: Mapping[str, set[Place]]
     may_repeat: Mapping[str, int]
+    victims: Mapping[str, str]
 
     def first_strike_ms(self) -> int:
         """0 where nothing struck."""
@@ -80,9 +82,22 @@ class Evidence:
         reasons: Counter[str] = Counter()
         for agent in self.app.agents:
             bad = self.bad.get(agent.topic, set())
-            dead = self.accounts[agent.agent].dead
-            reasons.update(why for place, why in dead.items() if place not in bad)
+            burials = self.accounts[agent.agent].burials
+            reasons.update(
+                burial.reason
+                for place, burial in burials.items()
+                if place not in bad and burial.root not in self.victims
+            )
         return dict(reasons)
+
+    def unburied(self) -> list[str]:
+        """Victims without a dead letter that names their model."""
+        buried = {
+            (burial.root, burial.model)
+            for account in self.accounts.values()
+            for burial in account.burials.values()
+        }
+        return [root for root, model in self.victims.items() if (root, model) not in buried]
 
     def spared(self) -> int:
         """Bad records that some agent did not dead-letter."""
@@ -137,6 +152,8 @@ def _broken_laws(evidence: Evidence) -> Iterator[str]:
         yield f"good records are dead-lettered: {reasons}"
     if spared := evidence.spared():
         yield f"{spared} bad records are not dead-lettered"
+    if unburied := evidence.unburied():
+        yield f"{len(unburied)} records that a model fails on are not dead-lettered for it"
 
 
 def _slowness(recovery_s: float | None, within_s: float | None) -> Iterator[str]:

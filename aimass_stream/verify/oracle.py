@@ -39,6 +39,15 @@ class Watched:
     to: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Burial:
+    """What a dead letter says of itself: the root of its chain, the model that failed, and why."""
+
+    root: str
+    model: str
+    reason: str
+
+
 @dataclass(slots=True)
 class Account:
     """What is known of one agent's records.
@@ -51,6 +60,7 @@ class Account:
         answers: the latest answer on the answer topic to each record.
         roots: the latest answer by the root of its chain.
         dead: sources of the dead letters, and their reasons.
+        burials: the same sources, and more of what is said there.
         ids: the first value under each answer id.
         duplicated: answers and dead letters beyond the first of an id.
         differing: those among them that disagree with the first: in anything but a number, or
@@ -64,6 +74,7 @@ class Account:
     answers: dict[Place, bytes] = field(default_factory=dict)
     roots: dict[str, bytes] = field(default_factory=dict)
     dead: dict[Place, str] = field(default_factory=dict)
+    burials: dict[Place, Burial] = field(default_factory=dict)
     ids: dict[str, bytes] = field(default_factory=dict)
     duplicated: int = 0
     differing: int = 0
@@ -203,7 +214,10 @@ class Oracle:
         account = self.accounts.get(_text(headers, identity.AGENT))
         if account is not None:
             _, place = _source(headers)
-            account.dead[place] = _text(headers, identity.REASON)
+            reason = _text(headers, identity.REASON)
+            account.dead[place] = reason
+            root, model = _text(headers, identity.ROOT), _text(headers, identity.MODEL)
+            account.burials[place] = Burial(root, model, reason)
             _note_id(account, headers, value)
 
 

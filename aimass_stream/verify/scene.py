@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from itertools import cycle
 from pathlib import Path
@@ -21,10 +21,12 @@ from aimass_stream.kafka.reader import TopicReader
 from aimass_stream.kafka.sender import Place, Sender
 from aimass_stream.kafka.topics import create_topics
 from aimass_stream.records import Example
-from aimass_stream.verify.application import Application
+from aimass_stream.runtime.injection_plan import FAULTS, Injection, Plan, PlanFile
+from aimass_stream.verify.application import Application, Need
 from aimass_stream.verify.fault import VerifyError
 from aimass_stream.verify.oracle import Oracle
 from aimass_stream.verify.scratch import ScratchBroker
+from aimass_stream.verify.targets import Target, find_targets
 from aimass_stream.verify.window import Window
 from aimass_stream.verify.workers import Workers
 
@@ -38,6 +40,8 @@ ROUND = 2
 LOAD_SHARE = 0.25
 """The most of what an application has shown it can do that the steady load may ask of it."""
 MIN_BURST = 40
+MODEL_TIMEOUT_S = 10.0
+"""The most that a call of a model may take here before it counts as hung."""
 BURST_S = 4.0
 """Seconds' worth of the steady rate in the burst that a fault strikes in."""
 POLL_S = 0.1
@@ -49,7 +53,6 @@ class Setting:
 
     Attributes:
         seed: of every choice by chance.
-        start_s: how long the application took from its start to an outcome for every input.
         rate: records a second over all source topics.
         env: variables the workers get beside those that lead to the scratch Kafka and folder.
         say: told what happens now, in a few words.
@@ -77,6 +80,8 @@ class Scene:
         in_doubt: whether it is to be started anew before the next fault.
         window_now: of the fault that runs; None between two.
         app: what runs; after `open`, without those inputs that it dead-letters in any case.
+        harm: what its models are told to do wrong.
+        targets: models that can be struck; known from `open` on.
     """
 
     def __init__(
@@ -100,9 +105,12 @@ class Scene:
                 "AIMASS_REPLICATION": "1",
                 "AIMASS_STATE": str(state),
                 "AIMASS_SNAPSHOTS": str(state / "snapshots"),
+                FAULTS: str(folder / "faults.json"),
             },
             folder / "worker.log",
         )
+        self.harm = PlanFile(folder / "faults.json")
+        self.targets: list[Target] = []
         self._records = _rounds(app)
         self.left_out: dict[str, str] = {}
 
@@ -120,11 +128,17 @@ class Scene:
             VerifyError: it does not come to answer, or dead-letters all input of a topic.
         """
         await create_topics(self.broker.client, self.app.plans, 1)
+        # Nothing is slowed down by this; but every call is noted, which shows who is given what.
+        self.strike(Injection(kind="slow", slow_ms=0))
         began = time.monotonic()
         await self.start()
         self.say("trying every input once")
         self._leave_out(await self._try_inputs())
         self.start_s = time.monotonic() - began
+        self.targets = find_targets(self.app, self.harm.calls())
+        if any(not target.learns for target in self.targets):
+            self.app = replace(self.app, offers=self.app.offers | {Need.STRIKABLE})
+        self.repair()
         self.say("measuring what it can do")
         await self._find_rate()
 
@@ -175,6 +189,41 @@ class Scene:
             if time.monotonic() > deadline:
                 raise VerifyError(f"not ready within {within_s:.0f} s: {'; '.join(reasons)}")
             await asyncio.sleep(POLL_S)
+
+    # -- its models ----------------------------------------------------------------------
+
+    def strike(self, *injections: Injection) -> None:
+        """Have its models do wrong from now on, in this way and no other."""
+        self.harm.write(Plan(timeout_s=MODEL_TIMEOUT_S, injections=injections))
+
+    def repair(self) -> None:
+        """Have its models work again."""
+        self.strike()
+
+    @contextmanager
+    def holding_back(self, targets: Sequence[Target]) -> Iterator[list[Example]]:
+        """An input for each target, which is not sent while the block runs unless by a fault.
+
+        Raises:
+            VerifyError: a topic has only one.
+        """
+        for target in targets:
+            if len(self.app.inputs[target.topic]) < 2:
+                raise VerifyError(
+                    f"topic {target.topic} needs two inputs, one of them to fail on. "
+                    f"Give more: --inputs {target.topic}=PATH"
+                )
+        held: dict[str, int] = {
+            target.topic: self.draw.randrange(len(self.app.inputs[target.topic]))
+            for target in targets
+        }
+        whole = self.app
+        self._leave_out({topic: {number} for topic, number in held.items()})
+        try:
+            yield [whole.inputs[target.topic][held[target.topic]] for target in targets]
+        finally:
+            self.app = whole
+            self._records = _rounds(whole)
 
     # -- its input -----------------------------------------------------------------------
 

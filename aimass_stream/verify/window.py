@@ -50,6 +50,7 @@ class Window:
         strikes: when the fault struck.
         sent: records acknowledged by the broker, by source topic.
         bad: where the records lie that are to be dead-lettered, by source topic.
+        victims: sources of the records that a model is to fail on, and that model.
         may_repeat: answers that may come twice by now, by agent.
         problems: what a fault itself found wrong.
         measured: what it measured, with the unit in the name.
@@ -68,6 +69,7 @@ class Window:
         self.strikes = Strikes()
         self.sent: Counter[str] = Counter()
         self.bad: dict[str, set[Place]] = {}
+        self.victims: dict[str, str] = {}
         self.may_repeat: Counter[str] = Counter()
         self.problems: list[str] = []
         self.measured: dict[str, float] = {}
@@ -99,6 +101,16 @@ class Window:
     def _note_bad(self, topic: str, placed: asyncio.Future[Place]) -> None:
         if not placed.cancelled():
             self.bad.setdefault(topic, set()).add(placed.result())
+
+    async def send_victim(self, model: str, topic: str, record: Example) -> None:
+        """Send a record that a model is to fail on: every agent that asks it dead-letters that.
+
+        Returns when the broker has it.
+        """
+        placed = await self.send(topic, record)
+        # Shielded, since others wait for it too.
+        partition, offset = await asyncio.shield(placed)
+        self.victims[f"{topic}/{partition}/{offset}"] = model
 
     async def send_burst(self, count: int) -> None:
         """Send so many good records at once, the source topics in turn."""
@@ -158,6 +170,19 @@ class Window:
         """Records on the agents' topics so far, counted once for each agent."""
         return sum(len(account.arrived_ms) for account in self.accounts.values())
 
+    def unburied(self) -> list[str]:
+        """Victims that have no dead letter for their model by now."""
+        return self.evidence.unburied()
+
+    def reasons_of_victims(self) -> set[str]:
+        """What victims are dead-lettered for."""
+        return {
+            burial.reason
+            for account in self.accounts.values()
+            for burial in account.burials.values()
+            if burial.root in self.victims
+        }
+
     def lost(self) -> int:
         """Records seen that have no outcome by now, over all agents."""
         return sum(len(account.lost()) for account in self.accounts.values())
@@ -211,6 +236,11 @@ class Window:
         if may_repeat:
             await self._note_exposed()
         self.strikes.struck_ms.append(now_ms())
+
+    def note_struck(self) -> None:
+        """The fault has struck, as a call has shown, and is over: recovery counts from here."""
+        self.strikes.struck_ms.append(now_ms())
+        self.note_over()
 
     def note_over(self) -> None:
         """The fault is over: recovery counts from here."""
@@ -300,7 +330,9 @@ class Window:
     @property
     def evidence(self) -> Evidence:
         """All that a judgement goes by."""
-        return Evidence(self._app, self.accounts, self.strikes, self.bad, self.may_repeat)
+        return Evidence(
+            self._app, self.accounts, self.strikes, self.bad, self.may_repeat, self.victims
+        )
 
     def find(self, *, recovers_within_s: float | None = None) -> Finding:
         """Sum up and judge.

@@ -129,6 +129,7 @@ def _know(options: VerifyOptions, conf: Settings, seed: int) -> Application:
         agents=[Watched(agent.name, agent.topic, agent.to) for agent in report.agents],
         plans=report.plans,
         inputs=_inputs(options, report, conf),
+        kinds={source.topic: source.record for source in report.sources},
         checked=frozenset(source.topic for source in report.sources if source.checked),
         offers=_offers(report),
     )

@@ -5,6 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aimass_stream.verify.fault import Fault
+from aimass_stream.verify.faults.models import (
+    BalloonModel,
+    CrashModel,
+    FreezeModel,
+    HangModel,
+    MiscountingModel,
+    NanModel,
+    RaisingModel,
+    SlowModel,
+)
 from aimass_stream.verify.faults.processes import (
     KillDevice,
     KillLearner,
@@ -19,4 +29,12 @@ FAULTS: Sequence[type[Fault]] = (
     KillLearner,
     TerminateWorkers,
     SecondSignal,
+    RaisingModel,
+    NanModel,
+    MiscountingModel,
+    HangModel,
+    FreezeModel,
+    CrashModel,
+    BalloonModel,
+    SlowModel,
 )

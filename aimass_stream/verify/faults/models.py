@@ -1,0 +1,309 @@
+"""Models that do wrong: raise, answer nonsense, hang, crash, grow, or take too long.
+
+The harm is done in the model process itself, see `runtime.injected`. Victims are inputs that are
+not sent otherwise meanwhile, so what becomes of each record is known beforehand.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from typing import ClassVar
+
+from aimass_stream.errors import Reason
+from aimass_stream.records import Example
+from aimass_stream.runtime.injection_plan import Call, Injection, Kind
+from aimass_stream.verify.application import Need
+from aimass_stream.verify.evidence import first_new_ms
+from aimass_stream.verify.fault import Fault, VerifyError
+from aimass_stream.verify.finding import Finding
+from aimass_stream.verify.scene import MODEL_TIMEOUT_S, Scene
+from aimass_stream.verify.targets import Target, one_a_topic
+from aimass_stream.verify.usage import measure
+from aimass_stream.verify.window import Window
+from aimass_stream.verify.workers import Role
+
+OTHERS_S = MODEL_TIMEOUT_S + 10.0
+"""How long other models may stand still when one takes the device with it."""
+GATHER_MS = 100.0
+"""How much slower a model is made, so that records gather and batches have several rows."""
+SLOW_MS = 500.0
+SLOW_S = 30.0
+GROWTH_BYTES = 64 * 2**20
+LOOK_S = 1.0
+
+
+class BadCall(Fault):
+    """One record of each topic makes the call that it is in fail, for one model of the topic.
+
+    Attributes:
+        kind: what the model does.
+        reason: what the record is dead-lettered for.
+        counted: whether the calls that finding it takes are counted.
+    """
+
+    row = "8"
+    needs = frozenset({Need.STRIKABLE})
+    kind: ClassVar[Kind]
+    reason: ClassVar[Reason]
+    counted: ClassVar[bool] = True
+
+    async def run(self, scene: Scene) -> Finding:
+        """Send every input once, a victim in the middle of each topic's."""
+        targets = one_a_topic(scene.targets, learns=False)
+        targets += one_a_topic(scene.targets, learns=True)
+        noted = len(scene.harm.calls())
+        with scene.holding_back(targets) as victims:
+            async with scene.window() as window:
+                scene.strike(
+                    *(
+                        Injection(
+                            kind=self.kind, model=t.model, victims=frozenset({t.digest(victim)})
+                        )
+                        for t, victim in zip(targets, victims, strict=True)
+                    ),
+                    *(
+                        Injection(kind="slow", model=t.model, slow_ms=GATHER_MS)
+                        for t in targets
+                        if not t.learns
+                    ),
+                )
+                try:
+                    await _send_lap(scene, window, targets, victims)
+                    await window.settle()
+                finally:
+                    scene.repair()
+                self._judge(window, targets, scene.harm.calls()[noted:])
+                return window.find()
+
+    def _judge(self, window: Window, targets: Sequence[Target], calls: Sequence[Call]) -> None:
+        _check_reasons(window, frozenset({self.reason}))
+        for target in targets:
+            of_model = [call for call in calls if call.model == target.model]
+            failed = next((call for call in of_model if self.kind in call.struck.values()), None)
+            if failed is None:
+                window.problem(f"{target.model} was never struck")
+            elif self.counted and not target.learns:
+                _count_calls(window, failed, of_model)
+
+
+class RaisingModel(BadCall):
+    """A model raises whenever a certain record is among those it is given."""
+
+    name = "a model raises on one record"
+    promise = "that record is dead-lettered in at most log2(n) + 2 calls; the others are answered"
+    quick = True
+    kind = "raise"
+    reason = Reason.MODEL_ERROR
+
+
+class MiscountingModel(BadCall):
+    """A model gives one answer too few whenever a certain record is among those it is given."""
+
+    name = "a model gives a wrong number of answers"
+    row = "12"
+    promise = "nobody gets another's answer; the culprit alone is dead-lettered, invalid_output"
+    kind = "wrong_count"
+    reason = Reason.INVALID_OUTPUT
+
+
+class NanModel(BadCall):
+    """A model answers a certain record with NaN."""
+
+    name = "a model answers with NaN"
+    row = "12"
+    promise = "no answer holds NaN or infinity; that record alone is dead-lettered"
+    quick = True
+    kind = "nan"
+    reason = Reason.INVALID_OUTPUT
+    counted = False
+
+
+class LostCall(Fault):
+    """One record costs the process of its model, whenever it is given that record.
+
+    Attributes:
+        kind: what the model does.
+        reasons: what the record may be dead-lettered for.
+    """
+
+    needs = frozenset({Need.STRIKABLE})
+    kind: ClassVar[Kind]
+    reasons: ClassVar[frozenset[Reason]]
+
+    async def run(self, scene: Scene) -> Finding:
+        """Send one victim into a steady stream; others go on, and it is named."""
+        target = scene.draw.choice(one_a_topic(scene.targets, learns=False))
+        noted = len(scene.harm.calls())
+        with scene.holding_back([target]) as victims:
+            async with scene.window() as window:
+                digest = target.digest(victims[0])
+                scene.strike(
+                    Injection(kind=self.kind, model=target.model, victims=frozenset({digest}))
+                )
+                try:
+                    async with window.steady_load():
+                        await window.until(window.outcomes, "the first outcome")
+                        await window.send_victim(target.model, target.topic, victims[0])
+                        await self._watch(scene, window, target, noted)
+                finally:
+                    scene.repair()
+                await window.settle()
+                _check_reasons(window, self.reasons)
+                return window.find()
+
+    async def _watch(self, scene: Scene, window: Window, target: Target, noted: int) -> None:
+        def strikes() -> list[Call]:
+            return [call for call in scene.harm.calls()[noted:] if call.struck]
+
+        await window.until(strikes, f"a call of {target.model} with the victim")
+        window.note_struck()
+        began = time.monotonic()
+        others = [a.agent for a in scene.app.agents if a.topic in scene.app.inputs]
+        others = [a for a in others if a not in {r.agent for r in scene.app.readers(target.topic)}]
+
+        def are_back() -> bool:
+            over_ms = window.strikes.over_ms
+            return all(first_new_ms(window.accounts[agent], over_ms) for agent in others)
+
+        if others:
+            others_s = await window.until(are_back, "outcomes of other topics", 3 * OTHERS_S)
+            window.measure("others_stood_still_s", others_s)
+            if others_s > OTHERS_S:
+                window.problem(f"other topics stood still for {others_s:.1f} s")
+        rows = len(strikes()[0].rows)
+        # The first call, one for each halving, and one alone on the device.
+        rounds = (rows - 1).bit_length() + 2
+        bound_s = rounds * OTHERS_S
+        await window.until(lambda: not window.unburied(), "the victim's dead letter", 2 * bound_s)
+        named_s = time.monotonic() - began
+        window.measure("victim_named_s", named_s)
+        window.measure("rows_of_its_batch", rows)
+        window.measure("processes_lost", len(strikes()))
+        if named_s > bound_s:
+            window.problem(f"the victim was named after {named_s:.0f} s, not within {bound_s:.0f}")
+        await window.until_flowing(OTHERS_S)
+
+
+class HangModel(LostCall):
+    """A call never returns."""
+
+    name = "a model hangs in one call"
+    row = "10"
+    promise = "the call is given up; its culprit is named within (log2(n) + 2) timeouts + 10 s each"
+    kind = "hang"
+    reasons = frozenset({Reason.MODEL_TIMEOUT})
+
+
+class FreezeModel(LostCall):
+    """The process of a model stands still, its own watchdog included."""
+
+    name = "a model process stands still"
+    row = "10"
+    promise = "its worker kills it; the culprit is named, other models go on"
+    kind = "freeze"
+    reasons = frozenset({Reason.MODEL_TIMEOUT})
+
+
+class CrashModel(LostCall):
+    """A call ends the process of its model."""
+
+    name = "a model dies of SIGSEGV"
+    row = "11"
+    promise = "the worker lives, a successor answers; the culprit alone is dead-lettered"
+    quick = True
+    kind = "crash"
+    reasons = frozenset({Reason.MODEL_CRASH})
+
+
+class BalloonModel(LostCall):
+    """A call takes more and more memory."""
+
+    name = "a model's memory grows without end"
+    row = "11"
+    promise = "its process is killed at its limit or its timeout; the culprit is dead-lettered"
+    kind = "balloon"
+    reasons = frozenset({Reason.MODEL_CRASH, Reason.MODEL_TIMEOUT})
+
+
+class SlowModel(Fault):
+    """A model becomes so slow that it cannot keep up, and a backlog grows."""
+
+    name = "a model that cannot keep up"
+    row = "13"
+    promise = "the workers' memory stays flat, nobody leaves the group, the backlog is worked off"
+    needs = frozenset({Need.STRIKABLE})
+
+    async def run(self, scene: Scene) -> Finding:
+        """Send more than it can do, look at memory, repair it, and see the rest answered."""
+        targets = one_a_topic(scene.targets, learns=False)
+        noted = len(scene.harm.calls())
+        async with scene.window() as window:
+            await window.send_burst(scene.burst)
+            await window.settle()
+            before = _worker_bytes(scene)
+            scene.strike(*(Injection(kind="slow", model=t.model, slow_ms=SLOW_MS) for t in targets))
+            try:
+                grown = await self._overload(scene, window, before)
+            finally:
+                scene.repair()
+            await window.settle()
+            if not any(call.struck for call in scene.harm.calls()[noted:]):
+                raise VerifyError("no call was slowed down")
+            window.measure("worker_growth_mib", grown / 2**20)
+            if grown > GROWTH_BYTES:
+                window.problem(f"the workers grew by {grown / 2**20:.0f} MiB")
+            return window.find()
+
+    async def _overload(self, scene: Scene, window: Window, before: int) -> int:
+        began, most, backlog = time.monotonic(), before, 0
+        await window.note_strike(may_repeat=False)
+        async with window.steady_load(4 * scene.rate):
+            await window.send_burst(4 * scene.burst)
+            while time.monotonic() - began < SLOW_S:
+                next_look_s = time.monotonic() + LOOK_S
+                await window.until(lambda: time.monotonic() > next_look_s, "time passes")  # noqa: B023 - called before it changes
+                most = max(most, _worker_bytes(scene))
+                backlog = max(backlog, window.arrivals() - window.outcomes())
+        window.measure("backlog_records", backlog)
+        return most - before
+
+
+def _worker_bytes(scene: Scene) -> int:
+    return sum(measure(pid).rss_bytes for pid in scene.workers.find(Role.WORKER))
+
+
+async def _send_lap(
+    scene: Scene, window: Window, targets: Sequence[Target], victims: Sequence[Example]
+) -> None:
+    """Every good input once, and in the middle of them the victims."""
+    good = [(topic, one) for topic, inputs in scene.app.inputs.items() for one in inputs]
+    scene.draw.shuffle(good)
+    middle = len(good) // 2
+    for topic, record in good[:middle]:
+        await window.send(topic, record)
+    for target, victim in zip(targets, victims, strict=True):
+        await window.send_victim(target.model, target.topic, victim)
+    for topic, record in good[middle:]:
+        await window.send(topic, record)
+
+
+def _check_reasons(window: Window, reasons: frozenset[Reason]) -> None:
+    if others := window.reasons_of_victims() - reasons:
+        window.problem(f"victims are dead-lettered for {', '.join(sorted(others))}")
+
+
+def _count_calls(window: Window, failed: Call, calls: Sequence[Call]) -> None:
+    """Count the calls with nothing but rows of the batch that failed, itself included."""
+    rows = Counter(failed.rows)
+    inside = [call for call in calls if call.at_s >= failed.at_s and Counter(call.rows) <= rows]
+    allowed = (len(failed.rows) - 1).bit_length() + 2
+    name = failed.model.partition("@")[0]
+    window.measure(f"{name}_rows_of_batch", len(failed.rows))
+    window.measure(f"{name}_calls", len(inside))
+    if len(inside) > allowed:
+        window.problem(
+            f"{failed.model} was called {len(inside)} times for a batch of {len(failed.rows)}, "
+            f"and {allowed} are promised"
+        )

@@ -1,0 +1,127 @@
+"""Positions and commits when fetches are lost, offsets have holes, and a worker comes back late."""
+
+import asyncio
+import random
+import signal
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from aimass_stream.kafka.reader import bootstrap_servers
+from tests.delivery.harness import Harness, running, send
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
+
+UNLUCKY = "tests.delivery.unlucky_app"
+
+
+def assert_nothing_lost(harness: Harness, count: int) -> None:
+    account = harness.account
+    assert account.counts() == {"in": count, "answered": count, "quiet": 0, "dead_lettered": 0}
+    assert account.lost() == []
+    assert account.differing == 0
+
+
+async def send_in_transactions(url: str, topic: str, transactions: int, rows: int) -> None:
+    """Each transaction leaves a marker on every partition it wrote to: a hole in the offsets."""
+    producer = AIOKafkaProducer(
+        bootstrap_servers=bootstrap_servers(url), transactional_id=f"{topic}-writer"
+    )
+    await producer.start()
+    try:
+        for number in range(transactions):
+            async with producer.transaction():
+                for row in range(rows):
+                    await producer.send(topic, b"v", key=b"k%d" % ((number + row) % 64))
+    finally:
+        await producer.stop()
+
+
+async def test_lost_fetches_and_refused_commits_lose_and_repeat_nothing(
+    broker_url: str, topic_name: str, worker_env: dict[str, str], tmp_path: Path
+) -> None:
+    count = 12_000
+    async with running(topic_name, broker_url, worker_env, tmp_path, UNLUCKY) as harness:
+        await send(broker_url, f"{topic_name}.source", [b"v%d" % n for n in range(count)])
+        harness.start_worker()
+        await harness.until_settled(count)
+        assert_nothing_lost(harness, count)
+        assert harness.account.duplicated == 0
+
+
+async def test_lost_fetches_in_a_group_that_changes(
+    broker_url: str, topic_name: str, worker_env: dict[str, str], tmp_path: Path
+) -> None:
+    count = 20_000
+    async with running(topic_name, broker_url, worker_env, tmp_path, UNLUCKY) as harness:
+        await send(broker_url, f"{topic_name}.source", [b"v%d" % n for n in range(count)])
+        first = harness.start_worker()
+        await harness.until(lambda: len(harness.account.fates) > count // 8)
+        harness.start_worker()
+        await harness.until(lambda: len(harness.account.fates) > count // 3)
+        await harness.stop(first, signal.SIGKILL)
+        assert len(harness.account.fates) < count, "killed too late to prove anything"
+        harness.start_worker()
+        await harness.until_settled(count)
+        assert_nothing_lost(harness, count)
+
+
+async def test_holes_in_the_offsets_are_no_lost_records(
+    broker_url: str, topic_name: str, worker_env: dict[str, str], tmp_path: Path
+) -> None:
+    transactions, rows = 60, 100
+    count = transactions * rows
+    async with running(topic_name, broker_url, worker_env, tmp_path, UNLUCKY) as harness:
+        topic = f"{topic_name}.source"
+        worker = harness.start_worker()
+        await send_in_transactions(broker_url, topic, transactions // 2, rows)
+        await harness.until(lambda: len(harness.account.fates) > count // 8)
+        await harness.stop(worker, signal.SIGKILL)
+        harness.start_worker()
+        await send_in_transactions(broker_url, topic, transactions // 2, rows)
+        await harness.until_settled(count)
+        assert_nothing_lost(harness, count)
+        offsets = [offset for _, offset in harness.account.arrived_ms]
+        assert max(offsets) >= count // 4 + transactions // 2, "there were no holes"
+
+
+async def test_a_worker_that_slept_through_its_eviction_does_no_harm(
+    broker_url: str, topic_name: str, worker_env: dict[str, str], tmp_path: Path
+) -> None:
+    count = 40_000
+    async with running(topic_name, broker_url, worker_env, tmp_path) as harness:
+        await send(broker_url, f"{topic_name}.source", [b"v%d" % n for n in range(count)])
+        sleeper = harness.start_worker()
+        await harness.until(lambda: len(harness.account.fates) > 1_000)
+        sleeper.send_signal(signal.SIGSTOP)
+        asleep_at = len(harness.account.fates)
+        harness.start_worker()
+        await harness.until(lambda: len(harness.account.fates) > asleep_at + 5_000)
+        sleeper.send_signal(signal.SIGCONT)
+        await harness.until_settled(count)
+        assert sleeper.poll() is None
+        assert_nothing_lost(harness, count)
+
+
+@pytest.mark.parametrize("seed", [1])
+async def test_workers_come_and_go_at_random(
+    broker_url: str, topic_name: str, worker_env: dict[str, str], tmp_path: Path, seed: int
+) -> None:
+    count, events = 30_000, 6
+    chance = random.Random(seed)
+    async with running(topic_name, broker_url, worker_env, tmp_path) as harness:
+        await send(broker_url, f"{topic_name}.source", [b"v%d" % n for n in range(count)])
+        running_workers = [harness.start_worker()]
+        for event in range(events):
+            due = len(harness.account.fates) + chance.randrange(500, 3_000)
+            await harness.until(lambda due=due: len(harness.account.fates) > due)  # type: ignore[misc]
+            if event % 2 == 0:
+                running_workers.append(harness.start_worker())
+                continue
+            leaver = running_workers.pop(chance.randrange(len(running_workers)))
+            how = chance.choice([signal.SIGTERM, signal.SIGKILL])
+            await harness.stop(leaver, how)
+        await harness.until_settled(count)
+        assert_nothing_lost(harness, count)
+        await asyncio.gather(*(harness.stop(worker) for worker in running_workers))
