@@ -18,12 +18,12 @@ from pathlib import Path
 from aimass_stream.kafka.dead_letters import dead_letters_topic
 from aimass_stream.kafka.outcomes import outcomes_topic
 from aimass_stream.kafka.reader import TopicReader
-from aimass_stream.kafka.sender import Place, Sender
+from aimass_stream.kafka.sender import MAX_BYTES, Place, Sender
 from aimass_stream.kafka.topics import create_topics
 from aimass_stream.records import Example
 from aimass_stream.runtime.injection_plan import FAULTS, Injection, Plan, PlanFile
 from aimass_stream.verify.application import Application, Need
-from aimass_stream.verify.fault import VerifyError
+from aimass_stream.verify.errors import VerifyError
 from aimass_stream.verify.oracle import Oracle
 from aimass_stream.verify.scratch import ScratchBroker
 from aimass_stream.verify.targets import Target, find_targets
@@ -37,7 +37,7 @@ USUAL_START_S = 10.0
 IDLE_S = 30.0
 ROUND = 2
 """Records of each source topic that show that an application works again."""
-LOAD_SHARE = 0.25
+LOAD_SHARE = 0.2
 """The most of what an application has shown it can do that the steady load may ask of it."""
 MIN_BURST = 40
 MODEL_TIMEOUT_S = 10.0
@@ -291,8 +291,12 @@ class Scene:
     # -- its windows ---------------------------------------------------------------------
 
     @asynccontextmanager
-    async def window(self) -> AsyncIterator[Window]:
-        """What happens from here on, with an oracle and a sender of its own."""
+    async def window(self, *, max_bytes: int = MAX_BYTES) -> AsyncIterator[Window]:
+        """What happens from here on, with an oracle and a sender of its own.
+
+        Args:
+            max_bytes: the largest record that is sent.
+        """
         read = {topic for a in self.app.agents for topic in (a.topic, a.to) if topic}
         own = {outcomes_topic(self.app.id), dead_letters_topic(self.app.id)}
         url = self.broker.url
@@ -300,7 +304,7 @@ class Scene:
             since = await reader.end_offsets()
         async with (
             Oracle(url, self.app.id, self.app.agents, since) as oracle,
-            Sender(url) as sender,
+            Sender(url, max_bytes=max_bytes) as sender,
         ):
             window = Window(self, oracle, sender, since)
             self.window_now = window

@@ -10,7 +10,8 @@ from typing import Protocol
 
 from aimass_stream.errors import AimassError, ConfigError
 from aimass_stream.verify.application import Need
-from aimass_stream.verify.fault import Fault, MissedError
+from aimass_stream.verify.errors import MissedError
+from aimass_stream.verify.fault import Fault
 from aimass_stream.verify.faults import FAULTS
 from aimass_stream.verify.finding import Finding, Row, Verdict, judged
 from aimass_stream.verify.scene import Scene

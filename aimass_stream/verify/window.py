@@ -20,8 +20,16 @@ from aimass_stream.kafka.groups import read_committed
 from aimass_stream.kafka.reader import Offsets
 from aimass_stream.kafka.sender import Place, Sender
 from aimass_stream.records import Example
-from aimass_stream.verify.evidence import Evidence, Strikes, first_new_ms, judge, now_ms, repeats
-from aimass_stream.verify.fault import VerifyError
+from aimass_stream.verify.errors import VerifyError
+from aimass_stream.verify.evidence import (
+    Evidence,
+    Exposed,
+    Strikes,
+    first_new_ms,
+    judge,
+    now_ms,
+    repeats,
+)
 from aimass_stream.verify.finding import Finding
 from aimass_stream.verify.oracle import Account, Oracle
 
@@ -196,6 +204,10 @@ class Window:
         self._scene.workers.check()
         await self._oracle.follow(timeout_ms=50)
 
+    async def ends(self) -> Offsets:
+        """Where the topics end now."""
+        return await self._oracle.ends()
+
     async def until(
         self, reached: Callable[[], object], what: str, within_s: float = UNTIL_S
     ) -> float:
@@ -211,6 +223,12 @@ class Window:
             await self.follow()
         return time.monotonic() - start
 
+    async def watch(self, seconds: float) -> None:
+        """Follow for so long."""
+        ends_at = time.monotonic() + seconds
+        while time.monotonic() < ends_at:
+            await self.follow()
+
     async def catch_in_hand(self, count: int | None = None) -> None:
         """Send a burst, and return while a share of it, drawn by the seed, is in hand.
 
@@ -223,18 +241,16 @@ class Window:
         await self.follow()
         before = self.outcomes()
         await self.send_burst(count)
+        if self._pending:
+            await asyncio.wait(self._pending)
         await self.until(
             lambda: self.outcomes() - before >= share * count, "outcomes of a burst of records"
         )
 
-    async def note_strike(self, *, may_repeat: bool) -> None:
-        """The fault strikes now.
-
-        Args:
-            may_repeat: whether what is not committed at this moment may be answered again.
-        """
-        if may_repeat:
-            await self._note_exposed()
+    async def note_strike(self, exposed: Exposed) -> None:
+        """The fault strikes now; `exposed` may be answered again."""
+        if exposed is not Exposed.NOTHING:
+            await self._note_exposed(exposed)
         self.strikes.struck_ms.append(now_ms())
 
     def note_struck(self) -> None:
@@ -242,11 +258,15 @@ class Window:
         self.strikes.struck_ms.append(now_ms())
         self.note_over()
 
+    def allow_repeats(self, topic: str, count: int) -> None:
+        """So many records of a topic that agents write are there twice."""
+        self.may_repeat += repeats(self._app, {topic: count})
+
     def note_over(self) -> None:
         """The fault is over: recovery counts from here."""
         self.strikes.over_ms = now_ms()
 
-    async def _note_exposed(self) -> None:
+    async def _note_exposed(self, what: Exposed) -> None:
         """Count what is not committed: these records, and what comes of them, may be repeated."""
         committed, ends = await asyncio.gather(
             read_committed(self._scene.broker.url, self._app.id), self._oracle.ends()
@@ -255,6 +275,8 @@ class Window:
         exposed: Counter[str] = Counter({topic: math.ceil(self._scene.rate) for topic, _ in ends})
         for place, end in ends.items():
             exposed[place[0]] += max(0, end - max(committed.get(place, 0), self._start(place)))
+        if what is Exposed.SHARED:
+            exposed = Counter({t: n for t, n in exposed.items() if len(self._app.readers(t)) > 1})
         self.may_repeat += repeats(self._app, exposed)
 
     def _start(self, place: tuple[str, int]) -> int:

@@ -11,7 +11,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from contextlib import suppress
-from enum import StrEnum
 from pathlib import Path
 
 import psutil
@@ -19,7 +18,8 @@ import psutil
 from aimass_stream.runtime.parent import SUPERVISED
 from aimass_stream.runtime.processes import Child, Command, Exit
 from aimass_stream.verify.application import Application
-from aimass_stream.verify.fault import VerifyError
+from aimass_stream.verify.errors import VerifyError
+from aimass_stream.verify.roles import Role
 
 STOP_BUDGET_S = 30.0
 GONE_S = 30.0
@@ -32,14 +32,6 @@ _WORKER = "aimass_stream.cli.worker_process"
 _MODELS = "aimass_stream.runtime.device"
 _LEARNERS = "learners"
 _PORT = "AIMASS_WEB_PORT"
-
-
-class Role(StrEnum):
-    """What a process of an application is."""
-
-    WORKER = "worker"
-    DEVICE = "device"
-    LEARNER = "learner"
 
 
 class Workers:
@@ -101,6 +93,10 @@ class Workers:
             return None
         return await self._child.stop(budget_s)
 
+    def log_lines(self) -> int:
+        """How many lines its processes have logged by now."""
+        return self.log.read_bytes().count(b"\n")
+
     def check(self) -> None:
         """See that it still runs.
 
@@ -123,10 +119,15 @@ class Workers:
                         found.append(int(process.pid))
         return sorted(found)
 
-    async def kill(self, pid: int, number: signal.Signals = signal.SIGKILL) -> None:
-        """Send a signal to one of them, and wait until it is gone."""
+    @staticmethod
+    def signal(pid: int, number: signal.Signals) -> None:
+        """Send a signal to one of them."""
         with suppress(ProcessLookupError):
             os.kill(pid, number)
+
+    async def kill(self, pid: int) -> None:
+        """Kill -9 one of them, and wait until it is gone."""
+        self.signal(pid, signal.SIGKILL)
         await asyncio.to_thread(wait_gone, pid)
 
     async def until_idle(self, within_s: float) -> None:
