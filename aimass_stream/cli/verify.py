@@ -9,7 +9,7 @@ import typer
 
 from aimass_stream.cli.terminal import command, hush_clients, make_console
 
-RATE = 60.0
+RATE = 40.0
 
 
 @command

@@ -19,6 +19,7 @@ class Need(StrEnum):
     LEARNER = "a learner"
     TABLE = "a table"
     CHECKED = "a source topic whose records are checked"
+    CHAIN = "an agent that reads what another writes"
     STRIKABLE = "a model in a device process that is seen to be given what is sent"
 
 

@@ -5,21 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
-from aimass_stream.errors import AimassError
 from aimass_stream.verify.application import Need
+from aimass_stream.verify.evidence import Exposed
 from aimass_stream.verify.finding import Finding
+from aimass_stream.verify.roles import Role
 
 if TYPE_CHECKING:
     from aimass_stream.verify.scene import Scene
     from aimass_stream.verify.window import Window
-
-
-class VerifyError(AimassError):
-    """A fault could not be run to its end; the text says what was waited for."""
-
-
-class MissedError(VerifyError):
-    """No record was in hand when the fault struck, so it has shown nothing."""
 
 
 class Fault(ABC):
@@ -55,12 +48,14 @@ class Strike(Fault):
     """A fault that strikes once, in the middle of a steady stream with a burst on top.
 
     Attributes:
-        recovers_within_s: until each agent has answered something new.
-        may_repeat: whether what was not committed may be answered once more.
+        recovers_within_s: until each agent has answered something new; see `Scene.bound_s`.
+        exposed: what may be answered once more.
+        workers_live: whether no worker process may die of it.
     """
 
     recovers_within_s: ClassVar[float]
-    may_repeat: ClassVar[bool] = False
+    exposed: ClassVar[Exposed] = Exposed.NOTHING
+    workers_live: ClassVar[bool] = False
 
     @abstractmethod
     async def strike(self, scene: Scene, window: Window) -> None:
@@ -68,14 +63,18 @@ class Strike(Fault):
 
     async def run(self, scene: Scene) -> Finding:
         """Send, strike while records are in hand, see the application recover and settle."""
+        workers = scene.workers.find(Role.WORKER)
         async with scene.window() as window:
             async with window.steady_load():
                 await window.catch_in_hand()
-                await window.note_strike(may_repeat=self.may_repeat)
+                await window.note_strike(self.exposed)
                 scene.say("striking")
                 await self.strike(scene, window)
                 window.note_over()
                 scene.say("recovering")
-                await window.until_flowing(self.recovers_within_s)
+                bound_s = scene.bound_s(self.recovers_within_s)
+                await window.until_flowing(bound_s)
             await window.settle()
-            return window.find(recovers_within_s=self.recovers_within_s)
+            if self.workers_live and scene.workers.find(Role.WORKER) != workers:
+                window.problem("a worker process died")
+            return window.find(recovers_within_s=bound_s)

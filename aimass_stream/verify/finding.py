@@ -84,6 +84,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         app: the application's id.
         seed: of every choice by chance.
         command: what to type to run the same again.
+        start_s: how long the application took from its start to an outcome for every input.
+        rate: records a second that were sent.
         passed: whether nothing failed, and something passed.
         seconds: the whole run.
         versions: of Python and the packages that matter.
@@ -94,6 +96,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     app: str
     seed: int
     command: str
+    start_s: float
+    rate: float
     passed: bool
     seconds: float
     versions: dict[str, str]

@@ -17,6 +17,7 @@ import psutil
 from aimass_stream.verify.application import Application
 from aimass_stream.verify.fault import Fault
 from aimass_stream.verify.finding import Report, Row, Verdict
+from aimass_stream.verify.relay import Relay
 from aimass_stream.verify.scene import Scene, Setting
 from aimass_stream.verify.scratch import scratch_broker, scratch_folder
 from aimass_stream.verify.suite import Audience, run_faults
@@ -83,6 +84,8 @@ class Verification:
             app=self._app.id,
             seed=self._plan.setting.seed,
             command=self._plan.command,
+            start_s=round(self.scene.start_s, 1) if self.scene else 0.0,
+            rate=round(self.scene.rate, 1) if self.scene else 0.0,
             passed=passed and not failed and not self.interrupted,
             seconds=round(time.monotonic() - self._began, 1),
             versions=_versions(),
@@ -112,13 +115,14 @@ class Verification:
 
     async def _run_on(self, folder: Path) -> None:
         # Kafka's start and end block for seconds, and nothing else goes on meanwhile.
-        with scratch_broker(folder, self._plan.setting.say) as broker:
-            self.scene = Scene(self._app, self._plan.setting, broker, folder)
-            try:
-                await self.scene.open()
-                await run_faults(self.scene, self._plan.faults, self.rows, self._audience)
-            finally:
-                await self.scene.close()
+        async with Relay() as relay:
+            with scratch_broker(folder, relay, self._plan.setting.say) as broker:
+                self.scene = Scene(self._app, self._plan.setting, broker, folder)
+                try:
+                    await self.scene.open()
+                    await run_faults(self.scene, self._plan.faults, self.rows, self._audience)
+                finally:
+                    await self.scene.close()
 
 
 def _versions() -> dict[str, str]:

@@ -18,12 +18,12 @@ from pathlib import Path
 from aimass_stream.kafka.dead_letters import dead_letters_topic
 from aimass_stream.kafka.outcomes import outcomes_topic
 from aimass_stream.kafka.reader import TopicReader
-from aimass_stream.kafka.sender import Place, Sender
+from aimass_stream.kafka.sender import MAX_BYTES, Place, Sender
 from aimass_stream.kafka.topics import create_topics
 from aimass_stream.records import Example
 from aimass_stream.runtime.injection_plan import FAULTS, Injection, Plan, PlanFile
 from aimass_stream.verify.application import Application, Need
-from aimass_stream.verify.fault import VerifyError
+from aimass_stream.verify.errors import VerifyError
 from aimass_stream.verify.oracle import Oracle
 from aimass_stream.verify.scratch import ScratchBroker
 from aimass_stream.verify.targets import Target, find_targets
@@ -33,6 +33,13 @@ from aimass_stream.verify.workers import Workers
 START_S = 180.0
 """How long an application may take from its start to its first outcomes."""
 READY_S = 30.0
+USUAL_START_S = 10.0
+IDLE_S = 30.0
+ROUND = 2
+"""Records of each source topic that show that an application works again."""
+LOAD_SHARE = 0.2
+"""The most of what an application has shown it can do that the steady load may ask of it."""
+MIN_BURST = 40
 MODEL_TIMEOUT_S = 10.0
 """The most that a call of a model may take here before it counts as hung."""
 BURST_S = 4.0
@@ -67,6 +74,8 @@ class Scene:
         folder: the scratch folder; workers keep state, logs and snapshots below it.
 
     Attributes:
+        start_s: how long the application took from its start to an outcome for every input.
+        rate: records a second that are sent; after `open`, what the application can bear.
         draw: what faults draw their moments and victims from.
         in_doubt: whether it is to be started anew before the next fault.
         window_now: of the fault that runs; None between two.
@@ -85,8 +94,8 @@ class Scene:
         self.say = setting.say
         self.draw = random.Random(setting.seed)  # noqa: S311 - a repeatable choice, no secret
         self.in_doubt = False
+        self.start_s = 0.0
         self.window_now: Window | None = None
-        self.burst = int(setting.rate * BURST_S)
         state = folder / "state"
         self.workers = Workers(
             app,
@@ -107,6 +116,11 @@ class Scene:
 
     # -- its life ------------------------------------------------------------------------
 
+    @property
+    def burst(self) -> int:
+        """Records of a burst that a fault strikes in."""
+        return max(MIN_BURST, int(self.rate * BURST_S))
+
     async def open(self) -> None:
         """Create the topics, start the application, and see every input through it once.
 
@@ -116,15 +130,38 @@ class Scene:
         await create_topics(self.broker.client, self.app.plans, 1)
         # Nothing is slowed down by this; but every call is noted, which shows who is given what.
         self.strike(Injection(kind="slow", slow_ms=0))
+        began = time.monotonic()
         await self.start()
+        self.say("trying every input once")
         self._leave_out(await self._try_inputs())
+        self.start_s = time.monotonic() - began
         self.targets = find_targets(self.app, self.harm.calls())
         if any(not target.learns for target in self.targets):
             self.app = replace(self.app, offers=self.app.offers | {Need.STRIKABLE})
         self.repair()
+        self.say("measuring what it can do")
+        await self._find_rate()
+
+    def bound_s(self, promised_s: float) -> float:
+        """What a promise of time comes to here.
+
+        A promise counts on processes that are back within `USUAL_START_S`. Where the application
+        takes longer to start, because of its models or of the machine, it takes longer to recover.
+        """
+        return promised_s + max(0.0, self.start_s - USUAL_START_S)
+
+    async def rest(self) -> None:
+        """Wait until the application is ready, answers on every source topic, and is idle."""
+        await self.wait_ready()
+        async with self.window() as window:
+            await window.send_burst(ROUND * len(self.app.sources))
+            await window.settle(START_S)
+            if window.lost():
+                raise VerifyError(f"{window.lost()} records have no outcome, with no fault at all")
+        await self.workers.until_idle(IDLE_S)
 
     async def start(self, workers: int = 1, env: Mapping[str, str] | None = None) -> None:
-        """Start the application's workers and wait until they are ready."""
+        """Start the application's workers, and wait until they are ready."""
         self.say("starting the application")
         self.workers.start(workers, env)
         await self.wait_ready(START_S)
@@ -196,7 +233,6 @@ class Scene:
 
     async def _try_inputs(self) -> dict[str, set[int]]:
         """Send every input once; numbers of those that an agent dead-letters, by topic."""
-        self.say("trying every input once")
         async with self.window() as window:
             places: dict[str, dict[int, asyncio.Future[Place]]] = {}
             for topic, inputs in self.app.inputs.items():
@@ -225,6 +261,18 @@ class Scene:
             for topic, of_topic in places.items()
         }
 
+    async def _find_rate(self) -> None:
+        """Ask no more of the application than it can do beside what a fault leaves behind."""
+        async with self.window() as window:
+            count = sum(len(records) for records in self.app.inputs.values())
+            began = time.monotonic()
+            await window.send_burst(count)
+            await window.until(lambda: not window.unsettled(), "the outcomes of all inputs")
+            can_do = count / (time.monotonic() - began)
+            await window.settle()
+        self.rate = min(self.rate, LOAD_SHARE * can_do)
+        self.say(f"{can_do:.0f} records a second, so {self.rate:.0f} are sent")
+
     def _leave_out(self, dead: Mapping[str, set[int]]) -> None:
         """Go on with what the application answers when nothing is wrong."""
         inputs = {
@@ -243,8 +291,12 @@ class Scene:
     # -- its windows ---------------------------------------------------------------------
 
     @asynccontextmanager
-    async def window(self) -> AsyncIterator[Window]:
-        """What happens from here on, with an oracle and a sender of its own."""
+    async def window(self, *, max_bytes: int = MAX_BYTES) -> AsyncIterator[Window]:
+        """What happens from here on, with an oracle and a sender of its own.
+
+        Args:
+            max_bytes: the largest record that is sent.
+        """
         read = {topic for a in self.app.agents for topic in (a.topic, a.to) if topic}
         own = {outcomes_topic(self.app.id), dead_letters_topic(self.app.id)}
         url = self.broker.url
@@ -252,7 +304,7 @@ class Scene:
             since = await reader.end_offsets()
         async with (
             Oracle(url, self.app.id, self.app.agents, since) as oracle,
-            Sender(url) as sender,
+            Sender(url, max_bytes=max_bytes) as sender,
         ):
             window = Window(self, oracle, sender, since)
             self.window_now = window

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from aimass_stream.kafka.embedded import find_broker, lease_broker, revive_broker
 from aimass_stream.kafka.reader import bootstrap_servers
+from aimass_stream.verify.relay import Relay
 from aimass_stream.verify.workers import wait_gone
 
 Say = Callable[[str], None]
@@ -29,10 +30,12 @@ class ScratchBroker:
         state: its state folder.
         url: where it listens, also after a restart.
         pid: its process.
+        relay: another way to it, which can be a bad network.
         say: told what takes long.
     """
 
-    def __init__(self, state: Path, url: str, pid: int, say: Say) -> None:
+    def __init__(self, state: Path, url: str, pid: int, relay: Relay, say: Say) -> None:
+        self.relay = relay
         self._state = state
         self._say = say
         self.url = url
@@ -81,12 +84,19 @@ def scratch_folder(*, keep: Callable[[], bool], say: Say) -> Iterator[Path]:
 
 
 @contextmanager
-def scratch_broker(folder: Path, say: Say) -> Iterator[ScratchBroker]:
+def scratch_broker(folder: Path, relay: Relay, say: Say) -> Iterator[ScratchBroker]:
     """A Kafka of its own below a scratch folder; it ends with the block.
+
+    Args:
+        folder: the scratch folder.
+        relay: entered; led to it.
+        say: told what takes long.
 
     Raises:
         BrokerError: it does not start.
     """
     state = folder / "state"
-    with lease_broker(state, say=say) as broker:
-        yield ScratchBroker(state, broker.url, broker.pid, say)
+    with lease_broker(state, say=say, relay_port=relay.port) as broker:
+        if broker.relayed_port is not None:
+            relay.forward_to(broker.relayed_port)
+        yield ScratchBroker(state, broker.url, broker.pid, relay, say)

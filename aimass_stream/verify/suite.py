@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 from aimass_stream.errors import AimassError, ConfigError
 from aimass_stream.verify.application import Need
-from aimass_stream.verify.fault import Fault, MissedError
+from aimass_stream.verify.errors import MissedError
+from aimass_stream.verify.fault import Fault
 from aimass_stream.verify.faults import FAULTS
 from aimass_stream.verify.finding import Finding, Row, Verdict, judged
 from aimass_stream.verify.scene import Scene
@@ -104,13 +106,10 @@ async def _run(scene: Scene, fault: type[Fault]) -> Row:
 async def _run_until_it_hits(scene: Scene, fault: type[Fault]) -> Finding:
     if scene.in_doubt or scene.workers.count != fault.workers:
         await scene.restart(fault.workers)
-    burst = scene.burst
-    try:
-        for _ in range(TRIES - 1):
-            try:
-                return await fault().run(scene)
-            except MissedError:
-                scene.burst *= 2
-        return await fault().run(scene)
-    finally:
-        scene.burst = burst
+    for _ in range(TRIES - 1):
+        scene.say("coming to rest")
+        await scene.rest()
+        with suppress(MissedError):
+            return await fault().run(scene)
+        scene.say("struck while nothing was in hand; once more")
+    return await fault().run(scene)

@@ -10,8 +10,8 @@ import asyncio
 import math
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -20,8 +20,16 @@ from aimass_stream.kafka.groups import read_committed
 from aimass_stream.kafka.reader import Offsets
 from aimass_stream.kafka.sender import Place, Sender
 from aimass_stream.records import Example
-from aimass_stream.verify.evidence import Evidence, Strikes, first_new_ms, judge, now_ms, repeats
-from aimass_stream.verify.fault import VerifyError
+from aimass_stream.verify.errors import VerifyError
+from aimass_stream.verify.evidence import (
+    Evidence,
+    Exposed,
+    Strikes,
+    first_new_ms,
+    judge,
+    now_ms,
+    repeats,
+)
 from aimass_stream.verify.finding import Finding
 from aimass_stream.verify.oracle import Account, Oracle
 
@@ -65,6 +73,7 @@ class Window:
         self._pending: set[asyncio.Future[Place]] = set()
         self._last_look = 0.0
         self._unsettled = True
+        self._held = False
         self.strikes = Strikes()
         self.sent: Counter[str] = Counter()
         self.bad: dict[str, set[Place]] = {}
@@ -132,13 +141,24 @@ class Window:
         if not task.cancelled() and (error := task.exception()) is not None:
             raise VerifyError(f"sending failed: {error!r}") from error
 
+    @contextmanager
+    def held_load(self) -> Iterator[None]:
+        """No steady load while the block runs, so that no backlog grows meanwhile."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+
     async def _send_steadily(self, rate: float) -> None:
         start, made = time.monotonic(), 0
         while True:
+            if self._held:
+                start, made = time.monotonic(), 0
             due = int((time.monotonic() - start) * rate) + 1
             # A schedule that fell behind, as while a broker is away, is not made up for at once.
             made = max(made, due - int(rate))
-            while made < due:
+            while made < due and not self._held:
                 made += 1
                 await self.send(*self._scene.next_record())
             await asyncio.sleep(TICK_S)
@@ -184,6 +204,10 @@ class Window:
         self._scene.workers.check()
         await self._oracle.follow(timeout_ms=50)
 
+    async def ends(self) -> Offsets:
+        """Where the topics end now."""
+        return await self._oracle.ends()
+
     async def until(
         self, reached: Callable[[], object], what: str, within_s: float = UNTIL_S
     ) -> float:
@@ -199,6 +223,12 @@ class Window:
             await self.follow()
         return time.monotonic() - start
 
+    async def watch(self, seconds: float) -> None:
+        """Follow for so long."""
+        ends_at = time.monotonic() + seconds
+        while time.monotonic() < ends_at:
+            await self.follow()
+
     async def catch_in_hand(self, count: int | None = None) -> None:
         """Send a burst, and return while a share of it, drawn by the seed, is in hand.
 
@@ -211,18 +241,16 @@ class Window:
         await self.follow()
         before = self.outcomes()
         await self.send_burst(count)
+        if self._pending:
+            await asyncio.wait(self._pending)
         await self.until(
             lambda: self.outcomes() - before >= share * count, "outcomes of a burst of records"
         )
 
-    async def note_strike(self, *, may_repeat: bool) -> None:
-        """The fault strikes now.
-
-        Args:
-            may_repeat: whether what is not committed at this moment may be answered again.
-        """
-        if may_repeat:
-            await self._note_exposed()
+    async def note_strike(self, exposed: Exposed) -> None:
+        """The fault strikes now; `exposed` may be answered again."""
+        if exposed is not Exposed.NOTHING:
+            await self._note_exposed(exposed)
         self.strikes.struck_ms.append(now_ms())
 
     def note_struck(self) -> None:
@@ -230,11 +258,15 @@ class Window:
         self.strikes.struck_ms.append(now_ms())
         self.note_over()
 
+    def allow_repeats(self, topic: str, count: int) -> None:
+        """So many records of a topic that agents write are there twice."""
+        self.may_repeat += repeats(self._app, {topic: count})
+
     def note_over(self) -> None:
         """The fault is over: recovery counts from here."""
         self.strikes.over_ms = now_ms()
 
-    async def _note_exposed(self) -> None:
+    async def _note_exposed(self, what: Exposed) -> None:
         """Count what is not committed: these records, and what comes of them, may be repeated."""
         committed, ends = await asyncio.gather(
             read_committed(self._scene.broker.url, self._app.id), self._oracle.ends()
@@ -243,6 +275,8 @@ class Window:
         exposed: Counter[str] = Counter({topic: math.ceil(self._scene.rate) for topic, _ in ends})
         for place, end in ends.items():
             exposed[place[0]] += max(0, end - max(committed.get(place, 0), self._start(place)))
+        if what is Exposed.SHARED:
+            exposed = Counter({t: n for t, n in exposed.items() if len(self._app.readers(t)) > 1})
         self.may_repeat += repeats(self._app, exposed)
 
     def _start(self, place: tuple[str, int]) -> int:
@@ -274,11 +308,11 @@ class Window:
             await asyncio.wait(self._pending, timeout=within_s)
         while time.monotonic() < deadline:
             await self.follow()
-            if self._is_settled():
+            if not self.unsettled():
                 # What one agent writes another may read, so settled is what stays so.
                 await self._oracle.catch_up()
                 self._last_look = 0
-                if self._is_settled() and await self._is_committed():
+                if not self.unsettled() and await self._is_committed():
                     return
         if missing := self._unseen():
             raise VerifyError(f"the broker does not show what it has acknowledged: {missing}")
@@ -287,12 +321,12 @@ class Window:
         seen = {a.topic: len(self.accounts[a.agent].arrived_ms) for a in self._app.agents}
         return {t: sent - seen[t] for t, sent in self.sent.items() if sent > seen[t]}
 
-    def _is_settled(self) -> bool:
-        """Looked at seldom, since it goes through all records."""
+    def unsettled(self) -> bool:
+        """Whether a record sent has no outcome yet. Looked at seldom: it goes through them all."""
         if time.monotonic() - self._last_look > LOOK_EVERY_S:
             self._unsettled = bool(self._unseen()) or not self._oracle.settled()
             self._last_look = time.monotonic()
-        return not self._unsettled
+        return self._unsettled
 
     async def _is_committed(self) -> bool:
         """Whether the next window begins where the group goes on."""

@@ -11,7 +11,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from contextlib import suppress
-from enum import StrEnum
 from pathlib import Path
 
 import psutil
@@ -19,24 +18,20 @@ import psutil
 from aimass_stream.runtime.parent import SUPERVISED
 from aimass_stream.runtime.processes import Child, Command, Exit
 from aimass_stream.verify.application import Application
-from aimass_stream.verify.fault import VerifyError
+from aimass_stream.verify.errors import VerifyError
+from aimass_stream.verify.roles import Role
 
 STOP_BUDGET_S = 30.0
 GONE_S = 30.0
+IDLE_LOOK_S = 0.5
+IDLE_SHARE = 0.25
+"""Of one core; what an application spends that only waits."""
 POLL_S = 0.02
 
 _WORKER = "aimass_stream.cli.worker_process"
 _MODELS = "aimass_stream.runtime.device"
 _LEARNERS = "learners"
 _PORT = "AIMASS_WEB_PORT"
-
-
-class Role(StrEnum):
-    """What a process of an application is."""
-
-    WORKER = "worker"
-    DEVICE = "device"
-    LEARNER = "learner"
 
 
 class Workers:
@@ -98,6 +93,10 @@ class Workers:
             return None
         return await self._child.stop(budget_s)
 
+    def log_lines(self) -> int:
+        """How many lines its processes have logged by now."""
+        return self.log.read_bytes().count(b"\n")
+
     def check(self) -> None:
         """See that it still runs.
 
@@ -120,11 +119,35 @@ class Workers:
                         found.append(int(process.pid))
         return sorted(found)
 
-    async def kill(self, pid: int, number: signal.Signals = signal.SIGKILL) -> None:
-        """Send a signal to one of them, and wait until it is gone."""
+    @staticmethod
+    def signal(pid: int, number: signal.Signals) -> None:
+        """Send a signal to one of them."""
         with suppress(ProcessLookupError):
             os.kill(pid, number)
+
+    async def kill(self, pid: int) -> None:
+        """Kill -9 one of them, and wait until it is gone."""
+        self.signal(pid, signal.SIGKILL)
         await asyncio.to_thread(wait_gone, pid)
+
+    async def until_idle(self, within_s: float) -> None:
+        """Wait until its processes have nothing to do, such as a spare that still imports."""
+        deadline = time.monotonic() + within_s
+        before = self._cpu_s()
+        while time.monotonic() < deadline:
+            await asyncio.sleep(IDLE_LOOK_S)
+            now = self._cpu_s()
+            if now - before < IDLE_SHARE * IDLE_LOOK_S:
+                return
+            before = now
+
+    def _cpu_s(self) -> float:
+        spent_s = 0.0
+        for process in psutil.Process(self.child.pid).children(recursive=True):
+            with suppress(psutil.Error):
+                times = process.cpu_times()
+                spent_s += times.user + times.system
+        return spent_s
 
     async def unready(self) -> list[str]:
         """Why it is not ready, a line for each worker; empty where all are.

@@ -140,6 +140,7 @@ def _offers(report: AppReport) -> frozenset[Need]:
         Need.MODEL: bool(report.models),
         Need.LEARNER: bool(report.learners),
         Need.TABLE: bool(report.tables),
+        Need.CHAIN: bool({a.to for a in report.agents} & {a.topic for a in report.agents}),
         Need.CHECKED: any(source.checked for source in report.sources),
     }
     return frozenset(need for need, there in has.items() if there)

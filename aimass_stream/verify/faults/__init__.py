@@ -5,6 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aimass_stream.verify.fault import Fault
+from aimass_stream.verify.faults.broker import (
+    KillBroker,
+    Oversize,
+    PauseBroker,
+    PauseBrokerLong,
+)
+from aimass_stream.verify.faults.input import (
+    Poison,
+    PoisonOnly,
+    PoisonThroughput,
+    SentTwice,
+    SkewedTimes,
+    WrittenTwice,
+)
 from aimass_stream.verify.faults.models import (
     BalloonModel,
     CrashModel,
@@ -15,6 +29,7 @@ from aimass_stream.verify.faults.models import (
     RaisingModel,
     SlowModel,
 )
+from aimass_stream.verify.faults.network import BadNetwork
 from aimass_stream.verify.faults.processes import (
     KillDevice,
     KillLearner,
@@ -22,6 +37,7 @@ from aimass_stream.verify.faults.processes import (
     SecondSignal,
     TerminateWorkers,
 )
+from aimass_stream.verify.faults.storm import Storm
 
 FAULTS: Sequence[type[Fault]] = (
     KillWorker,
@@ -29,6 +45,16 @@ FAULTS: Sequence[type[Fault]] = (
     KillLearner,
     TerminateWorkers,
     SecondSignal,
+    KillBroker,
+    PauseBroker,
+    PauseBrokerLong,
+    Poison,
+    PoisonThroughput,
+    PoisonOnly,
+    SentTwice,
+    WrittenTwice,
+    SkewedTimes,
+    Oversize,
     RaisingModel,
     NanModel,
     MiscountingModel,
@@ -37,4 +63,6 @@ FAULTS: Sequence[type[Fault]] = (
     CrashModel,
     BalloonModel,
     SlowModel,
+    BadNetwork,
+    Storm,
 )

@@ -15,14 +15,15 @@ from aimass_stream.errors import Reason
 from aimass_stream.records import Example
 from aimass_stream.runtime.injection_plan import Call, Injection, Kind
 from aimass_stream.verify.application import Need
-from aimass_stream.verify.evidence import first_new_ms
-from aimass_stream.verify.fault import Fault, VerifyError
+from aimass_stream.verify.errors import VerifyError
+from aimass_stream.verify.evidence import Exposed, first_new_ms
+from aimass_stream.verify.fault import Fault
 from aimass_stream.verify.finding import Finding
+from aimass_stream.verify.roles import Role
 from aimass_stream.verify.scene import MODEL_TIMEOUT_S, Scene
 from aimass_stream.verify.targets import Target, one_a_topic
 from aimass_stream.verify.usage import measure
 from aimass_stream.verify.window import Window
-from aimass_stream.verify.workers import Role
 
 OTHERS_S = MODEL_TIMEOUT_S + 10.0
 """How long other models may stand still when one takes the device with it."""
@@ -258,12 +259,11 @@ class SlowModel(Fault):
 
     async def _overload(self, scene: Scene, window: Window, before: int) -> int:
         began, most, backlog = time.monotonic(), before, 0
-        await window.note_strike(may_repeat=False)
+        await window.note_strike(Exposed.NOTHING)
         async with window.steady_load(4 * scene.rate):
             await window.send_burst(4 * scene.burst)
             while time.monotonic() - began < SLOW_S:
-                next_look_s = time.monotonic() + LOOK_S
-                await window.until(lambda: time.monotonic() > next_look_s, "time passes")  # noqa: B023 - called before it changes
+                await window.watch(LOOK_S)
                 most = max(most, _worker_bytes(scene))
                 backlog = max(backlog, window.arrivals() - window.outcomes())
         window.measure("backlog_records", backlog)
