@@ -69,11 +69,6 @@ class Harm:
             FAULTS,
         )
 
-    def timeout_s(self, declared_s: float) -> float:
-        """The most a call may take: what was declared, or less if the plan says so."""
-        planned_s = self._file.read().timeout_s
-        return declared_s if planned_s is None else min(declared_s, planned_s)
-
     def call(self, held: Sequence[Held], answer: Callable[[list[Any]], Sequence[Any]]) -> Any:
         """Have a model answer its inputs, and do what the plan says to the call.
 
@@ -166,11 +161,12 @@ class InjectedState:
 
 def inject(spec: ModelSpec, predictor: Predictor) -> tuple[Predictor, float]:
     """A model as the plan spoils it, and the seconds that a call of it may take."""
-    harm = Harm(spec.id, learns=False)
-    timeout_s = harm.timeout_s(spec.timeout_s)
-    # A learner's host only carries commands; its states are spoilt, by `inject_state`.
-    host = spec.adapter == HOST
-    return predictor if host else InjectedPredictor(predictor, harm), timeout_s
+    planned_s = PlanFile(Path(os.environ[FAULTS])).read().timeout_s
+    timeout_s = spec.timeout_s if planned_s is None else min(spec.timeout_s, planned_s)
+    if spec.adapter == HOST:
+        # It only carries commands; its states are spoilt, by `inject_state`.
+        return predictor, timeout_s
+    return InjectedPredictor(predictor, Harm(spec.id, learns=False)), timeout_s
 
 
 def inject_state(

@@ -20,6 +20,7 @@ class Need(StrEnum):
     TABLE = "a table"
     CHECKED = "a source topic whose records are checked"
     CHAIN = "an agent that reads what another writes"
+    CIRCUIT = "a circuit for each model"
     STRIKABLE = "a model in a device process that is seen to be given what is sent"
 
 

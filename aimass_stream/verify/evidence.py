@@ -47,6 +47,7 @@ class Evidence:
         bad: where the records lie that are to be dead-lettered, by source topic.
         may_repeat: answers that may come twice, by agent.
         victims: sources of the records that a model is to fail on, and that model.
+        failing: models whose dead letters the fault itself counts.
     """
 
     app: Application
@@ -55,6 +56,7 @@ class Evidence:
     bad: Mapping[str, set[Place]]
     may_repeat: Mapping[str, int]
     victims: Mapping[str, str]
+    failing: frozenset[str]
 
     def first_strike_ms(self) -> int:
         """0 where nothing struck."""
@@ -96,7 +98,9 @@ class Evidence:
             reasons.update(
                 burial.reason
                 for place, burial in burials.items()
-                if place not in bad and burial.root not in self.victims
+                if place not in bad
+                and burial.root not in self.victims
+                and burial.model not in self.failing
             )
         return dict(reasons)
 

@@ -59,6 +59,7 @@ class Window:
         sent: records acknowledged by the broker, by source topic.
         bad: where the records lie that are to be dead-lettered, by source topic.
         victims: sources of the records that a model is to fail on, and that model.
+        failing: models whose dead letters the fault itself counts.
         may_repeat: answers that may come twice by now, by agent.
         problems: what a fault itself found wrong.
         measured: what it measured, with the unit in the name.
@@ -78,6 +79,7 @@ class Window:
         self.sent: Counter[str] = Counter()
         self.bad: dict[str, set[Place]] = {}
         self.victims: dict[str, str] = {}
+        self.failing: frozenset[str] = frozenset()
         self.may_repeat: Counter[str] = Counter()
         self.problems: list[str] = []
         self.measured: dict[str, float] = {}
@@ -353,7 +355,13 @@ class Window:
     def evidence(self) -> Evidence:
         """All that a judgement goes by."""
         return Evidence(
-            self._app, self.accounts, self.strikes, self.bad, self.may_repeat, self.victims
+            self._app,
+            self.accounts,
+            self.strikes,
+            self.bad,
+            self.may_repeat,
+            self.victims,
+            self.failing,
         )
 
     def find(self, *, recovers_within_s: float | None = None) -> Finding:

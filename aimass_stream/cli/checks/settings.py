@@ -21,6 +21,7 @@ TOML = Path("aimass.toml")
 OTHER_VARIABLES = frozenset(
     {
         FAULTS,
+        "AIMASS_CLOCK",
         "AIMASS_DEVICE_SOCKET",
         "AIMASS_LEARNER_SOCKET",
         "AIMASS_LOG_LEVEL",

@@ -11,6 +11,8 @@ from aimass_stream.verify.faults.broker import (
     PauseBroker,
     PauseBrokerLong,
 )
+from aimass_stream.verify.faults.circuit import FailingModel
+from aimass_stream.verify.faults.clock import WrongClock
 from aimass_stream.verify.faults.input import (
     Poison,
     PoisonOnly,
@@ -27,9 +29,9 @@ from aimass_stream.verify.faults.models import (
     MiscountingModel,
     NanModel,
     RaisingModel,
-    SlowModel,
 )
 from aimass_stream.verify.faults.network import BadNetwork
+from aimass_stream.verify.faults.overload import SlowModel
 from aimass_stream.verify.faults.processes import (
     KillDevice,
     KillLearner,
@@ -54,10 +56,12 @@ FAULTS: Sequence[type[Fault]] = (
     SentTwice,
     WrittenTwice,
     SkewedTimes,
+    WrongClock,
     Oversize,
     RaisingModel,
     NanModel,
     MiscountingModel,
+    FailingModel,
     HangModel,
     FreezeModel,
     CrashModel,

@@ -1,4 +1,4 @@
-"""Models that do wrong: raise, answer nonsense, hang, crash, grow, or take too long.
+"""Models that do wrong on one record: raise, answer nonsense, hang, crash, or grow.
 
 The harm is done in the model process itself, see `runtime.injected`. Victims are inputs that are
 not sent otherwise meanwhile, so what becomes of each record is known beforehand.
@@ -9,30 +9,33 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from aimass_stream.errors import Reason
 from aimass_stream.records import Example
 from aimass_stream.runtime.injection_plan import Call, Injection, Kind
 from aimass_stream.verify.application import Need
-from aimass_stream.verify.errors import VerifyError
-from aimass_stream.verify.evidence import Exposed, first_new_ms
+from aimass_stream.verify.evidence import first_new_ms
 from aimass_stream.verify.fault import Fault
 from aimass_stream.verify.finding import Finding
-from aimass_stream.verify.roles import Role
 from aimass_stream.verify.scene import MODEL_TIMEOUT_S, Scene
 from aimass_stream.verify.targets import Target, one_a_topic
-from aimass_stream.verify.usage import measure
 from aimass_stream.verify.window import Window
 
 OTHERS_S = MODEL_TIMEOUT_S + 10.0
 """How long other models may stand still when one takes the device with it."""
 GATHER_MS = 100.0
 """How much slower a model is made, so that records gather and batches have several rows."""
-SLOW_MS = 500.0
-SLOW_S = 30.0
-GROWTH_BYTES = 64 * 2**20
-LOOK_S = 1.0
+
+
+class Notes(Protocol):
+    """Takes what a fault finds; a `Window` does."""
+
+    def measure(self, name: str, figure: float) -> None:
+        """Note a figure."""
+
+    def problem(self, text: str) -> None:
+        """Note what is not as promised."""
 
 
 class BadCall(Fault):
@@ -86,7 +89,7 @@ class BadCall(Fault):
             if failed is None:
                 window.problem(f"{target.model} was never struck")
             elif self.counted and not target.learns:
-                _count_calls(window, failed, of_model)
+                count_calls(window, failed, of_model)
 
 
 class RaisingModel(BadCall):
@@ -228,52 +231,6 @@ class BalloonModel(LostCall):
     reasons = frozenset({Reason.MODEL_CRASH, Reason.MODEL_TIMEOUT})
 
 
-class SlowModel(Fault):
-    """A model becomes so slow that it cannot keep up, and a backlog grows."""
-
-    name = "a model that cannot keep up"
-    row = "13"
-    promise = "the workers' memory stays flat, nobody leaves the group, the backlog is worked off"
-    needs = frozenset({Need.STRIKABLE})
-
-    async def run(self, scene: Scene) -> Finding:
-        """Send more than it can do, look at memory, repair it, and see the rest answered."""
-        targets = one_a_topic(scene.targets, learns=False)
-        noted = len(scene.harm.calls())
-        async with scene.window() as window:
-            await window.send_burst(scene.burst)
-            await window.settle()
-            before = _worker_bytes(scene)
-            scene.strike(*(Injection(kind="slow", model=t.model, slow_ms=SLOW_MS) for t in targets))
-            try:
-                grown = await self._overload(scene, window, before)
-            finally:
-                scene.repair()
-            await window.settle()
-            if not any(call.struck for call in scene.harm.calls()[noted:]):
-                raise VerifyError("no call was slowed down")
-            window.measure("worker_growth_mib", grown / 2**20)
-            if grown > GROWTH_BYTES:
-                window.problem(f"the workers grew by {grown / 2**20:.0f} MiB")
-            return window.find()
-
-    async def _overload(self, scene: Scene, window: Window, before: int) -> int:
-        began, most, backlog = time.monotonic(), before, 0
-        await window.note_strike(Exposed.NOTHING)
-        async with window.steady_load(4 * scene.rate):
-            await window.send_burst(4 * scene.burst)
-            while time.monotonic() - began < SLOW_S:
-                await window.watch(LOOK_S)
-                most = max(most, _worker_bytes(scene))
-                backlog = max(backlog, window.arrivals() - window.outcomes())
-        window.measure("backlog_records", backlog)
-        return most - before
-
-
-def _worker_bytes(scene: Scene) -> int:
-    return sum(measure(pid).rss_bytes for pid in scene.workers.find(Role.WORKER))
-
-
 async def _send_lap(
     scene: Scene, window: Window, targets: Sequence[Target], victims: Sequence[Example]
 ) -> None:
@@ -294,7 +251,7 @@ def _check_reasons(window: Window, reasons: frozenset[Reason]) -> None:
         window.problem(f"victims are dead-lettered for {', '.join(sorted(others))}")
 
 
-def _count_calls(window: Window, failed: Call, calls: Sequence[Call]) -> None:
+def count_calls(window: Notes, failed: Call, calls: Sequence[Call]) -> None:
     """Count the calls with nothing but rows of the batch that failed, itself included.
 
     Where a half failed, the good records of the other one were put back, and nobody else is here
