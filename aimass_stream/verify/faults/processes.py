@@ -78,6 +78,7 @@ class TerminateWorkers(Strike):
     quick = True
     exposed = Exposed.SHARED
     recovers_within_s = 30.0
+    restarts = True
 
     async def strike(self, scene: Scene, window: Window) -> None:
         """SIGTERM to `aimass worker`; the exit must be a good one."""
@@ -99,6 +100,7 @@ class SecondSignal(Strike):
     row = "3"
     promise = "the end within 2 s with 130 or 143; state intact, as after kill -9"
     recovers_within_s = 30.0
+    restarts = True
     exposed = Exposed.ALL
 
     async def strike(self, scene: Scene, window: Window) -> None:
