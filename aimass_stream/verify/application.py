@@ -20,7 +20,7 @@ class Need(StrEnum):
     TABLE = "a table"
     CHECKED = "a source topic whose records are checked"
     CHAIN = "an agent that reads what another writes"
-    STRIKABLE = "a model in a device process that is seen to be given what is sent"
+    STRIKABLE = "a model that is given what is sent"
 
 
 @dataclass(frozen=True, slots=True)
