@@ -38,6 +38,10 @@ def verify(  # noqa: PLR0913 - the options of a command
         typer.Option(help="Of every moment, victim and order.", show_default="another each time"),
     ] = None,
     rate: Annotated[float, typer.Option(min=1, help="Records a second, in all.")] = RATE,
+    soak: Annotated[
+        float,
+        typer.Option(metavar="MINUTES", min=0, help="Faults by chance for so long, and growth."),
+    ] = 0.0,
     report: Annotated[Path | None, typer.Option(help="Write the report here as JSON.")] = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep the logs and topics; they are if anything fails.")
@@ -73,6 +77,7 @@ def verify(  # noqa: PLR0913 - the options of a command
         only=tuple(only or ()),
         seed=seed,
         rate=rate,
+        soak_minutes=soak,
         report=report,
         keep=keep,
     )

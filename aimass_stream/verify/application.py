@@ -21,7 +21,7 @@ class Need(StrEnum):
     CHECKED = "a source topic whose records are checked"
     CHAIN = "an agent that reads what another writes"
     CIRCUIT = "a circuit for each model"
-    STRIKABLE = "a model in a device process that is seen to be given what is sent"
+    STRIKABLE = "a model that is given what is sent"
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ class Evidence:
     bad: Mapping[str, set[Place]]
     may_repeat: Mapping[str, int]
     victims: Mapping[str, str]
-    failing: frozenset[str]
+    failing: frozenset[str] = frozenset()
 
     def first_strike_ms(self) -> int:
         """0 where nothing struck."""

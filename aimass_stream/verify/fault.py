@@ -25,6 +25,7 @@ class Fault(ABC):
         quick: whether `--quick` runs it.
         needs: what an application must have for it.
         workers: worker processes it wants.
+        restarts: whether the whole application is started anew by it, or for it.
     """
 
     name: ClassVar[str]
@@ -33,6 +34,7 @@ class Fault(ABC):
     quick: ClassVar[bool] = False
     needs: ClassVar[frozenset[Need]] = frozenset()
     workers: ClassVar[int] = 1
+    restarts: ClassVar[bool] = False
 
     @abstractmethod
     async def run(self, scene: Scene) -> Finding:

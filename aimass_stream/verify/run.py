@@ -20,6 +20,7 @@ from aimass_stream.verify.finding import Report, Row, Verdict
 from aimass_stream.verify.relay import Relay
 from aimass_stream.verify.scene import Scene, Setting
 from aimass_stream.verify.scratch import scratch_broker, scratch_folder
+from aimass_stream.verify.soak import run_soak
 from aimass_stream.verify.suite import Audience, run_faults
 
 PACKAGES = ("aimass-stream", "faust-streaming", "aiokafka", "torch", "numpy")
@@ -32,12 +33,14 @@ class Plan:
     Attributes:
         faults: in this order.
         setting: seed, rate, environment.
+        soak_minutes: draw from the faults for so long; 0 runs each once.
         keep: keep the scratch folder in any case.
         command: what to type for the same run.
     """
 
     faults: Sequence[type[Fault]]
     setting: Setting
+    soak_minutes: float
     keep: bool
     command: str
 
@@ -120,9 +123,16 @@ class Verification:
                 self.scene = Scene(self._app, self._plan.setting, broker, folder)
                 try:
                     await self.scene.open()
-                    await run_faults(self.scene, self._plan.faults, self.rows, self._audience)
+                    await self._do_faults(self.scene)
                 finally:
                     await self.scene.close()
+
+    async def _do_faults(self, scene: Scene) -> None:
+        plan = self._plan
+        if plan.soak_minutes:
+            await run_soak(scene, plan.faults, plan.soak_minutes, self.rows, self._audience)
+        else:
+            await run_faults(scene, plan.faults, self.rows, self._audience)
 
 
 def _versions() -> dict[str, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from typing import Protocol
 
 from aimass_stream.errors import AimassError, ConfigError
@@ -106,10 +105,13 @@ async def _run(scene: Scene, fault: type[Fault]) -> Row:
 async def _run_until_it_hits(scene: Scene, fault: type[Fault]) -> Finding:
     if scene.in_doubt or scene.workers.count != fault.workers:
         await scene.restart(fault.workers)
-    for _ in range(TRIES - 1):
+    for attempt in range(1, TRIES + 1):
         scene.say("coming to rest")
         await scene.rest()
-        with suppress(MissedError):
+        try:
             return await fault().run(scene)
-        scene.say("struck while nothing was in hand; once more")
-    return await fault().run(scene)
+        except MissedError as error:
+            if attempt == TRIES:
+                raise
+            scene.say(f"{error}; once more")
+    raise AssertionError("unreachable")

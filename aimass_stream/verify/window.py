@@ -10,16 +10,14 @@ import asyncio
 import math
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from aimass_stream.kafka.groups import read_committed
 from aimass_stream.kafka.reader import Offsets
-from aimass_stream.kafka.sender import Place, Sender
-from aimass_stream.records import Example
+from aimass_stream.kafka.sender import Sender
 from aimass_stream.verify.errors import VerifyError
 from aimass_stream.verify.evidence import (
     Evidence,
@@ -31,6 +29,7 @@ from aimass_stream.verify.evidence import (
     repeats,
 )
 from aimass_stream.verify.finding import Finding
+from aimass_stream.verify.load import Load
 from aimass_stream.verify.oracle import Account, Oracle
 
 if TYPE_CHECKING:
@@ -39,11 +38,10 @@ if TYPE_CHECKING:
 SETTLE_S = 120.0
 """How long the last record may take once nothing more is sent."""
 UNTIL_S = 90.0
-TICK_S = 0.05
 LOOK_EVERY_S = 0.25
 
 
-class Window:
+class Window(Load):
     """What happens from one quiet moment of the application to the next.
 
     One task follows, the fault's own; others only send.
@@ -56,9 +54,6 @@ class Window:
 
     Attributes:
         strikes: when the fault struck.
-        sent: records acknowledged by the broker, by source topic.
-        bad: where the records lie that are to be dead-lettered, by source topic.
-        victims: sources of the records that a model is to fail on, and that model.
         failing: models whose dead letters the fault itself counts.
         may_repeat: answers that may come twice by now, by agent.
         problems: what a fault itself found wrong.
@@ -66,104 +61,18 @@ class Window:
     """
 
     def __init__(self, scene: Scene, oracle: Oracle, sender: Sender, since: Offsets) -> None:
+        super().__init__(sender, scene.next_record, scene.rate)
         self._scene = scene
         self._since = since
         self._app = scene.app
         self._oracle = oracle
-        self._sender = sender
-        self._pending: set[asyncio.Future[Place]] = set()
         self._last_look = 0.0
         self._unsettled = True
-        self._held = False
         self.strikes = Strikes()
-        self.sent: Counter[str] = Counter()
-        self.bad: dict[str, set[Place]] = {}
-        self.victims: dict[str, str] = {}
         self.failing: frozenset[str] = frozenset()
         self.may_repeat: Counter[str] = Counter()
         self.problems: list[str] = []
         self.measured: dict[str, float] = {}
-
-    # -- sending -------------------------------------------------------------------------
-
-    async def send(
-        self, topic: str, record: Example, *, bad: bool = False, timestamp_ms: int | None = None
-    ) -> asyncio.Future[Place]:
-        """Send a record; `bad` is one that every agent on the topic is to dead-letter.
-
-        Returns:
-            Its partition and offset, once the broker has it.
-        """
-        placed = await self._sender.send(
-            topic,
-            record.value,
-            key=record.key,
-            headers=record.headers,
-            timestamp_ms=timestamp_ms,
-        )
-        self.sent[topic] += 1
-        self._pending.add(placed)
-        placed.add_done_callback(self._pending.discard)
-        if bad:
-            placed.add_done_callback(lambda done: self._note_bad(topic, done))
-        return placed
-
-    def _note_bad(self, topic: str, placed: asyncio.Future[Place]) -> None:
-        if not placed.cancelled():
-            self.bad.setdefault(topic, set()).add(placed.result())
-
-    async def send_victim(self, model: str, topic: str, record: Example) -> None:
-        """Send a record that a model is to fail on: every agent that asks it dead-letters that.
-
-        Returns when the broker has it.
-        """
-        placed = await self.send(topic, record)
-        # Shielded, since others wait for it too.
-        partition, offset = await asyncio.shield(placed)
-        self.victims[f"{topic}/{partition}/{offset}"] = model
-
-    async def send_burst(self, count: int) -> None:
-        """Send so many good records at once, the source topics in turn."""
-        for _ in range(count):
-            await self.send(*self._scene.next_record())
-
-    @asynccontextmanager
-    async def steady_load(self, rate: float | None = None) -> AsyncIterator[None]:
-        """Good records at a steady rate, beside the block.
-
-        Args:
-            rate: records a second over all source topics; the scene's when not given.
-        """
-        task = asyncio.create_task(self._send_steadily(rate or self._scene.rate))
-        try:
-            yield
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
-        if not task.cancelled() and (error := task.exception()) is not None:
-            raise VerifyError(f"sending failed: {error!r}") from error
-
-    @contextmanager
-    def held_load(self) -> Iterator[None]:
-        """No steady load while the block runs, so that no backlog grows meanwhile."""
-        self._held = True
-        try:
-            yield
-        finally:
-            self._held = False
-
-    async def _send_steadily(self, rate: float) -> None:
-        start, made = time.monotonic(), 0
-        while True:
-            if self._held:
-                start, made = time.monotonic(), 0
-            due = int((time.monotonic() - start) * rate) + 1
-            # A schedule that fell behind, as while a broker is away, is not made up for at once.
-            made = max(made, due - int(rate))
-            while made < due and not self._held:
-                made += 1
-                await self.send(*self._scene.next_record())
-            await asyncio.sleep(TICK_S)
 
     # -- following -----------------------------------------------------------------------
 
@@ -243,8 +152,7 @@ class Window:
         await self.follow()
         before = self.outcomes()
         await self.send_burst(count)
-        if self._pending:
-            await asyncio.wait(self._pending)
+        await self.acknowledged()
         await self.until(
             lambda: self.outcomes() - before >= share * count, "outcomes of a burst of records"
         )
@@ -306,8 +214,7 @@ class Window:
         """
         self._scene.say("settling")
         deadline = time.monotonic() + within_s
-        if self._pending:
-            await asyncio.wait(self._pending, timeout=within_s)
+        await self.acknowledged(within_s)
         while time.monotonic() < deadline:
             await self.follow()
             if not self.unsettled():

@@ -41,6 +41,7 @@ class VerifyOptions:
     only: Sequence[str]
     seed: int | None
     rate: float
+    soak_minutes: float
     report: Path | None
     keep: bool
 
@@ -62,7 +63,13 @@ def run(options: VerifyOptions) -> int:
     console.print(f"Seed {seed}. The same again: {command}", soft_wrap=True)
     view = View(console, len(faults))
     env = {"AIMASS_MODELS": str(conf.models_folder.absolute())}
-    plan = Plan(faults, Setting(seed, options.rate, env, view.say), options.keep, command)
+    plan = Plan(
+        faults,
+        Setting(seed, options.rate, env, view.say),
+        options.soak_minutes,
+        options.keep,
+        command,
+    )
     verification = Verification(app, plan, view)
     try:
         with view.following(verification):
@@ -96,6 +103,7 @@ def _command(options: VerifyOptions, seed: int) -> str:
     words += ["--app", options.app] if options.app != "agents" else []
     words += ["--quick"] if options.quick else []
     words += ["--rate", f"{options.rate:g}"]
+    words += ["--soak", f"{options.soak_minutes:g}"] if options.soak_minutes else []
     for name in options.only:
         words += ["--only", name]
     for named in options.inputs:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from rich import box
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
@@ -106,29 +107,28 @@ class View:
 
 def result_table(rows: Sequence[Row]) -> Table:
     """The rows of a run."""
-    table = Table(title=None)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("row", justify="right")
-    table.add_column("fault")
-    for column in ("records", "lost", "duplicated", "differing", "recovery s"):
+    table.add_column("fault", min_width=22)
+    for column in ("records", "lost", "duplicated", "differing", "recovery"):
         table.add_column(column, justify="right")
     table.add_column("verdict")
     for row in rows:
         shown = row.verdict is not Verdict.SKIPPED
-        figures = [f"{row.records:,}", str(row.lost), _repeats(row), str(row.differing)]
-        recovery = "-" if row.recovery_s is None else f"{row.recovery_s:.1f}"
+        figures = [f"{row.records:,}", str(row.lost), str(row.duplicated), str(row.differing)]
+        recovery = "-" if row.recovery_s is None else f"{row.recovery_s:.1f} s"
         verdict = Text(row.verdict.value, COLOURS[row.verdict])
         table.add_row(row.row, row.fault, *(figures if shown else "----"), recovery, verdict)
     return table
 
 
-def _repeats(row: Row) -> str:
-    return f"{row.duplicated} of {row.may_repeat}" if row.may_repeat else str(row.duplicated)
-
-
 def list_table(faults: Sequence[type[Fault]]) -> Table:
     """The faults there are."""
-    table = Table("row", "fault", "promise", "needs", "--quick")
+    table = Table(
+        "row", "fault", "what it promises", "--quick", box=box.SIMPLE_HEAD, pad_edge=False
+    )
     for fault in faults:
-        needs = ", ".join(sorted(fault.needs))
-        table.add_row(fault.row, fault.name, fault.promise, needs, "yes" if fault.quick else "")
+        needs = f"\nNeeds {' and '.join(sorted(fault.needs))}." if fault.needs else ""
+        promise = Text(fault.promise).append(needs, "dim")
+        table.add_row(fault.row, fault.name, promise, "yes" if fault.quick else "")
     return table

@@ -37,12 +37,11 @@ class Poison(Fault):
     needs = frozenset({Need.CHECKED})
 
     async def run(self, scene: Scene) -> Finding:
-        """Send good records with bad ones of every kind among them."""
+        """Send a bad record to each topic that checks, after a hundred good ones each time."""
         async with scene.window() as window:
-            bad = list(bad_records(scene))
-            for record in bad:
-                await window.send_burst(max(1, round((1 / BAD_SHARE - 1) / len(bad))))
-                await window.send(*record, bad=True)
+            for topic in checked_topics(scene):
+                await window.send_burst(round(1 / BAD_SHARE))
+                await window.send(topic, scene.draw.choice(bad_records(scene)), bad=True)
             await window.settle()
             return window.find()
 
@@ -84,8 +83,8 @@ class PoisonOnly(Fault):
         async with scene.window() as window:
             count = 10 * scene.burst
             while sum(window.sent.values()) < count:
-                for record in bad_records(scene):
-                    await window.send(*record, bad=True)
+                for topic in checked_topics(scene):
+                    await window.send(topic, scene.draw.choice(bad_records(scene)), bad=True)
             await window.send_burst(scene.burst)
             await window.settle()
             return window.find()
@@ -164,12 +163,15 @@ class SkewedTimes(Fault):
             return msgspec.structs.replace(window.find(), longest_wait_s=None)
 
 
-def bad_records(scene: Scene) -> Iterator[tuple[str, Example]]:
-    """Of every kind one for each topic that checks its records: empty, noise, a half, a lie."""
-    for topic in sorted(scene.app.checked & scene.app.inputs.keys()):
-        noise = b"\xff\xfe" + scene.draw.randbytes(100)
-        for value in (b"", noise, b'{"' + noise):
-            yield topic, Example(value, b"bad")
+def checked_topics(scene: Scene) -> list[str]:
+    """Source topics that refuse what is no record of theirs."""
+    return sorted(scene.app.checked & scene.app.inputs.keys())
+
+
+def bad_records(scene: Scene) -> list[Example]:
+    """Of every kind one: empty, noise, and JSON that breaks off in noise."""
+    noise = b"\xff\xfe" + scene.draw.randbytes(100)
+    return [Example(value, b"bad") for value in (b"", noise, b'{"' + noise)]
 
 
 def _disagreeing(
@@ -186,11 +188,12 @@ def _disagreeing(
 async def _time_round(scene: Scene, window: Window, good: int, bad: int) -> float:
     """Seconds until so many records have an outcome."""
     began = time.monotonic()
-    poison = list(bad_records(scene))
+    topics = checked_topics(scene)
     every = good // max(bad, 1)
     for number in range(good):
         if bad and number % every == 0:
-            await window.send(*scene.draw.choice(poison), bad=True)
+            topic = scene.draw.choice(topics)
+            await window.send(topic, scene.draw.choice(bad_records(scene)), bad=True)
         await window.send(*scene.next_record())
     await window.until(lambda: not window.unsettled(), "the outcomes of a round")
     return time.monotonic() - began

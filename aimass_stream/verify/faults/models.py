@@ -163,7 +163,7 @@ class LostCall(Fault):
 
         await window.until(strikes, f"a call of {target.model} with the victim")
         window.note_struck()
-        began = time.monotonic()
+        began, back_s = time.monotonic(), scene.bound_s(OTHERS_S)
         others = [a.agent for a in scene.app.agents if a.topic in scene.app.inputs]
         others = [a for a in others if a not in {r.agent for r in scene.app.readers(target.topic)}]
 
@@ -172,14 +172,14 @@ class LostCall(Fault):
             return all(first_new_ms(window.accounts[agent], over_ms) for agent in others)
 
         if others:
-            others_s = await window.until(are_back, "outcomes of other topics", 3 * OTHERS_S)
+            others_s = await window.until(are_back, "outcomes of other topics", 2 * back_s)
             window.measure("others_stood_still_s", others_s)
-            if others_s > OTHERS_S:
+            if others_s > back_s:
                 window.problem(f"other topics stood still for {others_s:.1f} s")
         rows = len(strikes()[0].rows)
         # The first call, one for each halving, and one alone on the device.
         rounds = (rows - 1).bit_length() + 2
-        bound_s = rounds * OTHERS_S
+        bound_s = rounds * back_s
         await window.until(lambda: not window.unburied(), "the victim's dead letter", 2 * bound_s)
         named_s = time.monotonic() - began
         window.measure("victim_named_s", named_s)
@@ -187,7 +187,7 @@ class LostCall(Fault):
         window.measure("processes_lost", len(strikes()))
         if named_s > bound_s:
             window.problem(f"the victim was named after {named_s:.0f} s, not within {bound_s:.0f}")
-        await window.until_flowing(OTHERS_S)
+        await window.until_flowing(back_s)
 
 
 class HangModel(LostCall):

@@ -24,6 +24,7 @@ class BadNetwork(Fault):
     name = "a bad network to the broker"
     row = "21"
     promise = "workers reconnect by themselves and do not flood the log; nothing lost"
+    restarts = True
 
     async def run(self, scene: Scene) -> Finding:
         """Start the application behind a relay, and change the weather every few seconds."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import time
 
 from aimass_stream.verify.application import Need
-from aimass_stream.verify.errors import VerifyError
+from aimass_stream.verify.errors import MissedError, VerifyError
 from aimass_stream.verify.evidence import Exposed
 from aimass_stream.verify.fault import Strike
 from aimass_stream.verify.roles import Role
@@ -17,6 +18,8 @@ SESSION_S = 10.0
 """How long the group waits for a member that says nothing."""
 DRAIN_S = 15.0
 FORCED_S = 2.0
+GAP_S = 0.3
+"""Two signals of a kind become one where the first was not taken yet."""
 FORCED_CODES = (130, 143)
 
 
@@ -56,7 +59,7 @@ class KillLearner(Strike):
     """The process that holds the learners' states is gone."""
 
     name = "kill -9 the learner process"
-    row = "18"
+    row = "1"
     promise = "states are restored from snapshot and log; answers as if nothing had happened"
     needs = frozenset({Need.LEARNER})
     recovers_within_s = 20.0
@@ -78,6 +81,7 @@ class TerminateWorkers(Strike):
     quick = True
     exposed = Exposed.SHARED
     recovers_within_s = 30.0
+    restarts = True
 
     async def strike(self, scene: Scene, window: Window) -> None:
         """SIGTERM to `aimass worker`; the exit must be a good one."""
@@ -99,12 +103,17 @@ class SecondSignal(Strike):
     row = "3"
     promise = "the end within 2 s with 130 or 143; state intact, as after kill -9"
     recovers_within_s = 30.0
+    restarts = True
     exposed = Exposed.ALL
 
     async def strike(self, scene: Scene, window: Window) -> None:
-        """SIGTERM, and SIGINT or SIGTERM as the seed has it as soon as the drain has begun."""
+        """SIGTERM, and SIGINT or SIGTERM as the seed has it, while it drains."""
         child, second = scene.workers.child, scene.draw.choice((signal.SIGINT, signal.SIGTERM))
         child.send_signal(signal.SIGTERM)
+        await asyncio.sleep(GAP_S)
+        if child.exited.done():
+            await scene.start(scene.workers.count)
+            raise MissedError("it had drained before the second signal")
         began = time.monotonic()
         child.send_signal(second)
         ended = await child.stop(FORCED_S + 3)

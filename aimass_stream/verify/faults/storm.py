@@ -23,6 +23,7 @@ class Storm(Fault):
     row = "6"
     promise = "nothing lost; repeats only of what was not committed; no partition stays behind"
     workers = 3
+    restarts = True
 
     async def run(self, scene: Scene) -> Finding:
         """Strike every 2 to 6 s, as the seed has it, and see all partitions recover."""
