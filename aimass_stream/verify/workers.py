@@ -32,6 +32,7 @@ _WORKER = "aimass_stream.cli.worker_process"
 _MODELS = "aimass_stream.runtime.device"
 _LEARNERS = "learners"
 _PORT = "AIMASS_WEB_PORT"
+_LAG = "aimass_lag_records{"
 
 
 class Workers:
@@ -159,6 +160,12 @@ class Workers:
         missing = self.count - len(pids)
         return [text for text in told if text] + ["a worker is down"] * max(0, missing)
 
+    async def lag(self) -> int | None:
+        """Records without an outcome, as the workers' own metrics have it; None if they do not."""
+        pages = [await asyncio.to_thread(_read_metrics, pid) for pid in self.find(Role.WORKER)]
+        lines = [line for page in pages for line in page.splitlines() if line.startswith(_LAG)]
+        return int(sum(float(line.rpartition(" ")[2]) for line in lines)) if lines else None
+
 
 def _plays(process: psutil.Process, role: Role) -> bool:
     argv = process.cmdline()
@@ -185,10 +192,22 @@ def wait_gone(pid: int) -> None:
             time.sleep(POLL_S)
 
 
+def _port(pid: int) -> str:
+    return str(psutil.Process(pid).environ().get(_PORT, ""))
+
+
+def _read_metrics(pid: int) -> str:
+    with (
+        suppress(psutil.Error, OSError),
+        urllib.request.urlopen(f"http://127.0.0.1:{_port(pid)}/metrics", timeout=2) as page,
+    ):
+        return str(page.read(), "utf-8")
+    return ""
+
+
 def _ask_ready(pid: int) -> str:
     try:
-        port = psutil.Process(pid).environ().get(_PORT, "")
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2):
+        with urllib.request.urlopen(f"http://127.0.0.1:{_port(pid)}/readyz", timeout=2):
             return ""
     except urllib.error.HTTPError as error:
         with error:

@@ -13,6 +13,7 @@ from aimass_stream.runtime.injection_plan import Call, Kind, digest_of, short_id
 from aimass_stream.verify.application import Application
 from aimass_stream.verify.evidence import Evidence, Strikes
 from aimass_stream.verify.faults.models import count_calls
+from aimass_stream.verify.faults.overload import behind
 from aimass_stream.verify.oracle import Account, Burial, Watched
 from aimass_stream.verify.targets import Target, find_targets, one_a_topic
 
@@ -99,6 +100,15 @@ def test_a_victim_is_to_be_dead_lettered_for_its_model_and_nobody_else_is() -> N
     found = evidence({(0, 7): victim, (0, 8): bystander})
     assert found.dead_good() == {Reason.MODEL_ERROR: 1}
     assert evidence({(0, 8): bystander}, failing="digits@1").dead_good() == {}
+
+
+def test_a_partition_is_behind_from_its_first_record_without_an_outcome_on() -> None:
+    arrived = {(0, offset): 0 for offset in range(10)} | {(1, offset): 0 for offset in range(5)}
+    fates = dict.fromkeys(arrived, "answered")
+    ahead, held = Account(arrived_ms=arrived, fates=fates), Account()
+    assert behind(application(), {"classify": ahead, "sort": held}) == 0
+    del fates[0, 4], fates[0, 8]
+    assert behind(application(), {"classify": ahead, "sort": held}) == 6
 
 
 class Notes:

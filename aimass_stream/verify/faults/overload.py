@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 
 from aimass_stream.runtime.injection_plan import Injection
-from aimass_stream.verify.application import Need
+from aimass_stream.verify.application import Application, Need
 from aimass_stream.verify.errors import VerifyError
 from aimass_stream.verify.evidence import Exposed
 from aimass_stream.verify.fault import Fault
 from aimass_stream.verify.finding import Finding
+from aimass_stream.verify.oracle import Account
 from aimass_stream.verify.roles import Role
 from aimass_stream.verify.scene import Scene
 from aimass_stream.verify.targets import one_a_topic
@@ -20,6 +22,8 @@ SLOW_MS = 500.0
 SLOW_S = 30.0
 GROWTH_BYTES = 64 * 2**20
 LOOK_S = 1.0
+LAG_SHARE = 0.05
+"""How far what a worker says of its lag may be from the truth."""
 
 
 class SlowModel(Fault):
@@ -59,9 +63,37 @@ class SlowModel(Fault):
             while time.monotonic() - began < SLOW_S:
                 await window.watch(LOOK_S)
                 most = max(most, _worker_bytes(scene))
-                backlog = max(backlog, window.arrivals() - window.outcomes())
+                backlog = max(backlog, behind(scene.app, window.accounts))
         window.measure("backlog_records", backlog)
+        await self._compare_lag(scene, window)
         return most - before
+
+    async def _compare_lag(self, scene: Scene, window: Window) -> None:
+        """What the workers say of their lag is the truth, but for what was answered meanwhile."""
+        most = behind(scene.app, window.accounts)
+        await window.watch(LOOK_S)
+        told = await scene.workers.lag()
+        await window.watch(LOOK_S)
+        least = behind(scene.app, window.accounts)
+        if told is None:
+            return
+        window.measure("lag_told_records", told)
+        if not (1 - LAG_SHARE) * least <= told <= (1 + LAG_SHARE) * most:
+            window.problem(f"the workers' lag is {told}, and between {least} and {most} in truth")
+
+
+def behind(app: Application, accounts: Mapping[str, Account]) -> int:
+    """Records from the first without an outcome on, over all partitions that agents read."""
+    firsts: dict[tuple[str, int], int] = {}
+    ends: dict[tuple[str, int], int] = {}
+    for agent in app.agents:
+        account = accounts[agent.agent]
+        for partition, offset in account.arrived_ms:
+            place = (agent.topic, partition)
+            ends[place] = max(ends.get(place, 0), offset + 1)
+            if (partition, offset) not in account.fates:
+                firsts[place] = min(firsts.get(place, offset), offset)
+    return sum(ends[place] - first for place, first in firsts.items())
 
 
 def _worker_bytes(scene: Scene) -> int:
