@@ -98,13 +98,14 @@ async def _run(scene: Scene, fault: type[Fault]) -> Row:
         why = str(error) or f"not over within {FAULT_S:.0f} s"
         finding = Finding(problems=[why])
     # What failed may have left it in any state; the next fault is not to suffer from that.
-    scene.in_doubt = bool(finding.problems)
+    scene.in_doubt = scene.in_doubt or bool(finding.problems)
     return judged(fault.name, fault.row, finding, time.monotonic() - began)
 
 
 async def _run_until_it_hits(scene: Scene, fault: type[Fault]) -> Finding:
     if scene.in_doubt or scene.workers.count != fault.workers:
         await scene.restart(fault.workers)
+        scene.in_doubt = False
     for attempt in range(1, TRIES + 1):
         scene.say("coming to rest")
         await scene.rest()

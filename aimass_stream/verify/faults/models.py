@@ -18,12 +18,15 @@ from aimass_stream.verify.application import Need
 from aimass_stream.verify.evidence import first_new_ms
 from aimass_stream.verify.fault import Fault
 from aimass_stream.verify.finding import Finding
+from aimass_stream.verify.roles import Role
 from aimass_stream.verify.scene import MODEL_TIMEOUT_S, Scene
 from aimass_stream.verify.targets import Target, one_a_topic
+from aimass_stream.verify.usage import measure
 from aimass_stream.verify.window import Window
 
 OTHERS_S = MODEL_TIMEOUT_S + 10.0
 """How long other models may stand still when one takes the device with it."""
+DEVICE_MEMORY = "AIMASS_DEVICE_MEMORY_BYTES"
 GATHER_MS = 100.0
 """How much slower a model is made, so that records gather and batches have several rows."""
 
@@ -136,8 +139,12 @@ class LostCall(Fault):
     kind: ClassVar[Kind]
     reasons: ClassVar[frozenset[Reason]]
 
+    async def prepare(self, scene: Scene) -> None:
+        """Bring about what the fault needs beside a running application."""
+
     async def run(self, scene: Scene) -> Finding:
         """Send one victim into a steady stream; others go on, and it is named."""
+        await self.prepare(scene)
         target = scene.draw.choice(one_a_topic(scene.targets, learns=False))
         noted = len(scene.harm.calls())
         with scene.holding_back([target]) as victims:
@@ -227,8 +234,17 @@ class BalloonModel(LostCall):
     name = "a model's memory grows without end"
     row = "11"
     promise = "its process is killed at its limit or its timeout; the culprit is dead-lettered"
+    restarts = True
     kind = "balloon"
     reasons = frozenset({Reason.MODEL_CRASH, Reason.MODEL_TIMEOUT})
+
+    async def prepare(self, scene: Scene) -> None:
+        """Start the application with a limit that its models keep to, unless told otherwise."""
+        taken = max(measure(pid).rss_bytes for pid in scene.workers.find(Role.DEVICE))
+        await scene.restart(env={DEVICE_MEMORY: str(2 * taken)})
+        # It is started anew before the next fault, without that limit.
+        scene.in_doubt = True
+        await scene.rest()
 
 
 async def _send_lap(
