@@ -118,18 +118,18 @@ class AppQuestion:
             env={"AIMASS_BROKER": NO_BROKER, **os.environ, **(env or {})},
         )
 
-    def answer(self) -> AppReport:
+    def answer(self, within_s: float = TIMEOUT_S) -> AppReport:
         """Wait for the report.
 
         Raises:
-            ConfigError: the app cannot be imported, or takes longer than 20 s for it.
+            ConfigError: the app cannot be imported, or takes longer than that.
         """
         try:
-            report, errors = self._process.communicate(timeout=TIMEOUT_S)
+            report, errors = self._process.communicate(timeout=within_s)
         except subprocess.TimeoutExpired:
             self.drop()
             raise ConfigError(
-                f"Importing {self._name} takes longer than {TIMEOUT_S:.0f} s. "
+                f"Importing {self._name} takes longer than {within_s:.0f} s. "
                 "Move what takes long out of its modules, into a model or an agent."
             ) from None
         if self._process.returncode:

@@ -171,6 +171,8 @@ class Window(Load):
     def allow_repeats(self, topic: str, count: int) -> None:
         """So many records of a topic that agents write are there twice."""
         self.may_repeat += repeats(self._app, {topic: count})
+        # The copies carry the ids of those who wrote them.
+        self.may_repeat.update({writer.agent: count for writer in self._app.writers(topic)})
 
     def note_over(self) -> None:
         """The fault is over: recovery counts from here."""

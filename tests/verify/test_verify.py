@@ -100,7 +100,8 @@ def test_a_small_application_loses_nothing(env: dict[str, str], tmp_path: Path) 
     assert skipped["verdict"] == "skipped"
     assert "a learner" in skipped["why"]
     assert twice["verdict"] == "pass"
-    assert twice["duplicated"] == twice["measured"]["copies"] > 0
+    # The copies themselves, and what the agent behind them answers to each.
+    assert twice["duplicated"] == 2 * twice["measured"]["copies"] > 0
     assert list(Path(env["TMPDIR"]).iterdir()) == []
     assert "aimass verify --seed 7" in log.read_text()
 
@@ -117,11 +118,11 @@ def test_ctrl_c_ends_everything_and_still_tells(env: dict[str, str], tmp_path: P
     assert report["passed"] is False
 
 
-@pytest.mark.timeout(60)
+@pytest.mark.timeout(120)
 def test_an_application_that_names_a_broker_is_refused(env: dict[str, str], tmp_path: Path) -> None:
     log, named = tmp_path / "log", {"TEST_BROKER": env["AIMASS_BROKER"]}
     with running(*SMALL, env={**env, **named}, log=log) as process:
-        assert process.wait(50) == 78, log.read_text()
+        assert process.wait(110) == 78, log.read_text()
     assert f"connects to {env['AIMASS_BROKER']}" in log.read_text()
 
 

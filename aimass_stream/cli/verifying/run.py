@@ -27,6 +27,8 @@ from aimass_stream.verify.scene import Setting
 from aimass_stream.verify.suite import choose
 
 INTERRUPTED = 130
+IMPORT_S = 120.0
+"""How long the app may take to import; nothing waits for it but a run of minutes."""
 EXAMPLES = 40
 """Examples drawn for a source topic; they are sent over and over."""
 
@@ -124,7 +126,7 @@ def _know(options: VerifyOptions, conf: Settings, seed: int) -> Application:
             "name another one: aimass verify --app PACKAGE"
         )
     env = {"AIMASS_BROKER": NO_BROKER}
-    report = AppQuestion(options.app, env, examples=EXAMPLES, seed=seed).answer()
+    report = AppQuestion(options.app, env, examples=EXAMPLES, seed=seed).answer(IMPORT_S)
     if report.brokers != [NO_BROKER]:
         raise ConfigError(
             f"{options.app} connects to {', '.join(report.brokers)} whatever AIMASS_BROKER says, "
