@@ -1,0 +1,1 @@
+"""No declarations, so that model processes import nothing when they start."""
