@@ -20,6 +20,7 @@ from faust.types import AgentT
 
 from aimass_stream.config import settings
 from aimass_stream.errors import AimassError, ConfigError
+from aimass_stream.kafka.changelogs import Changelogs, plan_changelogs
 from aimass_stream.kafka.intake import Intake
 from aimass_stream.kafka.membership import Membership
 from aimass_stream.kafka.outlets import check_logs, make_outlet, plan_topics
@@ -27,6 +28,7 @@ from aimass_stream.kafka.pages import show_metrics
 from aimass_stream.kafka.producer import Producer
 from aimass_stream.kafka.replay import Logs
 from aimass_stream.kafka.settings import FAUST_SETTINGS, broker_url, replication
+from aimass_stream.kafka.tables import Tables
 from aimass_stream.kafka.topics import create_topics
 from aimass_stream.kafka.transport import Transport
 from aimass_stream.learner import LOG_SUFFIX, Learner
@@ -57,9 +59,8 @@ class App(faust.App):
     """
 
     def __init__(self, name: str, *, origin: str = "agents", **options: Any) -> None:
-        super().__init__(
-            name, **{**FAUST_SETTINGS, "autodiscover": [origin], "origin": origin, **options}
-        )
+        own = {"TableManager": Tables, "autodiscover": [origin], "origin": origin}
+        super().__init__(name, **{**FAUST_SETTINGS, **own, **options})
         self.engine_agents: dict[str, Agent] = {}
         self.end_reason: BaseException | None = None
         self._models: Models | None = None
@@ -215,6 +216,14 @@ class App(faust.App):
         slot = os.environ.get(SLOT, str(os.getpid()))
         return Membership(settings().state / "run" / f"{self.conf.id}.{slot}.json")
 
+    @cached_property
+    def changelogs(self) -> Changelogs:
+        """What the changelogs of this app's tables held."""
+        deliver = cast(Producer, self.producer).deliver
+        return Changelogs(
+            self.conf.id, self._client_settings(), deliver, settings().accept_loss
+        )
+
     async def on_first_start(self) -> None:
         """Make the folder of the app's data."""
         self.conf.datadir.parent.mkdir(parents=True, exist_ok=True)
@@ -225,11 +234,10 @@ class App(faust.App):
         await super().on_start()
         self.discover()
         conf = settings()
-        partitions = await create_topics(
-            self._client_settings(),
-            plan_topics(self.engine_agents.values(), self.conf.id, conf.partitions),
-            replication(conf),
-        )
+        plans = list(plan_topics(self.engine_agents.values(), self.conf.id, conf.partitions))
+        if self.tables:
+            plans.append(plan_changelogs(self.conf.id))
+        partitions = await create_topics(self._client_settings(), plans, replication(conf))
         check_logs(self._logs, partitions)
         if await self.membership.give_up_predecessor(self._client_settings()):
             self.log.info("left the group for a worker that was killed")

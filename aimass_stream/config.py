@@ -65,6 +65,14 @@ class Settings(BaseSettings):
         ge=1,
         description="bytes of records held per partition, and by each worker for its models",
     )
+    recovery_timeout_s: float = Field(
+        default=120.0,
+        gt=0,
+        description="seconds that the recovery of Faust tables may stand still",
+    )
+    accept_loss: tuple[str, ...] = Field(
+        default=(), description="losses of state to go on from, by the names a refusal gave them"
+    )
 
     @property
     def models_folder(self) -> Path:

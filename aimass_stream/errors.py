@@ -72,6 +72,18 @@ class SetupError(AimassError):
     exit_code = 78
 
 
+class LostStateError(AimassError):
+    """State that was kept is not there any more, or cannot be used; going on would forget it."""
+
+    exit_code = 78
+
+
+class StalledError(AimassError):
+    """Nothing has moved for too long; a worker that is started again may get on."""
+
+    exit_code = 75
+
+
 class LostOutcomeError(AimassError):
     """The outcome of a record cannot be established; the worker stops rather than guess."""
 

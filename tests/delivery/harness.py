@@ -13,7 +13,7 @@ from pathlib import Path
 from aimass_stream.cli.worker import free_ports
 from aimass_stream.kafka.dead_letters import dead_letters_topic
 from aimass_stream.kafka.outcomes import outcomes_topic
-from aimass_stream.kafka.reader import bootstrap_servers
+from aimass_stream.kafka.reader import TopicReader, bootstrap_servers
 from aimass_stream.kafka.sender import Sender
 from aimass_stream.kafka.topics import TopicPlan, create_topics
 from aimass_stream.verify.oracle import Account, Oracle, Watched
@@ -118,3 +118,14 @@ async def send(url: str, topic: str, values: Sequence[bytes]) -> None:
     async with Sender(url) as sender:
         for number, value in enumerate(values):
             await sender.send(topic, value, key=b"k%d" % (number % 64))
+
+
+async def total_of(url: str, changelog: str, at_least: int) -> int:
+    """Sum of the latest counts of a Faust table, read from its changelog."""
+    latest: dict[bytes | None, int] = {}
+    async with asyncio.timeout(30), TopicReader(url, [changelog]) as reader:
+        while sum(latest.values()) < at_least:
+            for chunk in await reader.poll():
+                for key, value in zip(chunk.keys, chunk.values, strict=True):
+                    latest[key] = int(value or b"0")
+    return sum(latest.values())

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aimass_stream.errors import Reason
-from tests.delivery.harness import Harness, running, send
+from tests.delivery.harness import Harness, running, send, total_of
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
 
@@ -114,18 +114,5 @@ async def test_a_plain_faust_agent_and_its_table_work_beside(
         await send(broker_url, f"{topic_name}.source", [b"v"] * 100)
         await harness.until_settled(100)
         await send(broker_url, f"{topic_name}.plain", [b"v"] * 100)
-        counted = await count_changelog(broker_url, f"{topic_name}-{topic_name}-counts-changelog")
+        counted = await total_of(broker_url, f"{topic_name}-{topic_name}-counts-changelog", 100)
         assert counted == 100
-
-
-async def count_changelog(url: str, topic: str) -> int:
-    """Sum of the latest counts of a Faust table, read from its changelog."""
-    from aimass_stream.kafka.reader import TopicReader
-
-    latest: dict[bytes | None, int] = {}
-    async with asyncio.timeout(30), TopicReader(url, [topic]) as reader:
-        while sum(latest.values()) < 100:
-            for chunk in await reader.poll():
-                for key, value in zip(chunk.keys, chunk.values, strict=True):
-                    latest[key] = int(value or b"0")
-    return sum(latest.values())
