@@ -220,9 +220,7 @@ class App(faust.App):
     def changelogs(self) -> Changelogs:
         """What the changelogs of this app's tables held."""
         deliver = cast(Producer, self.producer).deliver
-        return Changelogs(
-            self.conf.id, self._client_settings(), deliver, settings().accept_loss
-        )
+        return Changelogs(self.conf.id, self._client_settings(), deliver, settings().accept_loss)
 
     async def on_first_start(self) -> None:
         """Make the folder of the app's data."""

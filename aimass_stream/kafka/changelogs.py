@@ -29,6 +29,7 @@ from aimass_stream.kafka.producer import Message, Outgoing
 from aimass_stream.kafka.topics import REQUEST_TIMEOUT_MS, TopicPlan, topic_config, unreachable
 
 READ_MS = 1_000
+FETCH_MS = 50
 SHOWN_LOSSES = 8
 
 _POLICY = "cleanup.policy"
@@ -134,11 +135,23 @@ class Changelogs:
             for changelog in changelogs:
                 await self._settle(changelog, self._losses(changelog, extents))
 
-    async def note(self, partitions: Iterable[TP]) -> None:
-        """Note how far these reach; a note is never taken back."""
+    async def note(self, partitions: Collection[TP]) -> None:
+        """Note how far these, which are in use, reach; a note is never taken back.
+
+        Raises:
+            LostStateError: one is not there.
+        """
         async with self._lock:
-            _, consumer = await self._connect()
+            admin, consumer = await self._connect()
             await self._read_notes(consumer)
+            found = await _partitions(admin, list({tp.topic for tp in partitions}))
+            for tp in partitions:
+                if tp.partition >= found.get(tp.topic, 0):
+                    raise LostStateError(
+                        f"{tp.topic}/{tp.partition}, the changelog of a table in use, is not "
+                        "there any more. What its agents write to the table from now on would be "
+                        "forgotten, so the worker ends. Bring the topic back."
+                    )
             grown = {}
             for tp, extent in (await _extents(consumer, partitions)).items():
                 held = self._notes.get(tp, extent)
@@ -176,9 +189,7 @@ class Changelogs:
         told = "".join(f"{tp.partition}:{self._notes[tp]};" for tp in sorted(lost))
         return f"{changelog.table}-{sha256(told.encode()).hexdigest()[:8]}"
 
-    def _describe(
-        self, changelog: Changelog, lost: Mapping[TP, Extent | None], name: str
-    ) -> str:
+    def _describe(self, changelog: Changelog, lost: Mapping[TP, Extent | None], name: str) -> str:
         lines = []
         for tp, now in sorted(lost.items())[:SHOWN_LOSSES]:
             held = self._notes[tp]
@@ -204,12 +215,16 @@ class Changelogs:
         """Read on to the end of the topic; the last note of a partition is the one that holds."""
         tp = TopicPartition(self._topic, 0)
         end = (await consumer.end_offsets([tp]))[tp]
+        if await consumer.position(tp) >= end:
+            return
+        consumer.resume(tp)
         while await consumer.position(tp) < end:
             for record in (await consumer.getmany(tp, timeout_ms=READ_MS)).get(tp, ()):
                 topic, _, partition = record.key.decode().rpartition("/")
                 self._notes[TP(topic, int(partition))] = msgspec.json.decode(
                     record.value, type=Extent
                 )
+        consumer.pause(tp)
 
     async def _write(self, extents: Mapping[TP, Extent]) -> None:
         if not extents:
@@ -225,7 +240,9 @@ class Changelogs:
     async def _connect(self) -> tuple[AIOKafkaAdminClient, AIOKafkaConsumer]:
         if self._admin is None or self._consumer is None:
             admin = AIOKafkaAdminClient(**self._client, request_timeout_ms=REQUEST_TIMEOUT_MS)
-            consumer = AIOKafkaConsumer(**self._client, enable_auto_commit=False)
+            consumer = AIOKafkaConsumer(
+                **self._client, enable_auto_commit=False, fetch_max_wait_ms=FETCH_MS
+            )
             try:
                 await admin.start()
                 await consumer.start()
@@ -235,6 +252,8 @@ class Changelogs:
                 raise unreachable(self._client) from error
             consumer.assign([TopicPartition(self._topic, 0)])
             await consumer.seek_to_beginning()
+            # A fetch that waits for records would hold up every other request behind it.
+            consumer.pause(TopicPartition(self._topic, 0))
             self._admin, self._consumer = admin, consumer
         return self._admin, self._consumer
 

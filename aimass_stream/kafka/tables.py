@@ -90,7 +90,8 @@ class Tables(TableManager):
                 await self._note()
             except KafkaError as error:
                 self.log.info("changelogs not noted, trying again: %r", error)
-            except AimassError:
+            except AimassError as error:
+                self._end_worker(error)
                 return
 
     def _watch_recovery(self, stall: Stall) -> None:

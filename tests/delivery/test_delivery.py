@@ -1,6 +1,5 @@
 """One outcome per record, whatever dies: told by an oracle that reads only topics."""
 
-import asyncio
 import signal
 from pathlib import Path
 
