@@ -65,10 +65,11 @@ class Settings(BaseSettings):
         ge=1,
         description="bytes of records held per partition, and by each worker for its models",
     )
-    recovery_timeout_s: float = Field(
+    stall_s: float = Field(
         default=120.0,
         gt=0,
-        description="seconds that the recovery of Faust tables may stand still",
+        description="seconds without progress, beyond a model's own timeout, after which a "
+        "worker ends",
     )
     accept_loss: tuple[str, ...] = Field(
         default=(), description="losses of state to go on from, by the names a refusal gave them"

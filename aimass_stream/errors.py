@@ -79,7 +79,7 @@ class LostStateError(AimassError):
 
 
 class StalledError(AimassError):
-    """Nothing has moved for too long; a worker that is started again may get on."""
+    """A partition makes no progress although nothing holds it up; a fresh start may help."""
 
     exit_code = 75
 

@@ -30,6 +30,8 @@ class ModelSpec(msgspec.Struct, frozen=True):
         options: the declaration's settings for the adapter: numbers, strings, lists.
         timeout_s: seconds one call of `predict` may take.
         limits: bounds for `decode`.
+        digest: checksum of the folder's files, compared before they are loaded; empty where
+            nothing is known of them.
     """
 
     name: str
@@ -39,6 +41,7 @@ class ModelSpec(msgspec.Struct, frozen=True):
     options: dict[str, Any] = {}
     timeout_s: float = 30.0
     limits: Limits = Limits()
+    digest: str = ""
 
     @property
     def id(self) -> str:

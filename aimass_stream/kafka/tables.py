@@ -79,7 +79,7 @@ class Tables(TableManager):
 
     @Service.task
     async def _keep_notes(self) -> None:
-        stall = Stall(settings().recovery_timeout_s)
+        stall = Stall(settings().stall_s)
         async for _ in self.itertimer(NOTE_EVERY_S, name="changelogs"):
             if self.recovery.in_recovery:
                 self._watch_recovery(stall)
@@ -104,9 +104,10 @@ class Tables(TableManager):
             )
             self._end_worker(
                 StalledError(
-                    f"Tables were not filled: for {settings().recovery_timeout_s:.0f} s nothing "
-                    f"came of {waiting or 'their changelogs'}. Is the broker well? Try: aimass "
-                    "doctor; a larger recovery_timeout_s gives it longer."
+                    f"Tables were not filled: for {settings().stall_s:.0f} s nothing came of "
+                    f"{waiting or 'their changelogs'}. Is the broker well? Try: aimass doctor. "
+                    "A key or value that the table's types cannot read has this effect too, and "
+                    "stands in the log above."
                 )
             )
 

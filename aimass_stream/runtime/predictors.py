@@ -13,12 +13,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
 from aimass_stream.errors import SetupError
 from aimass_stream.learner import Learner
 from aimass_stream.model import Model, ModelSpec, Predictor
+from aimass_stream.registry.files import check_digest
 from aimass_stream.runtime.faults import describe
 
 log = logging.getLogger("aimass.device")
@@ -95,6 +97,9 @@ class Predictors:
     def _build(self, spec: ModelSpec) -> LoadedModel:
         started = time.perf_counter()
         try:
+            if spec.digest:
+                # A process that is started in mid-run loads again what may have been damaged.
+                check_digest(Path(spec.folder), spec.digest)
             predictor: Predictor = import_adapter(spec.adapter)(spec, self._device)
         except SetupError:
             raise

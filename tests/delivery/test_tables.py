@@ -102,7 +102,7 @@ async def test_a_recovery_that_never_ends_ends_the_worker(
     broker_url: str, topic_name: str, worker_env: dict[str, str], tmp_path: Path
 ) -> None:
     changelog = f"{topic_name}-{topic_name}-counts-changelog"
-    env = {**worker_env, "AIMASS_RECOVERY_TIMEOUT_S": "2"}
+    env = {**worker_env, "AIMASS_STALL_S": "2"}
     async with running(topic_name, broker_url, env, tmp_path) as harness:
         servers = bootstrap_servers(broker_url)
         plan = TopicPlan(changelog, 4, topic_config(compacted=True))

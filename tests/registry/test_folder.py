@@ -190,15 +190,24 @@ def flip(path: Path) -> None:
         pytest.param(lambda folder: (folder / "manifest.json").write_text("{"), id="no JSON"),
     ],
 )
-def test_damaged_model_is_refused(
-    registry: Path, source: Path, damage: Callable[[Path], object]
+def test_damaged_model_is_refused_and_the_newest_whole_one_is_used_loudly(
+    registry: Path,
+    source: Path,
+    damage: Callable[[Path], object],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    put(registry, source)
-    put(registry, source)
-    damage(registry / "digits" / "2")
+    for _ in range(3):
+        put(registry, source)
+    damage(registry / "digits" / "3")
+    flip(registry / "digits" / "2" / "model.safetensors")
     with pytest.raises(SetupError, match="digits"):
+        resolve(classifier("models://digits@3"), registry)
+    assert resolve(classifier("models://digits"), registry).id == "digits@1"
+    assert "digits@1 is used instead of digits@3, which is damaged" in caplog.text
+    assert "model.safetensors" in caplog.text
+    damage(registry / "digits" / "1")
+    with pytest.raises(SetupError, match="digits/3"):
         resolve(classifier("models://digits"), registry)
-    assert resolve(classifier("models://digits@1"), registry).version == "1"
 
 
 class Trap:
