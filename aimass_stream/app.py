@@ -20,9 +20,10 @@ from faust.types import AgentT
 
 from aimass_stream.config import settings
 from aimass_stream.errors import AimassError, ConfigError
-from aimass_stream.kafka.changelogs import Changelogs, plan_changelogs
+from aimass_stream.kafka.changelogs import Changelogs
 from aimass_stream.kafka.intake import Intake
 from aimass_stream.kafka.membership import Membership
+from aimass_stream.kafka.notes import Notes, plan_state
 from aimass_stream.kafka.outlets import check_logs, make_outlet, plan_topics
 from aimass_stream.kafka.pages import show_metrics
 from aimass_stream.kafka.producer import Producer
@@ -197,7 +198,7 @@ class App(faust.App):
     def learning(self) -> Learning:
         """The learners of this worker."""
         if self._learning is None:
-            logs = Logs(self._client_settings, self.intake)
+            logs = Logs(self._client_settings, self.intake, lambda: self.notes)
             self._learning = Learning(settings(), self.conf.id, logs, self.end_worker)
         return self._learning
 
@@ -217,10 +218,15 @@ class App(faust.App):
         return Membership(settings().state / "run" / f"{self.conf.id}.{slot}.json")
 
     @cached_property
+    def notes(self) -> Notes:
+        """What was noted of this app's state."""
+        deliver = cast(Producer, self.producer).deliver
+        return Notes(self.conf.id, self._client_settings, deliver)
+
+    @cached_property
     def changelogs(self) -> Changelogs:
         """What the changelogs of this app's tables held."""
-        deliver = cast(Producer, self.producer).deliver
-        return Changelogs(self.conf.id, self._client_settings(), deliver, settings().accept_loss)
+        return Changelogs(self.notes, self._client_settings, settings().accept_loss)
 
     async def on_first_start(self) -> None:
         """Make the folder of the app's data."""
@@ -233,8 +239,7 @@ class App(faust.App):
         self.discover()
         conf = settings()
         plans = list(plan_topics(self.engine_agents.values(), self.conf.id, conf.partitions))
-        if self.tables:
-            plans.append(plan_changelogs(self.conf.id))
+        plans.append(plan_state(self.conf.id))
         partitions = await create_topics(self._client_settings(), plans, replication(conf))
         check_logs(self._logs, partitions)
         if await self.membership.give_up_predecessor(self._client_settings()):
@@ -249,6 +254,8 @@ class App(faust.App):
         """Stop Faust's consumer, then what the bodies ran on."""
         await super().on_stop()
         await self.intake.close()
+        await self.changelogs.close()
+        await self.notes.close()
         self.membership.forget()
         if self._models is not None:
             await self._models.close()

@@ -2,22 +2,19 @@
 
 Faust fills a table from whatever its changelog topic has. A topic that was truncated, deleted or
 made anew gives a table without its keys, and says nothing. So the owner of each partition notes
-on `<app>.changelogs`, a compacted topic of one partition, how far the changelog reached. Whoever
-comes next compares before anything runs. A note may lag behind the changelog and never runs ahead
-of it, so a kill at any moment raises no alarm.
+how far the changelog reached, and whoever comes next compares before anything runs. A note may lag
+behind the changelog and never runs ahead of it, so a kill at any moment raises no alarm.
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, Self
+from typing import Any
 
-import msgspec
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaConnectionError
@@ -25,42 +22,13 @@ from aiokafka.protocol.metadata import MetadataRequest
 from faust.types.tuples import TP
 
 from aimass_stream.errors import LostStateError
-from aimass_stream.kafka.producer import Message, Outgoing
-from aimass_stream.kafka.topics import REQUEST_TIMEOUT_MS, TopicPlan, topic_config, unreachable
+from aimass_stream.kafka.notes import Extent, Notes
+from aimass_stream.kafka.topics import REQUEST_TIMEOUT_MS, unreachable
 
-READ_MS = 1_000
-FETCH_MS = 50
 SHOWN_LOSSES = 8
 
+_PREFIX = "table/"
 _POLICY = "cleanup.policy"
-# Small segments, because what a worker reads at its start is what the cleaner has left.
-_CONFIG = {
-    **topic_config(compacted=True),
-    "segment.bytes": str(1 << 20),
-    "min.cleanable.dirty.ratio": "0.1",
-}
-
-
-def changelogs_topic(app_id: str) -> str:
-    """Where an app notes what the changelogs of its tables held."""
-    return f"{app_id}.changelogs"
-
-
-def plan_changelogs(app_id: str) -> TopicPlan:
-    """The topic of the notes."""
-    return TopicPlan(changelogs_topic(app_id), 1, _CONFIG)
-
-
-class Extent(msgspec.Struct, frozen=True):
-    """What a partition of a changelog holds.
-
-    Attributes:
-        beginning: offset of its first record.
-        end: offset after its last record.
-    """
-
-    beginning: int
-    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,47 +44,34 @@ class Changelog:
     forgets: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What a partition held and what it holds; None where it is not there."""
+
+    before: Extent
+    now: Extent | None
+
+
 class Changelogs:
-    """The notes of one app. Lives on one event loop; nothing is connected before it is used.
+    """The changelogs of one app. Lives on one event loop.
 
     Args:
-        app_id: names the topic of the notes, which must exist.
-        client: the settings of an aiokafka client.
-        deliver: puts messages on the broker.
+        notes: the app's.
+        client: the settings of an aiokafka client, asked for when it is made.
         accepted: losses that were accepted, by the names that the refusals gave them.
     """
 
     def __init__(
         self,
-        app_id: str,
-        client: Mapping[str, Any],
-        deliver: Callable[[Outgoing], Awaitable[None]],
+        notes: Notes,
+        client: Callable[[], Mapping[str, Any]],
         accepted: Collection[str] = (),
     ) -> None:
-        self._topic = changelogs_topic(app_id)
+        self._notes = notes
         self._client = client
-        self._deliver = deliver
         self._accepted = frozenset(accepted)
-        self._notes: dict[TP, Extent] = {}
         self._lock = asyncio.Lock()
         self._admin: AIOKafkaAdminClient | None = None
-        self._consumer: AIOKafkaConsumer | None = None
-
-    async def __aenter__(self) -> Self:
-        """Nothing to do yet."""
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        """Hang up."""
-        await self.close()
-
-    async def close(self) -> None:
-        """Hang up."""
-        admin, consumer, self._admin, self._consumer = self._admin, self._consumer, None, None
-        if consumer is not None:
-            await consumer.stop()
-        if admin is not None:
-            await admin.close()
 
     async def verify(self, changelogs: Collection[Changelog]) -> None:
         """Compare every changelog with its notes, all partitions of it.
@@ -126,14 +81,14 @@ class Changelogs:
             BrokerError: the broker does not answer.
         """
         async with self._lock:
-            admin, consumer = await self._connect()
-            await self._read_notes(consumer)
+            admin, held = await self._connect(), await self._held()
             found = await _partitions(admin, [changelog.topic for changelog in changelogs])
             await _check_policies(admin, [c for c in changelogs if c.topic in found])
-            wanted = {tp for tp in self._notes if tp.partition < found.get(tp.topic, 0)}
-            extents = await _extents(consumer, wanted)
+            extents = await self._extents(
+                tp for tp in held if tp.partition < found.get(tp.topic, 0)
+            )
             for changelog in changelogs:
-                await self._settle(changelog, self._losses(changelog, extents))
+                await self._settle(changelog, _losses(changelog, held, extents))
 
     async def note(self, partitions: Collection[TP]) -> None:
         """Note how far these, which are in use, reach; a note is never taken back.
@@ -142,8 +97,7 @@ class Changelogs:
             LostStateError: one is not there.
         """
         async with self._lock:
-            admin, consumer = await self._connect()
-            await self._read_notes(consumer)
+            admin, held = await self._connect(), await self._held()
             found = await _partitions(admin, list({tp.topic for tp in partitions}))
             for tp in partitions:
                 if tp.partition >= found.get(tp.topic, 0):
@@ -153,109 +107,101 @@ class Changelogs:
                         "forgotten, so the worker ends. Bring the topic back."
                     )
             grown = {}
-            for tp, extent in (await _extents(consumer, partitions)).items():
-                held = self._notes.get(tp, extent)
-                if tp not in self._notes or extent.end > held.end:
-                    grown[tp] = Extent(held.beginning, extent.end)
+            for tp, extent in (await self._extents(partitions)).items():
+                before = held.get(tp)
+                if before is None or extent.end > before.end:
+                    grown[tp] = Extent((before or extent).beginning, extent.end)
             await self._write(grown)
 
-    # -- comparing -----------------------------------------------------------------------
+    async def close(self) -> None:
+        """Hang up."""
+        admin, self._admin = self._admin, None
+        if admin is not None:
+            await admin.close()
 
-    def _losses(
-        self, changelog: Changelog, extents: Mapping[TP, Extent]
-    ) -> dict[TP, Extent | None]:
-        """The partitions that hold less than they did, and what they hold; None is nothing."""
-        lost = {}
-        for tp, held in self._notes.items():
-            if tp.topic != changelog.topic or held.end == held.beginning:
-                continue
-            now = extents.get(tp)
-            cut = now is not None and now.beginning > held.beginning and not changelog.forgets
-            if now is None or now.end < held.end or cut:
-                lost[tp] = now
-        return lost
-
-    async def _settle(self, changelog: Changelog, lost: Mapping[TP, Extent | None]) -> None:
+    async def _settle(self, changelog: Changelog, losses: Mapping[TP, Loss]) -> None:
         """Refuse a loss, or go on from what is left where it was accepted."""
-        if not lost:
+        if not losses:
             return
-        name = self._name_loss(changelog, lost)
+        name = _name_of(changelog, losses)
         if name not in self._accepted:
-            raise LostStateError(self._describe(changelog, lost, name))
-        await self._write({tp: extent or Extent(0, 0) for tp, extent in lost.items()})
+            raise LostStateError(_describe(changelog, losses, name))
+        await self._write({tp: loss.now or Extent(0, 0) for tp, loss in losses.items()})
 
-    def _name_loss(self, changelog: Changelog, lost: Iterable[TP]) -> str:
-        """A name of this loss and no other, the same for every worker that sees it."""
-        told = "".join(f"{tp.partition}:{self._notes[tp]};" for tp in sorted(lost))
-        return f"{changelog.table}-{sha256(told.encode()).hexdigest()[:8]}"
-
-    def _describe(self, changelog: Changelog, lost: Mapping[TP, Extent | None], name: str) -> str:
-        lines = []
-        for tp, now in sorted(lost.items())[:SHOWN_LOSSES]:
-            held = self._notes[tp]
-            what = "is not there" if now is None else f"has {now.beginning} to {now.end}"
-            lines.append(
-                f"  partition {tp.partition} had offsets {held.beginning} to {held.end} and {what}"
-            )
-        more = len(lost) - len(lines)
-        if more:
-            lines.append(f"  and {more} more")
-        listed = "\n".join(lines)
-        return (
-            f"Table {changelog.table} has lost records of its changelog, topic {changelog.topic} "
-            f"(truncated, deleted or created anew):\n{listed}\n"
-            "It would come up without keys it had, so the worker does not go on. Bring the topic "
-            "back with its offsets; or accept the loss and begin with what is left: "
-            f"AIMASS_ACCEPT_LOSS='[\"{name}\"]' aimass worker"
-        )
-
-    # -- notes ---------------------------------------------------------------------------
-
-    async def _read_notes(self, consumer: AIOKafkaConsumer) -> None:
-        """Read on to the end of the topic; the last note of a partition is the one that holds."""
-        tp = TopicPartition(self._topic, 0)
-        end = (await consumer.end_offsets([tp]))[tp]
-        if await consumer.position(tp) >= end:
-            return
-        consumer.resume(tp)
-        while await consumer.position(tp) < end:
-            for record in (await consumer.getmany(tp, timeout_ms=READ_MS)).get(tp, ()):
-                topic, _, partition = record.key.decode().rpartition("/")
-                self._notes[TP(topic, int(partition))] = msgspec.json.decode(
-                    record.value, type=Extent
-                )
-        consumer.pause(tp)
+    async def _held(self) -> dict[TP, Extent]:
+        return {
+            tp: extent
+            for name, extent in (await self._notes.read()).items()
+            if (tp := _partition_of(name)) is not None
+        }
 
     async def _write(self, extents: Mapping[TP, Extent]) -> None:
-        if not extents:
-            return
-        now_ms = int(time.time() * 1000)
-        messages = [
-            Message(now_ms, f"{tp.topic}/{tp.partition}".encode(), msgspec.json.encode(extent), [])
-            for tp, extent in extents.items()
-        ]
-        await self._deliver({(self._topic, 0): messages})
-        self._notes.update(extents)
+        await self._notes.write(
+            {f"{_PREFIX}{tp.topic}/{tp.partition}": extent for tp, extent in extents.items()}
+        )
 
-    async def _connect(self) -> tuple[AIOKafkaAdminClient, AIOKafkaConsumer]:
-        if self._admin is None or self._consumer is None:
-            admin = AIOKafkaAdminClient(**self._client, request_timeout_ms=REQUEST_TIMEOUT_MS)
-            consumer = AIOKafkaConsumer(
-                **self._client, enable_auto_commit=False, fetch_max_wait_ms=FETCH_MS
-            )
+    async def _extents(self, partitions: Iterable[TP]) -> dict[TP, Extent]:
+        found = await self._notes.extents([TopicPartition(*tp) for tp in partitions])
+        return {TP(tp.topic, tp.partition): extent for tp, extent in found.items()}
+
+    async def _connect(self) -> AIOKafkaAdminClient:
+        if self._admin is None:
+            client = self._client()
+            admin = AIOKafkaAdminClient(**client, request_timeout_ms=REQUEST_TIMEOUT_MS)
             try:
                 await admin.start()
-                await consumer.start()
             except KafkaConnectionError as error:
-                await consumer.stop()
                 await admin.close()
-                raise unreachable(self._client) from error
-            consumer.assign([TopicPartition(self._topic, 0)])
-            await consumer.seek_to_beginning()
-            # A fetch that waits for records would hold up every other request behind it.
-            consumer.pause(TopicPartition(self._topic, 0))
-            self._admin, self._consumer = admin, consumer
-        return self._admin, self._consumer
+                raise unreachable(client) from error
+            self._admin = admin
+        return self._admin
+
+
+def _partition_of(name: str) -> TP | None:
+    """The partition that a note is about; None where it is not about a changelog."""
+    if not name.startswith(_PREFIX):
+        return None
+    topic, _, partition = name.removeprefix(_PREFIX).rpartition("/")
+    return TP(topic, int(partition))
+
+
+def _losses(
+    changelog: Changelog, held: Mapping[TP, Extent], extents: Mapping[TP, Extent]
+) -> dict[TP, Loss]:
+    """The partitions that hold less than they did."""
+    losses = {}
+    for tp, before in held.items():
+        if tp.topic != changelog.topic or before.end == before.beginning:
+            continue
+        now = extents.get(tp)
+        cut = now is not None and now.beginning > before.beginning and not changelog.forgets
+        if now is None or now.end < before.end or cut:
+            losses[tp] = Loss(before, now)
+    return losses
+
+
+def _name_of(changelog: Changelog, losses: Mapping[TP, Loss]) -> str:
+    """A name of this loss and no other, the same for every worker that sees it."""
+    told = "".join(f"{tp.partition}:{losses[tp].before};" for tp in sorted(losses))
+    return f"{changelog.table}-{sha256(told.encode()).hexdigest()[:8]}"
+
+
+def _describe(changelog: Changelog, losses: Mapping[TP, Loss], name: str) -> str:
+    lines = [
+        f"  partition {tp.partition} had offsets {loss.before.beginning} to {loss.before.end} and "
+        + ("is not there" if loss.now is None else f"has {loss.now.beginning} to {loss.now.end}")
+        for tp, loss in sorted(losses.items())[:SHOWN_LOSSES]
+    ]
+    if len(losses) > len(lines):
+        lines.append(f"  and {len(losses) - len(lines)} more")
+    listed = "\n".join(lines)
+    return (
+        f"Table {changelog.table} has lost records of its changelog, topic {changelog.topic} "
+        f"(truncated, deleted or created anew):\n{listed}\n"
+        "It would come up without keys it had, so the worker does not go on. Bring the topic "
+        "back with its offsets; or accept the loss and begin with what is left: "
+        f"AIMASS_ACCEPT_LOSS='[\"{name}\"]' aimass worker"
+    )
 
 
 async def _partitions(admin: AIOKafkaAdminClient, topics: list[str]) -> dict[str, int]:
@@ -268,15 +214,6 @@ async def _partitions(admin: AIOKafkaAdminClient, topics: list[str]) -> dict[str
         for topic in response.to_object()["topics"]
         if topic["partitions"]
     }
-
-
-async def _extents(consumer: AIOKafkaConsumer, partitions: Iterable[TP]) -> dict[TP, Extent]:
-    asked = {TopicPartition(tp.topic, tp.partition): tp for tp in partitions}
-    if not asked:
-        return {}
-    beginnings = await consumer.beginning_offsets(list(asked))
-    ends = await consumer.end_offsets(list(asked))
-    return {tp: Extent(beginnings[theirs], ends[theirs]) for theirs, tp in asked.items()}
 
 
 async def _check_policies(admin: AIOKafkaAdminClient, changelogs: Collection[Changelog]) -> None:

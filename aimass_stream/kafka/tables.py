@@ -75,7 +75,6 @@ class Tables(TableManager):
             async with asyncio.timeout(LAST_NOTE_S):
                 await self._note()
         await super().on_stop()
-        await self._changelogs_kept.close()
 
     @Service.task
     async def _keep_notes(self) -> None:

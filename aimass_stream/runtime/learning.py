@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import msgspec
 
 from aimass_stream.config import Settings
-from aimass_stream.errors import ConfigError, LostOutcomeError, RecordError
+from aimass_stream.errors import LostOutcomeError, LostStateError, RecordError
 from aimass_stream.learner import Event, Learner
 from aimass_stream.model import ModelSpec
 from aimass_stream.records import Chunk, Record
@@ -55,8 +55,20 @@ class Log(Protocol):
         """The records of a partition from `start` up to `end`, in order.
 
         Raises:
-            ConfigError: the broker does not have them any more.
+            LostStateError: the broker does not have them any more.
         """
+        ...
+
+    async def began(self, state: str) -> int | None:
+        """Where a state's learner began its log; None where nobody has noted that."""
+        ...
+
+    async def note_began(self, state: str, offset: int) -> None:
+        """Note where it began, so that it can be told from a new one for ever after."""
+        ...
+
+    async def end_of(self, topic: str, partition: int) -> int:
+        """The offset after the last record of a partition."""
         ...
 
     def committed(self, topic: str, partition: int) -> int:
@@ -72,6 +84,9 @@ class Learning:
         app_id: names the app's snapshots.
         logs: the broker's.
         on_error: told when a learner process of its own cannot be kept alive.
+
+    Attributes:
+        unsaved: why the last snapshot of a state could not be written, by state.
     """
 
     def __init__(
@@ -84,6 +99,14 @@ class Learning:
         self._snapshots = f"{settings.snapshots_url}/{app_id}"
         self._process = ProcessLink(LEARNER_SOCKET, LEARNERS, on_error)
         self.logs = logs
+        self.unsaved: dict[str, str] = {}
+
+    def note_unsaved(self, state: str, why: str) -> None:
+        """A state's last snapshot could not be written; empty when it was."""
+        if why:
+            self.unsaved[state] = why
+        else:
+            self.unsaved.pop(state, None)
 
     def on(self, stream: Stream[Any]) -> StreamLearning:
         """Learning on the records of one stream."""
@@ -192,7 +215,7 @@ class StreamLearning:
         again.
 
         Raises:
-            ConfigError: the state cannot be opened.
+            LostStateError: the state cannot be opened.
             LostOutcomeError: learning fails however often it is tried.
         """
         del kind, lag
@@ -229,10 +252,22 @@ class StreamLearning:
     async def _open(self, place: _Place, chunk: Chunk) -> None:
         """Bring the state to where the chunk begins."""
         logs, first = self._learning.logs, chunk.offsets[0]
-        answer = await self._call(place, Open(place.name, first), [])
-        opened = _decode_opened(answer[0])
+        state = f"{place.spec.id}/{place.name}"
+        began = await logs.began(state)
+        command = Open(place.name, first, -1 if began is None else began)
+        opened = _decode_opened((await self._call(place, command, []))[0])
         if opened.problem:
-            raise ConfigError(f"Learner {place.spec.id}: {opened.problem}")
+            raise LostStateError(f"Learner {place.spec.id}: {opened.problem}")
+        end = await logs.end_of(chunk.topic, chunk.partition)
+        if opened.newest > end:
+            raise LostStateError(
+                f"Learner {place.spec.id} has learnt {chunk.topic}/{chunk.partition} up to offset "
+                f"{opened.newest}, and the topic now ends at {end}: it was truncated, or deleted "
+                "and created anew. Bring the topic back; or give the learner a new version to "
+                "begin anew."
+            )
+        if began is None:
+            await logs.note_began(state, opened.began)
         place.epoch, place.offset = opened.epoch, opened.offset
         if opened.offset < first:
             log.info("%s on %s replays %d..%d", place.spec.id, place.name, opened.offset, first)
@@ -249,7 +284,9 @@ class StreamLearning:
         outcomes = [
             NOTHING_DUE if outcome is None else outcome for outcome in place.reader.read(answers)
         ]
-        found = iter(_decode_learnt(head).states)
+        learnt = _decode_learnt(head)
+        self._learning.note_unsaved(f"{place.spec.id}/{place.name}", learnt.unsaved)
+        found = iter(learnt.states)
         states = [0 if isinstance(answer, RecordError) else next(found, 0) for answer in answers]
         return LearntOutcomes(outcomes, states)
 
