@@ -37,14 +37,14 @@ class Logs:
         self._intake = intake
         self._notes = notes
 
-    async def began(self, state: str) -> int | None:
-        """Where a state's learner began its log; None where nobody has noted that."""
+    async def reach_of(self, state: str) -> tuple[int, int] | None:
+        """Where a state's learner began its log and how far it had come; None if it is new."""
         extent = (await self._notes().read()).get(f"{_PREFIX}{state}")
-        return None if extent is None else extent.beginning
+        return None if extent is None else (extent.beginning, extent.end)
 
-    async def note_began(self, state: str, offset: int) -> None:
-        """Note where it began."""
-        await self._notes().write({f"{_PREFIX}{state}": Extent(offset, offset)})
+    async def note_reach(self, state: str, began: int, reached: int) -> None:
+        """Note that for whoever has the partition next."""
+        await self._notes().write({f"{_PREFIX}{state}": Extent(began, reached)})
 
     async def end_of(self, topic: str, partition: int) -> int:
         """The offset after the last record of a partition."""

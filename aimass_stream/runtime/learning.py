@@ -59,12 +59,12 @@ class Log(Protocol):
         """
         ...
 
-    async def began(self, state: str) -> int | None:
-        """Where a state's learner began its log; None where nobody has noted that."""
+    async def reach_of(self, state: str) -> tuple[int, int] | None:
+        """Where a state's learner began its log and how far it had come; None if it is new."""
         ...
 
-    async def note_began(self, state: str, offset: int) -> None:
-        """Note where it began, so that it can be told from a new one for ever after."""
+    async def note_reach(self, state: str, began: int, reached: int) -> None:
+        """Note that, so that the state can be told from a new one for ever after."""
         ...
 
     async def end_of(self, topic: str, partition: int) -> int:
@@ -253,21 +253,20 @@ class StreamLearning:
         """Bring the state to where the chunk begins."""
         logs, first = self._learning.logs, chunk.offsets[0]
         state = f"{place.spec.id}/{place.name}"
-        began = await logs.began(state)
-        command = Open(place.name, first, -1 if began is None else began)
+        began, reached = await logs.reach_of(state) or (-1, 0)
+        command = Open(place.name, first, began)
         opened = _decode_opened((await self._call(place, command, []))[0])
         if opened.problem:
             raise LostStateError(f"Learner {place.spec.id}: {opened.problem}")
-        end = await logs.end_of(chunk.topic, chunk.partition)
-        if opened.newest > end:
+        end, reached = await logs.end_of(chunk.topic, chunk.partition), max(reached, opened.newest)
+        if reached > end:
             raise LostStateError(
                 f"Learner {place.spec.id} has learnt {chunk.topic}/{chunk.partition} up to offset "
-                f"{opened.newest}, and the topic now ends at {end}: it was truncated, or deleted "
+                f"{reached}, and the topic now ends at {end}: it was truncated, or deleted "
                 "and created anew. Bring the topic back; or give the learner a new version to "
                 "begin anew."
             )
-        if began is None:
-            await logs.note_began(state, opened.began)
+        await logs.note_reach(state, opened.began, max(reached, first))
         place.epoch, place.offset = opened.epoch, opened.offset
         if opened.offset < first:
             log.info("%s on %s replays %d..%d", place.spec.id, place.name, opened.offset, first)
