@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from aimass_stream.errors import ConfigError, Reason, RecordError
+from aimass_stream.errors import ConfigError, LostOutcomeError, Reason, RecordError
 from aimass_stream.kafka.dead_letters import StorePayload, dead_letter, dead_letters_topic, root_of
 from aimass_stream.kafka.outcomes import encode, outcomes_of, outcomes_topic
 from aimass_stream.kafka.producer import MAX_BATCH_BYTES, Message, Outgoing
@@ -195,12 +195,25 @@ class Delivery:
             outgoing.setdefault((to.name, place(to.name, chunk.partition, key)), []).append(message)
 
     def _file_dead_letters(self, units: list[Unit], outgoing: Outgoing) -> None:
-        """On a thread, since a large payload goes to the payload store."""
+        """On a thread, since a large payload goes to the payload store.
+
+        Raises:
+            LostOutcomeError: the store takes no more.
+        """
         topic, outlet = dead_letters_topic(self._outlet.app_id), self._outlet
         for unit in units:
             chunk = unit.work.chunk
             for failure in unit.failures:
-                letter = dead_letter(self._agent.name, chunk, failure, outlet.store)
+                try:
+                    letter = dead_letter(self._agent.name, chunk, failure, outlet.store)
+                except OSError as error:
+                    raise LostOutcomeError(
+                        f"{chunk.topic}/{chunk.partition}/{chunk.offsets[failure.row]} cannot be "
+                        f"answered ({failure.error.reason}), and its payload of "
+                        f"{len(chunk.values[failure.row] or b'')} bytes cannot be kept: {error}. "
+                        "The worker ends with the record unread rather than lose it; give "
+                        "<state>/payloads room, and it is read again at the next start."
+                    ) from error
                 partition = chunk.partition % outlet.system_partitions
                 outgoing.setdefault((topic, partition), []).append(letter)
 

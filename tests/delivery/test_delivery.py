@@ -1,5 +1,6 @@
 """One outcome per record, whatever dies: told by an oracle that reads only topics."""
 
+import asyncio
 import signal
 from pathlib import Path
 
@@ -103,6 +104,25 @@ async def test_workers_join_and_leave(
         assert second.poll() is None
         assert_nothing_lost(harness, count)
         assert account.duplicated == 0
+
+
+async def test_a_payload_that_cannot_be_kept_stops_the_worker_and_is_not_lost(
+    broker_url: str, topic_name: str, worker_env: dict[str, str], tmp_path: Path
+) -> None:
+    payloads = Path(worker_env["AIMASS_STATE"]) / "payloads"
+    payloads.parent.mkdir(parents=True)
+    payloads.write_text("a file where the folder belongs")
+    async with running(topic_name, broker_url, worker_env, tmp_path) as harness:
+        # Its answer is too large for a message, and it is too large for its dead letter.
+        await send(broker_url, f"{topic_name}.source", [b"x" * 600_000])
+        assert await asyncio.to_thread(harness.start_worker().wait, 60) == 75
+        assert f"{topic_name}.source/" in harness.logs()
+        assert "its payload of 600000 bytes cannot be kept" in harness.logs()
+        payloads.unlink()
+        harness.start_worker()
+        await harness.until_settled(1)
+        assert_nothing_lost(harness, 1)
+        assert list(harness.account.dead.values()) == [Reason.TOO_LARGE]
 
 
 async def test_a_plain_faust_agent_and_its_table_work_beside(
