@@ -26,6 +26,8 @@ from aimass_stream.kafka.notes import Extent, Notes
 from aimass_stream.kafka.topics import REQUEST_TIMEOUT_MS, unreachable
 
 SHOWN_LOSSES = 8
+CONFIRM_S = 1.0
+"""A loss is looked at again after this: a broker that has just come up may know too little."""
 
 _PREFIX = "table/"
 _POLICY = "cleanup.policy"
@@ -81,14 +83,12 @@ class Changelogs:
             BrokerError: the broker does not answer.
         """
         async with self._lock:
-            admin, held = await self._connect(), await self._held()
-            found = await _partitions(admin, [changelog.topic for changelog in changelogs])
-            await _check_policies(admin, [c for c in changelogs if c.topic in found])
-            extents = await self._extents(
-                tp for tp in held if tp.partition < found.get(tp.topic, 0)
-            )
-            for changelog in changelogs:
-                await self._settle(changelog, _losses(changelog, held, extents))
+            losses = await self._look(changelogs)
+            if any(losses.values()):
+                await asyncio.sleep(CONFIRM_S)
+                losses = await self._look(changelogs)
+            for changelog, lost in losses.items():
+                await self._settle(changelog, lost)
 
     async def note(self, partitions: Collection[TP]) -> None:
         """Note how far these, which are in use, reach; a note is never taken back.
@@ -98,7 +98,11 @@ class Changelogs:
         """
         async with self._lock:
             admin, held = await self._connect(), await self._held()
-            found = await _partitions(admin, list({tp.topic for tp in partitions}))
+            topics = list({tp.topic for tp in partitions})
+            found = await _partitions(admin, topics)
+            if len(found) < len(topics):
+                await asyncio.sleep(CONFIRM_S)
+                found = await _partitions(admin, topics)
             for tp in partitions:
                 if tp.partition >= found.get(tp.topic, 0):
                     raise LostStateError(
@@ -118,6 +122,13 @@ class Changelogs:
         admin, self._admin = self._admin, None
         if admin is not None:
             await admin.close()
+
+    async def _look(self, changelogs: Collection[Changelog]) -> dict[Changelog, dict[TP, Loss]]:
+        admin, held = await self._connect(), await self._held()
+        found = await _partitions(admin, [changelog.topic for changelog in changelogs])
+        await _check_policies(admin, [each for each in changelogs if each.topic in found])
+        extents = await self._extents(tp for tp in held if tp.partition < found.get(tp.topic, 0))
+        return {each: _losses(each, held, extents) for each in changelogs}
 
     async def _settle(self, changelog: Changelog, losses: Mapping[TP, Loss]) -> None:
         """Refuse a loss, or go on from what is left where it was accepted."""

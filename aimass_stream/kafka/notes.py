@@ -108,9 +108,10 @@ class Notes:
         """What partitions, which must exist, hold now."""
         if not partitions:
             return {}
-        consumer = await self._connect()
-        beginnings = await consumer.beginning_offsets(partitions)
-        ends = await consumer.end_offsets(partitions)
+        async with self._lock:
+            consumer = await self._connect()
+            beginnings = await consumer.beginning_offsets(partitions)
+            ends = await consumer.end_offsets(partitions)
         return {tp: Extent(beginnings[tp], ends[tp]) for tp in partitions}
 
     async def close(self) -> None:

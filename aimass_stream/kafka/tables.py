@@ -21,6 +21,7 @@ from mode import Service
 from aimass_stream.config import settings
 from aimass_stream.errors import AimassError, StalledError
 from aimass_stream.kafka.changelogs import Changelog, Changelogs
+from aimass_stream.kafka.survey import refused
 
 NOTE_EVERY_S = 5.0
 """How often the owner of a changelog notes how far it reaches, and looks whether it still does."""
@@ -55,7 +56,7 @@ class Tables(TableManager):
 
     async def on_start(self) -> None:
         """Compare before Faust creates a changelog that is missing."""
-        await self._verify()
+        await self._verify_or_end()
         await super().on_start()
 
     async def on_rebalance(
@@ -66,7 +67,7 @@ class Tables(TableManager):
         generation_id: int = 0,
     ) -> None:
         """Compare before tables are filled; agents and bodies run after that."""
-        await self._verify()
+        await self._verify_or_end()
         await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
 
     async def on_stop(self) -> None:
@@ -113,13 +114,19 @@ class Tables(TableManager):
     async def _verify(self) -> None:
         if not self:
             return
+        await self._changelogs_kept.verify(
+            [
+                Changelog(table.name, topic, bool(table.changelog_topic.deleting))
+                for topic, table in self._changelogs.items()
+            ]
+        )
+
+    async def _verify_or_end(self) -> None:
         try:
-            await self._changelogs_kept.verify(
-                [
-                    Changelog(table.name, topic, bool(table.changelog_topic.deleting))
-                    for topic, table in self._changelogs.items()
-                ]
-            )
+            await self._verify()
+        except KafkaError as error:
+            self._end_worker(refused(error))
+            raise
         except AimassError as error:
             self._end_worker(error)
             raise
