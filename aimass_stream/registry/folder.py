@@ -204,7 +204,7 @@ def _newest_whole(home: Path, candidates: list[str]) -> tuple[str, Path, dict[st
         folder = (home / version).resolve()
         try:
             manifest = _read_manifest(folder)
-            _verify(folder, manifest)
+            _verify(folder, manifest, f"{home.name}@{version}")
         except SetupError as error:
             log.warning("%s", error)
             refusals.append(error)
@@ -244,8 +244,13 @@ def _versions(home: Path) -> list[int]:
     )
 
 
-def _verify(folder: Path, manifest: Manifest) -> None:
+def _verify(folder: Path, manifest: Manifest, model_id: str) -> None:
     """Compare the files that are there with the manifest: all of them, and no others."""
+    if f"{manifest.name}@{manifest.version}" != model_id:
+        raise SetupError(
+            f"Model {model_id} in {folder} is damaged: its manifest is that of "
+            f"{manifest.name}@{manifest.version}. Publish the model again."
+        )
     found = scan(folder)
     if found == manifest.files:
         return

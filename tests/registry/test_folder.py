@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pickle
+import shutil
 import threading
 import zipfile
 from collections.abc import Callable
@@ -179,6 +180,12 @@ def flip(path: Path) -> None:
     path.write_bytes(content)
 
 
+def exchange(folder: Path) -> None:
+    other = put(folder.parents[1], folder.parents[2] / "source", "other")
+    shutil.rmtree(folder)
+    shutil.copytree(folder.parents[1] / "other" / other, folder)
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -188,6 +195,7 @@ def flip(path: Path) -> None:
         pytest.param(lambda folder: (folder / "new.json").write_text("{}"), id="a file is new"),
         pytest.param(lambda folder: (folder / "manifest.json").write_text("{}"), id="manifest"),
         pytest.param(lambda folder: (folder / "manifest.json").write_text("{"), id="no JSON"),
+        pytest.param(exchange, id="another version in its place"),
     ],
 )
 def test_damaged_model_is_refused_and_the_newest_whole_one_is_used_loudly(
