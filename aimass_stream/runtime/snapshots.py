@@ -92,7 +92,10 @@ class SnapshotStore:
             )
         )
         self._place(self._path(laid_down.offset), _MAGIC + sha256(body).digest() + body)
-        self._tidy(laid_down.offset, committed)
+        try:
+            self._tidy(laid_down.offset, committed)
+        except OSError as error:
+            log.warning("old snapshots in %s are not deleted: %s", self.folder, error)
 
     def _place(self, path: str, content: bytes) -> None:
         draft = f"{path}{_DRAFT}"
