@@ -68,6 +68,11 @@ class Sender:
         if self._producer is not None:
             await self._producer.stop()
 
+    @property
+    def error(self) -> BaseException | None:
+        """Why the broker refused a record; None while it refused none."""
+        return self._error
+
     async def send(
         self,
         topic: str,
