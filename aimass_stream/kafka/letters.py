@@ -35,7 +35,7 @@ class Letter:
         root: the first source of the record's chain.
         model: `name@version`; several are joined by `+`, `-` stands for none.
         id: the same for every repeat of this failure.
-        record_id: the same for every dead letter of this record with this agent, repeats after
+        record_id: the same for every dead letter of this record, of whatever agent, repeats after
             a crash and failures after a replay among them.
         timestamp_ms: event time of the record.
         written_ms: when it was dead-lettered; its event time where the letter does not say.
@@ -89,7 +89,8 @@ class Letters:
         return [
             other
             for other in self.letters
-            if other.record_id == letter.record_id and other is not letter
+            if (other.record_id, other.agent) == (letter.record_id, letter.agent)
+            and other is not letter
         ]
 
 
@@ -117,7 +118,7 @@ def letter_of(record: Record) -> Letter | None:
         reason=sys.intern(told[identity.REASON]),
         error=told.get(identity.ERROR, ""),
         id=told.get(identity.ID, ""),
-        record_id=f"{agent}/{own_id or input_id(source)}",
+        record_id=own_id or input_id(source),
         timestamp_ms=record.timestamp_ms,
         written_ms=int(written) if written.isdecimal() else record.timestamp_ms,
         size_bytes=len(record.value or b""),

@@ -20,6 +20,8 @@ GROUPS_SHOWN = 20
 """Kinds in the table; the rest are summed up."""
 REPLAYED = "replayed"
 MIN_ERROR_CHARS = 20
+WIDE = 100
+"""Cells of a line from which on each letter names its agent."""
 
 Cell = tuple[str, str]
 """A text and its style."""
@@ -193,12 +195,14 @@ def _group_lines(listing: Listing, now: datetime, width: int) -> list[Text]:
 def _row_lines(listing: Listing, now: datetime, width: int) -> list[Text]:
     shown, count = len(listing.rows), len(listing.picked)
     which = f"The {listing.order} {shown:,}:" if shown < count else f"{listing.order} first:"
-    table = _Table(("written", "letter", "reason", "record", "error"), "lllll")
+    agents = ("agent",) if width >= WIDE else ()
+    table = _Table(("written", "letter", "reason", *agents, "record", "error"), "llllll")
     for letter in listing.rows:
         table.add(
             (_short_time(letter.written_ms, now), "dim"),
             (place_text(letter.place), "cyan"),
             (escape(letter.reason), "red"),
+            *((escape(letter.agent), "") for _ in agents),
             (escape(letter.source), ""),
             (escape(letter.error), ""),
             tail=(REPLAYED, "green") if listing.is_replayed(letter) else ("", ""),

@@ -142,8 +142,9 @@ def write_payload(path: Path, payload: bytes) -> None:
 def _value_text(record: Record, revived: Revived | None) -> str:
     if revived is None:
         return f"in the payload store, and cannot be had: {show_bytes(record.value)}"
-    where = ", from the payload store" if revived.claim else ""
-    return f"{size_text(len(revived.value))}{where}: {show_bytes(revived.value)}"
+    size, shown = size_text(len(revived.value)), show_bytes(revived.value)
+    where = " (from the payload store)" if revived.claim else ""
+    return f"{shown}{where}" if size in shown else f"{size}{where}: {shown}"
 
 
 def _columns(facts: Sequence[tuple[str, str, str]], width: int | None) -> Iterable[Text]:
@@ -151,10 +152,10 @@ def _columns(facts: Sequence[tuple[str, str, str]], width: int | None) -> Iterab
     shown = [(escape(label), escape(text), style) for label, text, style in facts if text]
     size = max((Text(label).cell_len for label, _, _ in shown if label), default=-2)
     for label, text, style in shown:
-        head, pad = Text(f"  {label}", "dim"), size - Text(label).cell_len + 2
+        head = f"  {label}{' ' * (size - Text(label).cell_len + 2)}"
         room = None if width is None else max(width - size - 4, MIN_CELLS)
         for number, part in enumerate(_wrapped(Text(text, style), room)):
-            yield (head + Text(" " * pad) if not number else Text(" " * (size + 4))) + part
+            yield Text.assemble((" " * (size + 4) if number else head, "dim"), part)
 
 
 def _wrapped(text: Text, width: int | None) -> Iterable[Text]:

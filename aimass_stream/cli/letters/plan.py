@@ -62,8 +62,8 @@ def plan_lines(plan: Plan) -> list[str]:
     return lines
 
 
-def end_lines(replaying: Replaying, to_model: str | None) -> list[str]:
-    """How a replay ended, for people."""
+def end_lines(replaying: Replaying, to_model: str | None, *, stopped: bool) -> list[str]:
+    """How a replay ended, for people; `stopped` by one of them, or by itself."""
     tally, outcomes = replaying.tally, replaying.outcomes
     parts = [f"{outcomes[fate]:,} {words}" for fate, words in _FATES if outcomes[fate]]
     done = f": {', '.join(parts)}" if parts else ""
@@ -74,7 +74,8 @@ def end_lines(replaying: Replaying, to_model: str | None) -> list[str]:
         lines += named(f"{place}: {why}" for place, why in tally.unsendable)
     rest = tally.total - tally.done
     if rest:
-        lines.append(f"Not yet replayed: {rest:,}. The same command goes on with them.")
+        hint = " The same command goes on with them." if stopped else ""
+        lines.append(f"Not yet replayed: {rest:,}.{hint}")
     return lines
 
 
@@ -87,12 +88,13 @@ def named(texts: Iterable[str]) -> list[str]:
 
 def _merged(pick: Pick) -> str:
     count = sum(map(len, pick.repeats.values()))
-    return f", which settle {count_text(count, 'repeat')} of theirs too" if count else ""
+    return f", and with them {count_text(count, 'other')} of the same records" if count else ""
 
 
 def _bystanders(plan: Plan, topics: set[str]) -> list[str]:
     """Agents that will see the records again although they had no trouble with them."""
     concerned = {letter.agent for letter in plan.pick.letters}
+    concerned |= {other.agent for held in plan.pick.repeats.values() for other in held}
     names = [a.name for a in plan.agents if a.topic in topics and a.name not in concerned]
     if not names:
         return []

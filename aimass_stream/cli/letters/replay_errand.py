@@ -16,7 +16,7 @@ from aimass_stream.cli.letters.plan import Plan, end_lines, plan_lines
 from aimass_stream.cli.letters.replaying import Pick, Replaying, ToSource, Way, pick_letters
 from aimass_stream.cli.letters.selection import Selection, app_id_of
 from aimass_stream.cli.letters.to_model import ToModel
-from aimass_stream.cli.terminal import hush_clients, say, use_broker
+from aimass_stream.cli.terminal import hush_clients, use_broker
 from aimass_stream.cli.worker_process import load_app
 from aimass_stream.config import Settings, settings
 from aimass_stream.errors import AimassError, ConfigError
@@ -64,13 +64,19 @@ def run_replay(errand: ReplayErrand, app_name: str, app_id: str | None) -> int:
     with use_broker(conf) as url:
         app, known_id = _find_app(app_name, app_id, needed=errand.to_model is not None)
         desk = asyncio.run(_read(url, known_id))
-        pick = pick_letters(desk.letters, errand.selection, desk.topics, again=errand.again)
+        pick = pick_letters(
+            desk.letters,
+            errand.selection,
+            desk.topics,
+            again=errand.again,
+            per_agent=errand.to_model is not None,
+        )
         if errand.limit is not None:
             pick = replace(pick, letters=pick.letters[: errand.limit])
         agents = _agents(app)
         way = _way(errand, app, pick, url)
         for line in plan_lines(Plan(pick, errand.to_model, agents)):
-            say(line)
+            typer.echo(line, err=not errand.dry_run)
         if errand.dry_run or not pick.letters:
             return NOT_ALL if pick.impossible else 0
         if errand.ask and sys.stdin.isatty():
@@ -140,7 +146,7 @@ async def _replay(errand: ReplayErrand, desk: _Desk, pick: Pick, way: Way, conf:
         await replaying.run(way, conf, terminal=sys.stderr.isatty())
     except AimassError as error:
         problem = error
-    for line in end_lines(replaying, errand.to_model):
+    for line in end_lines(replaying, errand.to_model, stopped=replaying.signal is not None):
         typer.echo(line)
     if problem is not None:
         raise problem

@@ -46,7 +46,8 @@ class Pick:
     """Letters to replay, and what is left out.
 
     Attributes:
-        letters: one for each record and agent, oldest first.
+        letters: one for each record, oldest first; one for each record and agent, where agents
+            are run here.
         repeats: by the place of a letter, others of the same record that its replay settles.
         replayed: letters that meet the filters and were replayed before.
         impossible: letters whose topic or partition is gone, and why.
@@ -101,44 +102,60 @@ class ToSource:
 
 
 def pick_letters(
-    letters: Letters, selection: Selection, topics: Mapping[str, TopicState], *, again: bool
+    letters: Letters,
+    selection: Selection,
+    topics: Mapping[str, TopicState],
+    *,
+    again: bool,
+    per_agent: bool,
 ) -> Pick:
     """Choose what to replay.
 
-    Of several letters of one record and agent the newest stands for all.
+    Of several letters of one record the newest stands for all.
 
     Args:
         letters: all of the app.
         selection: the filters.
         topics: those on the broker.
         again: whether letters that were replayed before are replayed once more.
+        per_agent: whether an agent's letters stand for that agent only; a record that is written
+            to its topic again is read by all.
     """
+
+    def subject(letter: Letter) -> tuple[str, str]:
+        return letter.record_id, letter.agent if per_agent else ""
+
     picked = newest_first(selection.pick(letters))
     fresh = [letter for letter in picked if again or letter.place not in letters.replays]
-    newest: dict[str, Letter] = {}
+    newest: dict[tuple[str, str], Letter] = {}
     for letter in fresh:
-        newest.setdefault(letter.record_id, letter)
-    impossible, chosen = [], []
-    for letter in newest.values():
-        state = topics.get(letter.topic)
-        if state is None:
-            impossible.append((place_text(letter.place), f"topic {letter.topic} is gone"))
-        elif letter.partition >= state.partitions:
-            impossible.append((place_text(letter.place), f"{letter.topic} has no such partition"))
-        else:
-            chosen.append(letter)
-    others: dict[str, list[Letter]] = {}
+        newest.setdefault(subject(letter), letter)
+    others: dict[tuple[str, str], list[Letter]] = {}
     for letter in letters.letters:
-        others.setdefault(letter.record_id, []).append(letter)
+        others.setdefault(subject(letter), []).append(letter)
+    chosen = [letter for letter in newest.values() if not _obstacle(letter, topics)]
     repeats = {
         letter.place: [
             other
-            for other in others[letter.record_id]
+            for other in others[subject(letter)]
             if other is not letter and other.place not in letters.replays
         ]
         for letter in chosen
     }
+    impossible = [
+        (place_text(letter.place), why)
+        for letter in newest.values()
+        if (why := _obstacle(letter, topics))
+    ]
     return Pick(chosen[::-1], repeats, len(picked) - len(fresh), impossible)
+
+
+def _obstacle(letter: Letter, topics: Mapping[str, TopicState]) -> str:
+    """Why a letter's record has no place to go back to; empty where it has one."""
+    state = topics.get(letter.topic)
+    if state is None:
+        return f"topic {letter.topic} is gone"
+    return "" if letter.partition < state.partitions else f"{letter.topic} has no such partition"
 
 
 class Replaying:
