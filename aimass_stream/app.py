@@ -66,6 +66,7 @@ class App(faust.App):
         self.end_reason: BaseException | None = None
         self._models: Models | None = None
         self._learning: Learning | None = None
+        self._is_replay = False
         self._logs: set[str] = set()
         self._intake: Intake | None = None
         self.page("/metrics")(show_metrics)
@@ -194,9 +195,23 @@ class App(faust.App):
             self._models = Models(settings(), self.end_worker)
         return self._models
 
+    def replay_on(self, models: Models) -> None:
+        """Let bodies run on these models in a process that is no worker, and learns nothing."""
+        self._models = models
+        self._is_replay = True
+
     @property
     def learning(self) -> Learning:
-        """The learners of this worker."""
+        """The learners of this worker.
+
+        Raises:
+            ConfigError: this process replays, and a learner learns only in the order of its log.
+        """
+        if self._is_replay:
+            raise ConfigError(
+                "This agent learns, and a learner learns only in the order of its log. Replay "
+                "its dead letters to their source topic instead, without --to-model."
+            )
         if self._learning is None:
             logs = Logs(self._client_settings, self.intake, lambda: self.notes)
             self._learning = Learning(settings(), self.conf.id, logs, self.end_worker)

@@ -99,6 +99,10 @@ class TopicReader:
         """The offset that is read next."""
         return int(await self._connected.position(TopicPartition(topic, partition)))
 
+    async def remains(self, ends: Offsets) -> bool:
+        """Whether some partition has not been read to where it ended."""
+        return any([await self.position(*place) < end for place, end in ends.items() if end])
+
     def seek(self, offsets: Offsets) -> None:
         """Go on from these offsets."""
         for (topic, partition), offset in offsets.items():

@@ -118,7 +118,9 @@ def find(models_folder: Path, name: str) -> Manifest | None:
     return _read_manifest(models_folder / name / str(versions[-1])) if versions else None
 
 
-def resolve(model: Model[Any], models_folder: Path) -> ModelSpec:
+def resolve(
+    model: Model[Any], models_folder: Path, *, registered_version: str | None = None
+) -> ModelSpec:
     """What a device process loads for a declaration, its files verified.
 
     `models://name[@version]` is looked up in the registry. Where no version is given it is the
@@ -127,6 +129,11 @@ def resolve(model: Model[Any], models_folder: Path) -> ModelSpec:
     the model's. The version of these two is a hash of their content. A declaration without a
     location says its name and version itself. Settings of the adapter that are not its defaults
     are part of the version.
+
+    Args:
+        model: the declaration.
+        models_folder: the registry.
+        registered_version: the version of a registered model, whatever its location says.
 
     Raises:
         ConfigError: there is no such model, version or folder.
@@ -139,7 +146,10 @@ def resolve(model: Model[Any], models_folder: Path) -> ModelSpec:
         if not version:
             raise ConfigError(f"{type(model).__name__} {name!r} has no version; give it one")
     elif location.startswith(SCHEME):
-        name, version, path, entries = _registered(location.removeprefix(SCHEME), models_folder)
+        reference = location.removeprefix(SCHEME)
+        if registered_version is not None:
+            reference = f"{reference.partition('@')[0]}@{registered_version}"
+        name, version, path, entries = _registered(reference, models_folder)
         folder, digest = str(path), digest_of(entries)
     elif location.startswith(packages.SCHEME):
         name, path = packages.packaged_folder(location)

@@ -89,8 +89,11 @@ class Models:
         await self._process.close()
         self.payloads.close()
 
+    def _resolve(self, model: Model[Any]) -> ModelSpec:
+        return resolve(model, self._settings.models_folder)
+
     async def _load(self, model: Model[Any]) -> ModelSpec:
-        spec = await asyncio.to_thread(resolve, model, self._settings.models_folder)
+        spec = await asyncio.to_thread(self._resolve, model)
         if not isinstance(model, Inline):
             scorer = await self._start_scorer()
             await scorer.add(model, spec)
