@@ -23,7 +23,7 @@ from tests.codecs.image_files import encoded, pixels
 LIMITS = Limits()
 NOW_MS = 1_750_000_000_000
 JSON = (("content-type", b"application/json"),)
-CAFE = "\"caf\u00e9\""
+CAFE = '"caf\u00e9"'
 
 
 @dataclass(frozen=True, slots=True)

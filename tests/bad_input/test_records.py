@@ -72,6 +72,7 @@ def cases_of(kind: Kind) -> list[Case]:
         Case("junk declared", good, Reason.TYPE_MISMATCH, declared(b"\xff\xfe")),
         Case("its type declared in other words", good, "read", declared(kind.declared)),
         Case("no type declared", good, "read", declared(b"application/octet-stream")),
+        Case("an empty type declared", good, "read", declared(b"")),
         Case("unknown header", good, "passed over", (("x-trace", b"1"), ("", b""))),
         Case(
             "metadata header that is not UTF-8",
