@@ -32,7 +32,7 @@ def tone(
 
 
 def encoded(
-    samples: NDArray[np.float32],
+    samples: NDArray[np.float32] | NDArray[np.int16],
     kind: str = "WAV",
     encoding: str | None = None,
     rate_hz: int = 16_000,

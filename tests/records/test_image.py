@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
@@ -16,7 +16,6 @@ from aimass_stream.records import Claim, Image, Limits, Record
 from aimass_stream.records.image import encode_claim, encode_json, encode_raw
 
 LIMITS = Limits(payload_bytes=200_000)
-UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 CLAIM = Claim("file:///data/cat.jpg", "a" * 64, 1234, "image/jpeg")
 
 
@@ -159,14 +158,23 @@ def test_encoding_refuses_what_would_be_refused_on_the_topic(
         encode_json(picture(), {"user": object()})
 
 
-@UNHURRIED
+@given(
+    st.binary(max_size=200),
+    st.dictionaries(st.text("abc", min_size=1, max_size=5), st.integers(0, 9) | st.text("é\0")),
+)
+def test_what_is_encoded_is_read_back(rest: bytes, metadata: dict[str, object]) -> None:
+    payload = picture() + rest
+    image = checked(encode_json(payload, metadata))
+    assert (image.bytes, image.metadata) == (payload, metadata)
+    assert checked(encode_raw(payload)).bytes == payload
+
+
 @given(st.one_of(st.binary(max_size=300), st.binary(max_size=40).map(lambda end: b"{" + end)))
 def test_any_bytes_are_accepted_or_refused_and_nothing_else(value: bytes) -> None:
     with suppress(RecordError):
         record(value).check(LIMITS)
 
 
-@UNHURRIED
 @given(
     st.dictionaries(
         st.sampled_from(["data", "uri", "sha256", "size", "type", "x"]),

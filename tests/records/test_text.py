@@ -4,7 +4,7 @@ from contextlib import suppress
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from aimass_stream.errors import RecordError
@@ -12,7 +12,6 @@ from aimass_stream.records import Limits, Text
 from aimass_stream.records.text import encode_text
 
 LIMITS = Limits()
-UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 JSON = (("content-type", b"application/json"),)
 PLAIN = (("content-type", b"text/plain"),)
 
@@ -130,7 +129,6 @@ def test_what_would_be_refused_is_not_encoded() -> None:
         encode_text("a", {"user": object()})
 
 
-@UNHURRIED
 @given(
     st.one_of(st.binary(max_size=99), st.binary(max_size=40).map(lambda end: b'{"text":"' + end)),
     st.sampled_from([(), JSON, PLAIN]),
@@ -142,7 +140,6 @@ def test_any_bytes_are_accepted_or_refused_and_nothing_else(
         assert checked(value, headers).bytes
 
 
-@UNHURRIED
 @given(st.text(min_size=1, max_size=200))
 def test_any_visible_text_survives(text: str) -> None:
     try:
