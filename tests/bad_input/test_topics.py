@@ -46,7 +46,7 @@ GOOD_VALUES = {
 TOPIC_CASES = {
     "null value (tombstone)": "quiet: neither an answer nor a dead letter",
     "null key": "read; the answer has none either",
-    "null as a header's value": "empty",
+    "null as a header's value": "read as empty",
     "header name that is not UTF-8": r"its bytes are written as `\xff`",
     "batch compressed with gzip": "read",
     "batch compressed with snappy": "read",
