@@ -65,9 +65,9 @@ def constant() -> bytes:
     return encoded(np.full(500, 0.25, np.float32))
 
 
-def form(**fields: int) -> bytes:
+def form() -> bytes:
     """The format chunk of a WAV file."""
-    return chunk(b"fmt ", wav(b"", **fields)[20:36])
+    return chunk(b"fmt ", wav(b"")[20:36])
 
 
 def rf64(told: int, held: int) -> bytes:

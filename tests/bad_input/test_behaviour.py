@@ -51,12 +51,12 @@ def refused(name: str, value: bytes) -> Case:
     return Case(name, lambda: value, Reason.BAD_ENVELOPE)
 
 
-def has(found: Action, **expected: object) -> bool:
+def has(expected: dict[str, object], found: Action) -> bool:
     return {name: getattr(found, name) for name in expected} == expected
 
 
 def accepted(name: str, value: bytes, how: str = "read", **expected: object) -> Case:
-    return Case(name, lambda: value, how, holds=partial(has, **expected))
+    return Case(name, lambda: value, how, holds=partial(has, expected))
 
 
 CASES = [
