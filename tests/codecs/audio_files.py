@@ -2,6 +2,7 @@
 
 import io
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ EXTENSIBLE = struct.pack("<HHIH", 22, 16, 0, 1)
 """What an extensible format chunk has behind its plain part, up to the identifier."""
 PCM_GUID = bytes.fromhex("000000001000800000aa00389b71")
 """The identifier's end: all of it but the plain tag of two bytes."""
+
+_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 LIMITS = Limits(payload_bytes=4_000_000, audio_seconds=20)
 
@@ -78,6 +81,16 @@ def ogg_pages(payload: bytes) -> list[bytes]:
     """The pages of an Ogg file."""
     starts = [at for at in range(len(payload)) if payload.startswith(b"OggS", at)]
     return [payload[at:end] for at, end in zip(starts, [*starts[1:], None], strict=True)]
+
+
+def with_checksums(payload: bytes) -> bytes:
+    """An Ogg file whose pages have the checksums they should, as far as they are pages."""
+    fixed = b""
+    for page in ogg_pages(payload):
+        blank = page[:22] + bytes(4) + page[26:]
+        found = zlib.crc32(blank.translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+        fixed += page[:22] + struct.pack("<I", int(f"{found:032b}"[::-1], 2)) + page[26:]
+    return fixed
 
 
 def with_bits(payload: bytes, at: int, mask: int) -> bytes:
