@@ -12,14 +12,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from faust.types.tuples import TP
 
 from aimass_stream.kafka.agent_run import AgentRun
 from aimass_stream.kafka.delivery import Outlet
 from aimass_stream.kafka.ledger import Ledger
-from aimass_stream.records import Chunk, Limits
+from aimass_stream.records import Chunk, Headers, Limits
 from aimass_stream.runtime.body import Agent
 from aimass_stream.runtime.handover import Unit, Work
 
@@ -240,5 +240,12 @@ def chunk_of(tp: TP, records: Sequence[Any]) -> Chunk:
         [record.timestamp for record in records],
         [record.key for record in records],
         [record.value for record in records],
-        [record.headers for record in records],
+        [record.headers and _filled(record.headers) for record in records],
     )
+
+
+def _filled(headers: Sequence[tuple[str, bytes | None]]) -> Headers:
+    """Headers as they are, but null is empty: everybody behind here takes values for bytes."""
+    if any(value is None for _, value in headers):
+        return [(name, value or b"") for name, value in headers]
+    return cast(Headers, headers)

@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaConnectionError
 from faust.types.tuples import TP
 
 from aimass_stream.kafka.intake import chunk_of
+from aimass_stream.kafka.record_batches import read_odd_names
 from aimass_stream.kafka.topics import unreachable
 from aimass_stream.records import Chunk
 
@@ -44,6 +45,7 @@ class TopicReader:
         Raises:
             BrokerError: the broker cannot be reached.
         """
+        read_odd_names()
         consumer = AIOKafkaConsumer(
             **self._client,
             enable_auto_commit=False,

@@ -28,6 +28,7 @@ from mode import Service
 from aimass_stream.errors import AimassError
 from aimass_stream.kafka.intake import Intake
 from aimass_stream.kafka.producer import Producer
+from aimass_stream.kafka.record_batches import read_odd_names
 
 T = TypeVar("T")
 
@@ -53,8 +54,9 @@ class Consumer(driver.Consumer):
         return cast(Intake, cast(Any, self.app).intake)
 
     def on_init(self) -> None:
-        """Prepare what `force_commit` needs before the first start."""
+        """Prepare what `force_commit` and the fetcher need before the first start."""
         super().on_init()
+        read_odd_names()
         self._commit_lock = asyncio.Lock()
 
     # -- fetching ------------------------------------------------------------------------
