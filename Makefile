@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 SECONDS ?= 60
 
-.PHONY: demo test fuzz fmt lint type bench clean
+.PHONY: demo test verify fuzz fmt lint type bench clean
 
 demo: $(READY)          ## run the main job on an embedded Kafka: make demo SECONDS=20 REPORT=out.json
 	$(BIN)/aimass demo --seconds $(SECONDS) $(if $(REPORT),--report $(REPORT))
@@ -23,6 +23,10 @@ lint: $(READY)          ## style, import directions
 
 type: $(READY)          ## mypy --strict
 	$(BIN)/mypy
+
+verify: $(READY)        ## every fault against the reference application: make verify QUICK=1 SEED=7 REPORT=out.json
+	$(BIN)/python -m aimass_stream.training demo .aimass/models
+	$(BIN)/aimass verify $(if $(QUICK),--quick) $(if $(SEED),--seed $(SEED)) $(if $(SOAK),--soak $(SOAK)) $(if $(REPORT),--report $(REPORT))
 
 fmt: $(READY)           ## put the code into shape
 	$(BIN)/ruff check --fix .

@@ -21,6 +21,7 @@ NAMES = [
     "Chunk",
     "Embedding",
     "Entities",
+    "Example",
     "Feedback",
     "FeedbackRecord",
     "Image",

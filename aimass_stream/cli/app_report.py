@@ -12,20 +12,26 @@ import subprocess
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from aimass_stream.config import settings
 from aimass_stream.errors import AimassError, ConfigError
 from aimass_stream.kafka.topics import TopicPlan
+from aimass_stream.records import Example, Record, Topic
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from aimass_stream.app import App
+
+T = TypeVar("T")
 
 TIMEOUT_S = 20.0
 # Nothing is connected, yet an app without a broker does not load.
-_NO_BROKER = "kafka://127.0.0.1:9"
+NO_BROKER = "kafka://127.0.0.1:9"
+"""Where nobody listens."""
 
 
 class AgentReport(msgspec.Struct, frozen=True):
@@ -42,6 +48,19 @@ class AgentReport(msgspec.Struct, frozen=True):
     to_partitions: int | None
 
 
+class SourceReport(msgspec.Struct, frozen=True):
+    """A topic that is filled from outside: agents of the app read it, and none writes it.
+
+    Attributes:
+        record: its record type.
+        checked: whether that type refuses bytes that are no such record.
+    """
+
+    topic: str
+    record: str
+    checked: bool
+
+
 class AppReport(msgspec.Struct, frozen=True):
     """What an app declares.
 
@@ -51,6 +70,11 @@ class AppReport(msgspec.Struct, frozen=True):
         plans: the topics it needs, as a worker creates them.
         models: locations of the models that modules of this folder hold; an inline model has
             none.
+        learners: names of the learners that modules of this folder hold.
+        tables: names of the app's tables.
+        sources: the topics that are filled from outside, by name.
+        brokers: where it connects to.
+        examples: records to send to each of the sources, where they were asked for.
     """
 
     id: str
@@ -58,6 +82,11 @@ class AppReport(msgspec.Struct, frozen=True):
     agents: list[AgentReport]
     models: list[str]
     plans: list[TopicPlan] = []
+    learners: list[str] = []
+    tables: list[str] = []
+    sources: list[SourceReport] = []
+    brokers: list[str] = []
+    examples: dict[str, list[Example]] = {}
 
 
 class AppQuestion:
@@ -65,31 +94,42 @@ class AppQuestion:
 
     Args:
         name: the package, as for `aimass worker --app`.
+        env: variables it gets beside this process's own.
+        examples: how many records to draw for each source topic.
+        seed: of what is drawn.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        env: Mapping[str, str] | None = None,
+        *,
+        examples: int = 0,
+        seed: int = 0,
+    ) -> None:
         self._name = name
         argv = [sys.executable, "-m", "aimass_stream.cli.app_report", name]
+        argv += [str(examples), str(seed)]
         self._process = subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={"AIMASS_BROKER": _NO_BROKER, **os.environ},
+            env={"AIMASS_BROKER": NO_BROKER, **os.environ, **(env or {})},
         )
 
-    def answer(self) -> AppReport:
+    def answer(self, within_s: float = TIMEOUT_S) -> AppReport:
         """Wait for the report.
 
         Raises:
-            ConfigError: the app cannot be imported, or takes longer than 20 s for it.
+            ConfigError: the app cannot be imported, or takes longer than that.
         """
         try:
-            report, errors = self._process.communicate(timeout=TIMEOUT_S)
+            report, errors = self._process.communicate(timeout=within_s)
         except subprocess.TimeoutExpired:
             self.drop()
             raise ConfigError(
-                f"Importing {self._name} takes longer than {TIMEOUT_S:.0f} s. "
+                f"Importing {self._name} takes longer than {within_s:.0f} s. "
                 "Move what takes long out of its modules, into a model or an agent."
             ) from None
         if self._process.returncode:
@@ -109,11 +149,19 @@ def has_app(name: str) -> bool:
     return place.is_dir() or place.with_suffix(".py").is_file()
 
 
-def report_app(app: App) -> AppReport:
-    """What an app declares, all of its agents imported."""
+def report_app(app: App, examples: int = 0, seed: int = 0) -> AppReport:
+    """What an app declares, all of its agents imported.
+
+    Args:
+        app: the app.
+        examples: how many records to draw for each source topic.
+        seed: of what is drawn.
+    """
     from aimass_stream.kafka.dead_letters import dead_letters_topic
     from aimass_stream.kafka.outcomes import outcomes_topic
     from aimass_stream.kafka.outlets import plan_topics
+    from aimass_stream.learner import Learner
+    from aimass_stream.model import Model
 
     app.discover()
     app_id = app.conf.id
@@ -128,29 +176,50 @@ def report_app(app: App) -> AppReport:
         )
         for agent in app.engine_agents.values()
     ]
+    sources = _sources(app)
     plans = list(plan_topics(app.engine_agents.values(), app_id, settings().partitions))
-    return AppReport(app_id, own_topics, agents, sorted(_locations(Path.cwd())), plans)
+    return AppReport(
+        app_id,
+        own_topics,
+        agents,
+        models=sorted({model.location for model in _held(Path.cwd(), Model)} - {""}),
+        plans=plans,
+        learners=sorted({learner.name for learner in _held(Path.cwd(), Learner)}),
+        tables=sorted(app.tables.keys()),
+        sources=[
+            SourceReport(name, topic.type.__name__, checked=topic.type is not Record)
+            for name, topic in sources.items()
+        ],
+        brokers=[str(url) for url in app.conf.broker],
+        examples={name: topic.type.examples(examples, seed) for name, topic in sources.items()}
+        if examples
+        else {},
+    )
 
 
-def _locations(project: Path) -> set[str]:
-    from aimass_stream.model import Model
-
-    found: set[str] = set()
+def _held(project: Path, kind: type[T]) -> Iterator[T]:
+    """What the modules of a folder hold of a kind."""
     for module in list(sys.modules.values()):
         path = getattr(module, "__file__", None)
         if path and Path(path).is_relative_to(project):
-            models = (held for held in vars(module).values() if isinstance(held, Model))
-            found.update(model.location for model in models)
-    return found - {""}
+            yield from (held for held in vars(module).values() if isinstance(held, kind))
 
 
-def main(name: str) -> int:
+def _sources(app: App) -> dict[str, Topic[Any]]:
+    """The topics that agents read and none writes, in order of name."""
+    agents = app.engine_agents.values()
+    written = {agent.to.name for agent in agents if agent.to is not None}
+    topics = {agent.topic.name: agent.topic for agent in agents}
+    return {name: topics[name] for name in sorted(topics.keys() - written)}
+
+
+def main(name: str, examples: int, seed: int) -> int:
     """Print the report of an app as JSON, and nothing else, on standard output."""
     from aimass_stream.cli.worker_process import load_app
 
     try:
         with redirect_stdout(sys.stderr):
-            report = report_app(load_app(name))
+            report = report_app(load_app(name), examples, seed)
     except AimassError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
@@ -159,4 +228,4 @@ def main(name: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(main(sys.argv[1], *map(int, sys.argv[2:])))

@@ -13,6 +13,7 @@ from aimass_stream.cli.init import init
 from aimass_stream.cli.kafka import kafka_app
 from aimass_stream.cli.produce import produce_app
 from aimass_stream.cli.terminal import command
+from aimass_stream.cli.verify import verify
 from aimass_stream.cli.watch import watch
 
 app = typer.Typer(
@@ -30,6 +31,7 @@ app.add_typer(dlq_app, name="dlq")
 app.command("init")(init)
 app.command("watch")(watch)
 app.command("doctor")(doctor)
+app.command("verify")(verify)
 
 
 @app.command("worker")

@@ -41,16 +41,21 @@ class Broker:
         pid: the process of its JVM.
         folder: its data, settings and logs.
         kept: it stays when its last user leaves, until it is stopped.
+        relayed_port: where a relay finds it, whose clients are sent back to the relay; None
+            without one.
     """
 
     url: str
     pid: int
     folder: Path
     kept: bool
+    relayed_port: int | None = None
 
 
 @contextmanager
-def lease_broker(state: Path, *, say: Callable[[str], None]) -> Iterator[Broker]:
+def lease_broker(
+    state: Path, *, say: Callable[[str], None], relay_port: int | None = None
+) -> Iterator[Broker]:
     """Use the broker of this state folder, started if it does not run.
 
     The broker lives at least as long as the block and is stopped by whoever leaves last, unless
@@ -59,14 +64,21 @@ def lease_broker(state: Path, *, say: Callable[[str], None]) -> Iterator[Broker]
     another lease, in any process, brings it back on the same port. Blocks for seconds on entry
     and exit, for longer while the jars are fetched: not for an event loop.
 
+    Args:
+        state: the state folder.
+        say: told what takes long.
+        relay_port: where a relay listens on this machine. The broker then has a second way in,
+            `Broker.relayed_port`, and tells clients that come by it to connect to the relay.
+
     Raises:
         BrokerError: Kafka cannot be fetched or does not start.
-        ConfigError: the state folder cannot be used.
+        ConfigError: the state folder cannot be used, or its broker already runs and knows
+            nothing of this relay.
     """
     folder = _make_folder(state)
     with (folder / "lease").open("ab") as lease:
         with _turn(folder, say):
-            broker = _ensure(folder, None, say)
+            broker = _ensure(folder, None, say, relay_port)
             flock(lease, LOCK_SH)
         try:
             yield broker
@@ -178,17 +190,27 @@ def _is_leased(folder: Path) -> bool:
 
 
 def _broker(folder: Path, record: Record) -> Broker:
-    return Broker(f"kafka://127.0.0.1:{record.port}", record.pid or 0, folder, kept=record.kept)
+    relayed_port = record.relayed.port if record.relayed else None
+    url = f"kafka://127.0.0.1:{record.port}"
+    return Broker(url, record.pid or 0, folder, record.kept, relayed_port)
 
 
-def _ensure(folder: Path, port: int | None, say: Callable[[str], None]) -> Broker:
+def _ensure(
+    folder: Path, port: int | None, say: Callable[[str], None], relay_port: int | None = None
+) -> Broker:
     """The running broker, or a new one; the caller holds the lock."""
     record = read_record(folder)
     if not comes_to_answer(folder, record):
-        record = start_process(folder, port, say, leased=_is_leased(folder))
+        leased = _is_leased(folder)
+        record = start_process(folder, port, say, leased=leased, relay_port=relay_port)
     elif port not in {None, record.port}:
         raise ConfigError(
             f"Kafka of {folder} already runs on port {record.port}, not {port}. "
+            "Stop it first: aimass kafka stop"
+        )
+    elif relay_port not in {None, record.relayed and record.relayed.relay_port}:
+        raise ConfigError(
+            f"Kafka of {folder} already runs and knows nothing of a relay on port {relay_port}. "
             "Stop it first: aimass kafka stop"
         )
     return _broker(folder, record)

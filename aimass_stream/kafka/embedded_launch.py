@@ -9,7 +9,7 @@ import random
 import shutil
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +28,7 @@ from aimass_stream.kafka.embedded_jars import KAFKA, kafka_jars
 from aimass_stream.kafka.embedded_process import (
     JVM_FLAGS,
     POLL_S,
+    Relayed,
     answers,
     end,
     find_java,
@@ -60,12 +61,14 @@ class Record(msgspec.Struct, frozen=True):
         pid: the JVM that was started; None once it was stopped.
         kept: somebody asked for it to stay.
         draft: the class archive it writes when it ends, if it does.
+        relayed: its second way in, by a relay; it stays as long as the folder.
     """
 
     port: int = 0
     pid: int | None = None
     kept: bool = False
     draft: str | None = None
+    relayed: Relayed | None = None
 
 
 @dataclass(frozen=True)
@@ -125,7 +128,9 @@ def comes_to_answer(folder: Path, record: Record) -> bool:
     return False
 
 
-def start_process(folder: Path, port: int | None, say: Say, *, leased: bool) -> Record:
+def start_process(
+    folder: Path, port: int | None, say: Say, *, leased: bool, relay_port: int | None = None
+) -> Record:
     """Start a broker in a folder that has none, and wait until clients can use it.
 
     Args:
@@ -133,6 +138,7 @@ def start_process(folder: Path, port: int | None, say: Say, *, leased: bool) -> 
         port: the one that must be used; None for the last one, or a free one.
         say: told what takes long.
         leased: programs live that know the last port, so no other will do.
+        relay_port: where a relay listens that clients may come by; None for the last one, if any.
 
     Raises:
         BrokerError: Kafka cannot be fetched or does not start, or the port is taken.
@@ -142,14 +148,19 @@ def start_process(folder: Path, port: int | None, say: Say, *, leased: bool) -> 
         end(pid, folder)
     _check_space(folder)
     runtime = _prepare(say)
-    port = _choose_port(read_record(folder), port, say, leased=leased)
+    last = read_record(folder)
+    port = _choose_port(last, port, say, leased=leased)
+    relayed = last.relayed
+    if relay_port is not None:
+        relayed = Relayed(_free_port(besides={port}), relay_port)
+    wanted = Record(port, kept=last.kept, relayed=relayed)
     try:
-        return _launch(folder, port, runtime, say)
+        return _launch(folder, wanted, runtime, say)
     except _ExitedError as error:
         if runtime.archive is None:
             raise _did_not_start(folder, error) from error
     try:
-        record = _launch(folder, port, replace(runtime, archive=None), say)
+        record = _launch(folder, wanted, replace(runtime, archive=None), say)
     except _ExitedError as error:
         raise _did_not_start(folder, error) from error
     runtime.archive.discard()
@@ -172,7 +183,7 @@ def end_brokers(folder: Path, say: Say) -> bool:
     if record.draft:
         (adopt_draft if orderly and all(orderly) else drop_draft)(Path(record.draft))
     if record.port:
-        write_record(folder, Record(record.port))
+        write_record(folder, Record(record.port, relayed=record.relayed))
     return bool(orderly)
 
 
@@ -209,20 +220,22 @@ def _prepare(say: Say) -> _Runtime:
     return _Runtime(java, jars, class_archive(java, jars, JVM_FLAGS))
 
 
-def _launch(folder: Path, port: int, runtime: _Runtime, say: Say) -> Record:
+def _launch(folder: Path, wanted: Record, runtime: _Runtime, say: Say) -> Record:
     archive, last = runtime.archive, read_record(folder)
     if last.draft:
         drop_draft(Path(last.draft))
     before = log_sizes(folder)
+    port, relayed = wanted.port, wanted.relayed
+    controller_port = _free_port(besides={port, relayed.port if relayed else port})
     try:
-        cluster_id = write_settings(folder, port, _free_port(besides=port))
+        cluster_id = write_settings(folder, port, controller_port, relayed)
     except OSError as error:
         raise unusable(folder, error) from error
     draft = archive.draft(cluster_id) if archive else None
     say(f"Starting Kafka {KAFKA} in {folder}")
     started = time.monotonic()
     pid = spawn(folder, runtime.java, runtime.jars, archive.flags(draft) if archive else [])
-    record = Record(port, pid, kept=last.kept, draft=str(draft) if draft else None)
+    record = msgspec.structs.replace(wanted, pid=pid, draft=str(draft) if draft else None)
     try:
         write_record(folder, record)
         _await_answer(folder, record, started + START_BOUND_S)
@@ -272,9 +285,9 @@ def _choose_port(last: Record, asked: int | None, say: Say, *, leased: bool) -> 
     return port or _free_port()
 
 
-def _free_port(besides: int = 0) -> int:
+def _free_port(besides: Set[int] = frozenset()) -> int:
     for port in random.sample(PORTS, 1000):
-        if port != besides and _is_free(port):
+        if port not in besides and _is_free(port):
             return port
     raise BrokerError(
         f"Kafka finds no free port from {PORTS.start} to {PORTS.stop}. "

@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
 import psutil
 
 from aimass_stream.errors import BrokerError
@@ -40,6 +41,19 @@ RUN_FLAGS = (
 )
 LOG_FILES = ("logs/kafka.0.log", "logs/jvm.log")
 
+
+class Relayed(msgspec.Struct, frozen=True):
+    """A second way to the broker, for clients that come by a relay.
+
+    Attributes:
+        port: where the broker listens for the relay.
+        relay_port: where the relay listens, which is what the broker tells these clients.
+    """
+
+    port: int
+    relay_port: int
+
+
 # The shell ends at once, so the JVM has no parent among our processes: nobody needs to reap it,
 # and no terminal's Ctrl-C reaches it.
 _DETACH = '"$@" </dev/null >logs/jvm.log 2>&1 & echo $!'
@@ -52,10 +66,10 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}{listener}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}{advertised}
 inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,RELAYED:PLAINTEXT
 log.dirs=data
 auto.create.topics.enable=false
 broker.session.timeout.ms=2000
@@ -116,10 +130,18 @@ def _no_java(reason: str) -> str:
     )
 
 
-def write_settings(folder: Path, port: int, controller_port: int) -> str:
+def write_settings(
+    folder: Path, port: int, controller_port: int, relayed: Relayed | None = None
+) -> str:
     """Write what the next JVM in this folder reads, and return the id of its cluster.
 
     The id is drawn once per folder; with it in place Kafka needs no formatting step.
+
+    Args:
+        folder: of the broker.
+        port: where clients connect.
+        controller_port: where the broker finds its controller, which is itself.
+        relayed: where clients come by a relay; None without one.
     """
     shutil.rmtree(folder / "tmp", ignore_errors=True)
     for name in ("data", "logs", "tmp"):
@@ -130,7 +152,12 @@ def write_settings(folder: Path, port: int, controller_port: int) -> str:
         draft = folder / "tmp" / "meta.properties"
         draft.write_text(f"version=1\nnode.id=1\ncluster.id={cluster_id}\n")
         draft.replace(folder / "data" / "meta.properties")
-    settings = _SETTINGS.format(port=port, controller_port=controller_port)
+    settings = _SETTINGS.format(
+        port=port,
+        controller_port=controller_port,
+        listener=f",RELAYED://127.0.0.1:{relayed.port}" if relayed else "",
+        advertised=f",RELAYED://127.0.0.1:{relayed.relay_port}" if relayed else "",
+    )
     (folder / "server.properties").write_text(settings)
     (folder / "logging.properties").write_text(_LOGGING)
     return cluster_id

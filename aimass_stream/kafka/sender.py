@@ -19,6 +19,7 @@ Place = tuple[int, int]
 
 IN_FLIGHT = 2_000
 LINGER_MS = 5
+MAX_BYTES = 1_048_576
 REQUEST_TIMEOUT_MS = 60_000
 
 
@@ -27,6 +28,7 @@ class Sender:
 
     Args:
         url: the broker, as in `AIMASS_BROKER`.
+        max_bytes: the largest record that may be sent; the broker has a limit of its own.
 
     Use as an async context manager; leaving it waits for what is in flight.
 
@@ -34,7 +36,8 @@ class Sender:
         sent: records the broker has acknowledged.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, max_bytes: int = MAX_BYTES) -> None:
+        self._max_bytes = max_bytes
         self._client = {"bootstrap_servers": bootstrap_servers(url)}
         self._producer: AIOKafkaProducer | None = None
         self._slots = asyncio.Semaphore(IN_FLIGHT)
@@ -53,6 +56,7 @@ class Sender:
             enable_idempotence=True,
             linger_ms=LINGER_MS,
             max_batch_size=MAX_BATCH_BYTES,
+            max_request_size=self._max_bytes,
             request_timeout_ms=REQUEST_TIMEOUT_MS,
         )
         try:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaConnectionError, TopicAlreadyExistsError, for_code
 
 from aimass_stream.errors import BrokerError, ConfigError
@@ -77,6 +78,34 @@ async def create_topics(
                 text = message[0] if message else problem.__name__
                 raise ConfigError(f"The broker does not create topic {name}: {text}")
         return await _count_partitions(admin, [plan.name for plan in plans])
+    finally:
+        await admin.close()
+
+
+async def set_config(client: Mapping[str, Any], configs: Mapping[str, Mapping[str, str]]) -> None:
+    """Replace the settings of topics on the broker; what is not named has its default again.
+
+    Args:
+        client: as for `create_topics`.
+        configs: settings by topic.
+
+    Raises:
+        BrokerError: the broker cannot be reached.
+        ConfigError: it refuses them.
+    """
+    admin = AIOKafkaAdminClient(**client, request_timeout_ms=REQUEST_TIMEOUT_MS)
+    resources = [
+        ConfigResource(ConfigResourceType.TOPIC, name, dict(config))
+        for name, config in configs.items()
+    ]
+    try:
+        await admin.start()
+        for response in await admin.alter_configs(resources):
+            for code, message, _, name in response.resources:
+                if code:
+                    raise ConfigError(f"The broker does not change topic {name}: {message}")
+    except KafkaConnectionError as error:
+        raise unreachable(client) from error
     finally:
         await admin.close()
 

@@ -10,6 +10,7 @@ from aimass_stream.records.chunk import Chunk, Headers, Record
 from aimass_stream.records.claim import Claim
 from aimass_stream.records.embedding import Embedding
 from aimass_stream.records.entities import Entities, Entity
+from aimass_stream.records.example import Example
 from aimass_stream.records.feedback import Feedback, FeedbackRecord, read_feedback
 from aimass_stream.records.image import Image
 from aimass_stream.records.limits import Limits
@@ -30,6 +31,7 @@ __all__ = [
     "Embedding",
     "Entities",
     "Entity",
+    "Example",
     "Feedback",
     "FeedbackRecord",
     "Headers",

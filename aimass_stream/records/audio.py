@@ -5,9 +5,11 @@ Ogg stands for Vorbis or Opus in Ogg. No sample is decoded here, and no audio li
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from typing import ClassVar
 
+from aimass_stream.records.example import draw_recording
 from aimass_stream.records.payload import PayloadRecord
 
 WAV = "audio/wav"
@@ -64,6 +66,11 @@ class Audio(PayloadRecord):
         (((0, b"MThd"),), "MIDI"),
         (((0, b"wvpk"),), "WavPack"),
     )
+
+    @classmethod
+    def draw_payload(cls, draw: random.Random) -> bytes:
+        """A short WAV."""
+        return draw_recording(draw)
 
 
 sniff = Audio.sniff

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from itertools import islice
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -22,6 +23,7 @@ import orjson
 
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.records.chunk import Record
+from aimass_stream.records.example import Doing, Example, draw_doings, draw_of
 from aimass_stream.records.json_object import METADATA_PREFIX, as_form, check_declared, read_object
 from aimass_stream.records.limits import Limits
 
@@ -93,6 +95,12 @@ class Behaviour(Record):
     __slots__ = ("_action",)
 
     _action: Action
+
+    @classmethod
+    def examples(cls, count: int, seed: int = 0) -> list[Example]:
+        """Events of all kinds, of many users, in the order of event time, keyed by user."""
+        doings = islice(draw_doings(draw_of(seed, "behaviour")), count)
+        return [Example(_write_example(doing), doing.user.encode()) for doing in doings]
 
     def check(self, limits: Limits) -> None:
         """Accept one of the two shapes.
@@ -251,6 +259,12 @@ def encode_behaviour(action: Action, metadata: Mapping[str, Any] | None = None) 
     if action.kind == POSITION and action.item is not None:
         raise ValueError("a position has no `item`")
     return _dump(fields, metadata)
+
+
+def _write_example(doing: Doing) -> bytes:
+    if doing.kind == POSITION:
+        return encode_position(doing.user, doing.lat, doing.lon, doing.time_ms)
+    return encode_event(doing.user, doing.item, doing.kind, doing.time_ms)
 
 
 def _dump(own: dict[str, Any], metadata: Mapping[str, Any] | None) -> bytes:

@@ -10,6 +10,7 @@ from typing import Self, TypeVar
 
 from aimass_stream.records import identity
 from aimass_stream.records.claim import Claim
+from aimass_stream.records.example import Example, draw_object, draw_of, draw_user
 from aimass_stream.records.limits import Limits
 
 Headers = Sequence[tuple[str, bytes]]
@@ -19,7 +20,8 @@ class Record:
     """One record as it lies on its topic: the envelope, nothing decoded.
 
     A record type derives from this and says in `check` which envelopes it accepts. `Record`
-    itself accepts anything that is not a tombstone and serves topics of plain bytes.
+    itself accepts anything that is not a tombstone and serves topics of plain bytes. A type that
+    accepts less than any small JSON object gives `examples` of its own.
 
     Attributes:
         timestamp_ms: event time, milliseconds since the epoch.
@@ -46,6 +48,22 @@ class Record:
         self.key = key
         self.value = value
         self.headers = headers
+
+    @classmethod
+    def examples(cls, count: int, seed: int = 0) -> list[Example]:
+        """Valid records of this type: many, different, and the same for the same arguments.
+
+        `aimass verify` produces them where it is given no inputs. Each must pass `check`, and be
+        decoded by the codec of its modality. The first of `examples(9)` are `examples(5)`.
+
+        Args:
+            count: how many.
+            seed: of what is drawn.
+        """
+        draw = draw_of(seed, "object")
+        return [
+            Example(draw_object(draw, number), draw_user(draw).encode()) for number in range(count)
+        ]
 
     def header(self, name: str) -> str | None:
         """The last header of that name as text; None when there is none."""

@@ -13,6 +13,7 @@ import orjson
 
 from aimass_stream.errors import RecordError
 from aimass_stream.records.chunk import Record
+from aimass_stream.records.example import Example, draw_of
 from aimass_stream.records.json_object import as_form, check_declared, read_object
 from aimass_stream.records.limits import Limits
 
@@ -49,6 +50,22 @@ class FeedbackRecord(Record):
     __slots__ = ("_feedback",)
 
     _feedback: Feedback
+
+    @classmethod
+    def examples(cls, count: int, seed: int = 0) -> list[Example]:
+        """Labels for records of the topic `text`, which need not exist.
+
+        A head that knows other labels refuses these: each is then dead-lettered.
+        """
+        draw = draw_of(seed, "feedback")
+        return [
+            Example(
+                encode_feedback(
+                    f"text/{draw.randrange(4)}/{number}", draw.choice(("praise", "refund", "other"))
+                )
+            )
+            for number in range(count)
+        ]
 
     def check(self, limits: Limits) -> None:
         """Accept an object that names a record and labels it.

@@ -5,9 +5,11 @@ No pixel is decoded here, and no image library imported.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from typing import ClassVar
 
+from aimass_stream.records.example import draw_picture
 from aimass_stream.records.payload import PayloadRecord
 
 JPEG = "image/jpeg"
@@ -43,6 +45,11 @@ class Image(PayloadRecord):
         (((0, b"%!PS"),), "PostScript"),
         (((0, b"<"),), "SVG or other XML"),
     )
+
+    @classmethod
+    def draw_payload(cls, draw: random.Random) -> bytes:
+        """A small PNG."""
+        return draw_picture(draw)
 
 
 sniff = Image.sniff

@@ -12,6 +12,7 @@ of a file are looked at here; what the files are, a record type says in tables.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -19,6 +20,7 @@ from aimass_stream.errors import Reason, RecordError
 from aimass_stream.records.chunk import Headers, Record
 from aimass_stream.records.claim import Claim
 from aimass_stream.records.envelope import Envelope, read_envelope, write_claim, write_payload
+from aimass_stream.records.example import Example, draw_of, draw_user
 from aimass_stream.records.json_object import CONTENT_TYPE, METADATA_PREFIX
 from aimass_stream.records.limits import Limits
 
@@ -34,7 +36,7 @@ _UNDECLARED = ("", "application/octet-stream")
 class PayloadRecord(Record):
     """A record that carries a file; its properties hold once `check` has accepted it.
 
-    A record type derives from this and fills the tables.
+    A record type derives from this, fills the tables, and draws a payload for examples.
 
     Attributes:
         kind: what a payload is, with its article, for messages: `an image`.
@@ -141,6 +143,33 @@ class PayloadRecord(Record):
             super().attach(payload)
         self._match(self._content_type, self.sniff(payload))
         self._fetched = payload
+
+    @classmethod
+    def draw_payload(cls, draw: random.Random) -> bytes:
+        """A small file of an accepted format, for `examples`.
+
+        Raises:
+            NotImplementedError: the type draws none.
+        """
+        raise NotImplementedError(
+            f"{cls.__name__} has no examples: override `draw_payload` to return a small file"
+        )
+
+    @classmethod
+    def examples(cls, count: int, seed: int = 0) -> list[Example]:
+        """Small files: most raw, every fourth in JSON, and metadata with some of both.
+
+        None is a claim check, since that needs a payload store to lie in.
+        """
+        draw = draw_of(seed, cls.kind)
+        found: list[Example] = []
+        for number in range(count):
+            payload, user = cls.draw_payload(draw), draw_user(draw)
+            metadata = {"camera": f"c{number % 7}"} if draw.random() < 0.5 else {}
+            write = cls.encode_json if draw.random() < 0.25 else cls.encode_raw
+            value, headers = write(payload, metadata)
+            found.append(Example(value, user.encode(), headers))
+        return found
 
     @classmethod
     def sniff(cls, payload: bytes) -> str | None:

@@ -25,6 +25,7 @@ import orjson
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.records.chunk import Record
 from aimass_stream.records.envelope import METADATA_BYTES
+from aimass_stream.records.example import Example, draw_of, draw_text, draw_user
 from aimass_stream.records.json_object import CONTENT_TYPE, METADATA_PREFIX, read_object
 from aimass_stream.records.limits import Limits
 
@@ -44,6 +45,18 @@ class Text(Record):
 
     _fields: dict[str, Any] | None
     _text: str
+
+    @classmethod
+    def examples(cls, count: int, seed: int = 0) -> list[Example]:
+        """Sentences, not all in ASCII: most raw, every fourth in JSON with metadata."""
+        draw = draw_of(seed, "text")
+        found: list[Example] = []
+        for number in range(count):
+            text, user = draw_text(draw, number), draw_user(draw)
+            metadata = {"channel": draw.choice(("mail", "chat"))} if draw.random() < 0.25 else None
+            value, headers = encode_text(text, metadata)
+            found.append(Example(value, user.encode(), headers))
+        return found
 
     def check(self, limits: Limits) -> None:
         """Accept one of the two forms, with at least one visible character.

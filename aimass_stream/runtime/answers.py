@@ -7,8 +7,10 @@ from math import isfinite
 from typing import Any, Generic, TypeVar, cast
 
 import msgspec
+import numpy as np
 
 from aimass_stream.errors import Reason, RecordError
+from aimass_stream.records import Embedding
 from aimass_stream.runtime.faults import describe
 
 A = TypeVar("A")
@@ -29,7 +31,8 @@ class AnswerReader(Generic[A]):
     def read(self, answers: Sequence[bytes | RecordError]) -> list[A | RecordError]:
         """Decode each answer, in order; errors pass through.
 
-        An answer of another type, or with NaN or infinity in it, becomes an `INVALID_OUTPUT`.
+        An answer of another type, or with NaN or infinity in it, becomes an `INVALID_OUTPUT`. The
+        numbers of an `Embedding` are looked at too, although to msgpack they are bytes.
         """
         decode = self._decode
         try:
@@ -38,7 +41,9 @@ class AnswerReader(Generic[A]):
             joined = b"".join(good)
         except (TypeError, msgspec.MsgspecError):
             return [self._read_one(answer) for answer in answers]
-        if any(sign in joined for sign in _MAY_BE_NOT_FINITE):
+        embeddings = cast(list[Embedding], outcomes) if self._type is Embedding else ()
+        suspicious = any(sign in joined for sign in _MAY_BE_NOT_FINITE)
+        if suspicious or not all(map(_is_whole, embeddings)):
             return [self._read_one(answer) for answer in answers]
         return outcomes
 
@@ -52,9 +57,20 @@ class AnswerReader(Generic[A]):
             name = getattr(self._type, "__name__", str(self._type))
             detail = f"the answer is no {name}: {describe(error)}"
             return RecordError(Reason.INVALID_OUTPUT, detail)
+        if isinstance(outcome, Embedding) and not _is_whole(outcome):
+            detail = "the embedding is no vector of as many finite numbers as it says"
+            return RecordError(Reason.INVALID_OUTPUT, detail)
         if not is_finite:
             return RecordError(Reason.INVALID_OUTPUT, "the answer holds NaN or infinity")
         return outcome
+
+
+def _is_whole(embedding: Embedding) -> bool:
+    """Whether its bytes are as many finite numbers as it says."""
+    try:
+        return bool(np.isfinite(embedding.numbers).all())
+    except ValueError:
+        return False
 
 
 def _is_finite(value: Any) -> bool:

@@ -158,13 +158,13 @@ class DeviceProcess:
         announced = threading.Event()
         self._loop.call_soon_threadsafe(self._announce_hang, job, stack, announced)
         announced.wait(_ANNOUNCE_S)
-        spec = job.model.spec
-        log.error("%s of %s hangs for %.1f s:\n%s", job.lane, spec.id, spec.timeout_s, stack)
+        model = job.model
+        log.error("%s of %s hangs for %.1f s:\n%s", job.lane, model.spec.id, model.timeout_s, stack)
         os._exit(HUNG_EXIT_CODE)
 
     def _announce_hang(self, job: Job, stack: str, announced: threading.Event) -> None:
-        spec = job.model.spec
-        detail = f"{job.lane} of {spec.id} did not end within {spec.timeout_s:g} s"
+        model = job.model
+        detail = f"{job.lane} of {model.spec.id} did not end within {model.timeout_s:g} s"
         job.reply(Failed(job.call, Reason.MODEL_TIMEOUT, detail, stack[-TRACE_CHARS:]), ())
         for connection in self._connections:
             connection.peer.send(Ending(detail))

@@ -8,6 +8,7 @@ that lost its partition nor one that repeats itself can bring a state out of ste
 from __future__ import annotations
 
 import logging
+import os
 import posixpath
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +20,7 @@ from aimass_stream.learner import Event, LearnerState
 from aimass_stream.model import ModelSpec
 from aimass_stream.runtime.blocks import BlockLearner, LaidDown
 from aimass_stream.runtime.faults import describe, trace_of
+from aimass_stream.runtime.injection_plan import FAULTS
 from aimass_stream.runtime.learner_messages import (
     COMMAND,
     Command,
@@ -77,6 +79,10 @@ class LearnerHost:
         self._make_state: Callable[..., LearnerState[Any, Any]] = import_adapter(
             spec.options["adapter"]
         )
+        if FAULTS in os.environ:
+            from aimass_stream.runtime.injected import inject_state
+
+            self._make_state = inject_state(spec, self._make_state)
         self._reader = self._make_state(spec.options["settings"])
         self._states: dict[str, _OpenState] = {}
         self._epoch = 0

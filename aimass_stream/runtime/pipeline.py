@@ -131,7 +131,7 @@ class Pipeline:
             self._room.acquire()
             job = self._waiting.get()
             if job is not None and not job.departed:
-                self._watchdog.begin("decode", job.model.spec.timeout_s, job)
+                self._watchdog.begin("decode", job.model.timeout_s, job)
                 self._decode(job)
                 self._watchdog.end("decode")
             self._decoded.put(job)
@@ -166,7 +166,7 @@ class Pipeline:
                 continue
             job.lane = "predict"
             self._predicting = job
-            self._watchdog.begin("predict", job.model.spec.timeout_s, job)
+            self._watchdog.begin("predict", job.model.timeout_s, job)
             answer, blobs = self._answer(job)
             self._watchdog.end("predict")
             self._predicting = None

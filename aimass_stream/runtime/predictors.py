@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import importlib.util
 import logging
+import os
 import pkgutil
 import sys
 import time
@@ -22,6 +23,7 @@ from aimass_stream.learner import Learner
 from aimass_stream.model import Model, ModelSpec, Predictor
 from aimass_stream.registry.files import check_digest
 from aimass_stream.runtime.faults import describe
+from aimass_stream.runtime.injection_plan import FAULTS
 
 log = logging.getLogger("aimass.device")
 
@@ -35,12 +37,14 @@ class LoadedModel:
         predictor: the adapter's instance.
         guard: makes the context in which `predict` is called.
         load_ms: milliseconds from the import of the adapter to here.
+        timeout_s: seconds one call may take; the spec's, except under `aimass verify`.
     """
 
     spec: ModelSpec
     predictor: Predictor
     guard: Callable[[], AbstractContextManager[Any]]
     load_ms: float
+    timeout_s: float
 
 
 class Predictors:
@@ -95,12 +99,16 @@ class Predictors:
         return await loop.run_in_executor(self._thread, self._build, spec)
 
     def _build(self, spec: ModelSpec) -> LoadedModel:
-        started = time.perf_counter()
+        started, timeout_s = time.perf_counter(), spec.timeout_s
         try:
             if spec.digest:
                 # A process that is started in mid-run loads again what may have been damaged.
                 check_digest(Path(spec.folder), spec.digest)
             predictor: Predictor = import_adapter(spec.adapter)(spec, self._device)
+            if FAULTS in os.environ:
+                from aimass_stream.runtime.injected import inject
+
+                predictor, timeout_s = inject(spec, predictor)
         except SetupError:
             raise
         except BaseException as error:
@@ -110,7 +118,7 @@ class Predictors:
             ) from error
         load_ms = (time.perf_counter() - started) * 1000
         log.info("model %s loaded in %.0f ms", spec.id, load_ms)
-        return LoadedModel(spec, predictor, self._prepare_torch(), load_ms)
+        return LoadedModel(spec, predictor, self._prepare_torch(), load_ms, timeout_s)
 
     def _prepare_torch(self) -> Callable[[], AbstractContextManager[Any]]:
         # Only an adapter may import torch. Where none has, there is nothing to prepare.

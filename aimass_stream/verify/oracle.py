@@ -39,6 +39,15 @@ class Watched:
     to: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Burial:
+    """What a dead letter says of itself: the root of its chain, the model that failed, and why."""
+
+    root: str
+    model: str
+    reason: str
+
+
 @dataclass(slots=True)
 class Account:
     """What is known of one agent's records.
@@ -52,6 +61,7 @@ class Account:
         answers: the latest answer on the answer topic to each record.
         roots: the latest answer by the root of its chain.
         dead: sources of the dead letters, and their reasons.
+        burials: the same sources, and more of what is said there.
         ids: the first value under each answer id.
         dead_ids: the first value under each id of a dead letter, which would be the answer's.
         duplicated: answers and dead letters beyond the first of an id.
@@ -67,6 +77,7 @@ class Account:
     answers: dict[Place, bytes] = field(default_factory=dict)
     roots: dict[str, bytes] = field(default_factory=dict)
     dead: dict[Place, str] = field(default_factory=dict)
+    burials: dict[Place, Burial] = field(default_factory=dict)
     ids: dict[str, bytes] = field(default_factory=dict)
     dead_ids: dict[str, bytes] = field(default_factory=dict)
     duplicated: int = 0
@@ -150,10 +161,13 @@ class Oracle:
 
     async def catch_up(self) -> None:
         """Read to where every topic ends at the time of the call."""
-        ends = await self._reader.end_offsets()
-        for (topic, partition), end in ends.items():
+        for (topic, partition), end in (await self.ends()).items():
             while await self._reader.position(topic, partition) < end:
                 await self.follow()
+
+    async def ends(self) -> Offsets:
+        """Where every topic ends now."""
+        return await self._reader.end_offsets()
 
     def settled(self) -> bool:
         """Whether every record seen has been accounted for."""
@@ -206,7 +220,10 @@ class Oracle:
         account = self.accounts.get(_text(headers, identity.AGENT))
         if account is not None:
             _, place = _source(headers)
-            account.dead[place] = _text(headers, identity.REASON)
+            reason = _text(headers, identity.REASON)
+            account.dead[place] = reason
+            root, model = _text(headers, identity.ROOT), _text(headers, identity.MODEL)
+            account.burials[place] = Burial(root, model, reason)
             _note_id(account, account.dead_ids, headers, value)
 
 

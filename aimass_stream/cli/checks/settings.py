@@ -13,12 +13,15 @@ from typing import Any
 from aimass_stream.cli.checks.finding import Finding, fail, ok, warn
 from aimass_stream.config import Settings, load_settings
 from aimass_stream.errors import ConfigError
+from aimass_stream.runtime.injection_plan import FAULTS
 
 PREFIX = "AIMASS_"
 TOML = Path("aimass.toml")
 # Read by a process itself rather than from its settings.
 OTHER_VARIABLES = frozenset(
     {
+        FAULTS,
+        "AIMASS_CLOCK",
         "AIMASS_DEVICE_SOCKET",
         "AIMASS_LEARNER_SOCKET",
         "AIMASS_LOG_LEVEL",
@@ -70,6 +73,8 @@ def _sources(environment: Mapping[str, str]) -> dict[str, str]:
 
 def _unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
     known = {PREFIX + name.upper() for name in Settings.model_fields} | OTHER_VARIABLES
+    if FAULTS in environment:
+        yield f"{FAULTS} makes models fail on purpose and is for `aimass verify` alone"
     for name in sorted(environment):
         if name.startswith(PREFIX) and name not in known:
             near = get_close_matches(name, known, n=1)

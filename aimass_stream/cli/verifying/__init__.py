@@ -1,0 +1,1 @@
+"""What `aimass verify` does beside the suite: reads the inputs, shows the run, prints the end."""

@@ -1,0 +1,144 @@
+"""Processes that die: workers, devices, learners, and the whole application by signal."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+
+from aimass_stream.verify.application import Need
+from aimass_stream.verify.errors import MissedError, VerifyError
+from aimass_stream.verify.evidence import Exposed
+from aimass_stream.verify.fault import Strike
+from aimass_stream.verify.roles import Role
+from aimass_stream.verify.scene import START_S, Scene
+from aimass_stream.verify.window import Window
+
+SESSION_S = 10.0
+"""How long the group waits for a member that says nothing."""
+DRAIN_S = 15.0
+FORCED_S = 2.0
+GAP_S = 0.3
+"""Two signals of a kind become one where the first was not taken yet."""
+FORCED_CODES = (130, 143)
+
+
+class KillWorker(Strike):
+    """A worker process is gone in the middle of its batches."""
+
+    name = "kill -9 a worker"
+    row = "1"
+    promise = "nothing lost; only what was not committed is answered again, with the same id"
+    quick = True
+    recovers_within_s = SESSION_S + 10
+    exposed = Exposed.ALL
+
+    async def strike(self, scene: Scene, window: Window) -> None:
+        """Kill one of them."""
+        del window
+        await _kill_one(scene, Role.WORKER)
+
+
+class KillDevice(Strike):
+    """The process that holds the models is gone in the middle of a batch."""
+
+    name = "kill -9 the device process"
+    row = "11"
+    promise = "its batches are predicted again by the successor; nothing lost, nothing repeated"
+    quick = True
+    needs = frozenset({Need.MODEL})
+    recovers_within_s = 20.0
+
+    async def strike(self, scene: Scene, window: Window) -> None:
+        """Kill the one that is at work, not its spare."""
+        del window
+        await _kill_one(scene, Role.DEVICE)
+
+
+class KillLearner(Strike):
+    """The process that holds the learners' states is gone."""
+
+    name = "kill -9 the learner process"
+    row = "1"
+    promise = "states are restored from snapshot and log; answers as if nothing had happened"
+    needs = frozenset({Need.LEARNER})
+    recovers_within_s = 20.0
+
+    async def strike(self, scene: Scene, window: Window) -> None:
+        """Kill it; it has no spare."""
+        del window
+        await _kill_one(scene, Role.LEARNER)
+
+
+class TerminateWorkers(Strike):
+    """The application is told to go, and started again."""
+
+    name = "SIGTERM in the middle, then a new start"
+    row = "2"
+    promise = (
+        "what is in hand is finished and committed, exit code 0; no agent repeats that is alone"
+    )
+    quick = True
+    exposed = Exposed.SHARED
+    recovers_within_s = 30.0
+    restarts = True
+
+    async def strike(self, scene: Scene, window: Window) -> None:
+        """SIGTERM to `aimass worker`; the exit must be a good one."""
+        began = time.monotonic()
+        ended = await scene.workers.stop(DRAIN_S + 10)
+        drained_s = time.monotonic() - began
+        window.measure("drain_s", drained_s)
+        if ended is None or ended.code:
+            window.problem(f"it ended with {ended.reason if ended else 'nothing'}, not 0")
+        if drained_s > DRAIN_S + 5:
+            window.problem(f"the drain took {drained_s:.1f} s")
+        await _start_again(scene, window)
+
+
+class SecondSignal(Strike):
+    """The application is told to go, and a second later told again."""
+
+    name = "a second signal while draining"
+    row = "3"
+    promise = "the end within 2 s with 130 or 143; state intact, as after kill -9"
+    recovers_within_s = 30.0
+    restarts = True
+    exposed = Exposed.ALL
+
+    async def strike(self, scene: Scene, window: Window) -> None:
+        """SIGTERM, and SIGINT or SIGTERM as the seed has it, while it drains."""
+        child, second = scene.workers.child, scene.draw.choice((signal.SIGINT, signal.SIGTERM))
+        child.send_signal(signal.SIGTERM)
+        await asyncio.sleep(GAP_S)
+        if child.exited.done():
+            await scene.start(scene.workers.count)
+            raise MissedError("it had drained before the second signal")
+        began = time.monotonic()
+        child.send_signal(second)
+        ended = await child.stop(FORCED_S + 3)
+        took_s = time.monotonic() - began
+        window.measure("forced_s", took_s)
+        if took_s > FORCED_S:
+            window.problem(f"it took {took_s:.1f} s to end")
+        if ended.code not in FORCED_CODES:
+            window.problem(f"it ended with {ended.reason}, not {FORCED_CODES}")
+        await _start_again(scene, window)
+
+
+async def _start_again(scene: Scene, window: Window) -> None:
+    """Start the application, and wait until it answers what is left; no backlog grows meanwhile."""
+    began, seen = time.monotonic(), window.outcomes()
+    with window.held_load():
+        await scene.start(scene.workers.count)
+        await window.until(
+            lambda: window.outcomes() > seen, "an outcome after a new start", START_S
+        )
+    window.measure("start_s", time.monotonic() - began)
+
+
+async def _kill_one(scene: Scene, role: Role) -> None:
+    pids = scene.workers.find(role)
+    if not pids:
+        raise VerifyError(f"there is no {role} process to kill")
+    await scene.workers.kill(scene.draw.choice(pids))
