@@ -42,6 +42,12 @@ class Reason(StrEnum):
     """The agent's body raised while it held this record."""
 
 
+MODEL_FAILURES = frozenset(
+    {Reason.MODEL_ERROR, Reason.INVALID_OUTPUT, Reason.MODEL_TIMEOUT, Reason.MODEL_CRASH}
+)
+"""Reasons that may be the model's fault rather than the record's."""
+
+
 class AimassError(Exception):
     """Base of every deliberate error; `exit_code` is what the process ends with."""
 

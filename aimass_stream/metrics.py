@@ -73,6 +73,12 @@ RECORDS_FAILED = _counter(
     "Records a model has no answer for, by the reason their dead letter carries.",
     ["model", "reason"],
 )
+CIRCUIT_OPEN = _gauge(
+    "aimass_circuit_open",
+    "0 or 1",
+    "Whether a model fails on everything, so that its records are held.",
+    ["model"],
+)
 HELD_BYTES = _gauge(
     "aimass_held_bytes",
     "bytes",
