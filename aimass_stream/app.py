@@ -19,22 +19,26 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import AgentT
 
 from aimass_stream.config import settings
-from aimass_stream.errors import AimassError, ConfigError
+from aimass_stream.errors import AimassError, ConfigError, LostOutcomeError
+from aimass_stream.kafka.health import HealthWatch
 from aimass_stream.kafka.intake import Intake
 from aimass_stream.kafka.membership import Membership
 from aimass_stream.kafka.outlets import check_logs, make_outlet, plan_topics
-from aimass_stream.kafka.pages import show_metrics
+from aimass_stream.kafka.pages import Pages, show_live, show_metrics, show_ready
 from aimass_stream.kafka.producer import Producer
 from aimass_stream.kafka.replay import Logs
 from aimass_stream.kafka.settings import FAUST_SETTINGS, broker_url, replication
 from aimass_stream.kafka.topics import create_topics
-from aimass_stream.kafka.transport import Transport
+from aimass_stream.kafka.transport import Consumer, Transport
 from aimass_stream.learner import LOG_SUFFIX, Learner
 from aimass_stream.model import Model
 from aimass_stream.records import Limits, Record, Topic
 from aimass_stream.runtime.body import Agent, Body
+from aimass_stream.runtime.failure_limit import FailureLimit
 from aimass_stream.runtime.feeds import forward, forward_answers
+from aimass_stream.runtime.health import Health
 from aimass_stream.runtime.learning import Learning
+from aimass_stream.runtime.loop_watch import LoopWatch
 from aimass_stream.runtime.models import Models
 from aimass_stream.runtime.scored import ScoredStream
 from aimass_stream.runtime.streams import Stream
@@ -45,6 +49,9 @@ A = TypeVar("A")
 B = TypeVar("B")
 C = TypeVar("C")
 BodyT = TypeVar("BodyT", bound=Body)
+
+END_BUDGET_S = 20.0
+"""How long a worker that ends by itself may take."""
 
 
 class App(faust.App):
@@ -62,11 +69,14 @@ class App(faust.App):
         )
         self.engine_agents: dict[str, Agent] = {}
         self.end_reason: BaseException | None = None
+        self.health = Health()
         self._models: Models | None = None
         self._learning: Learning | None = None
         self._logs: set[str] = set()
         self._intake: Intake | None = None
         self.page("/metrics")(show_metrics)
+        self.page("/livez")(show_live)
+        self.page("/readyz")(show_ready)
 
     # -- declaring -----------------------------------------------------------------------
 
@@ -206,8 +216,24 @@ class App(faust.App):
         if self._intake is None:
             conf = settings()
             limits = Limits(payload_bytes=conf.max_payload_bytes)
-            self._intake = Intake(limits, conf.buffer_bytes, self.end_worker)
+            limit = partial(FailureLimit, share=conf.failure_share, window=conf.failure_window)
+            self._intake = Intake(limits, limit, conf.buffer_bytes, self.end_worker)
         return self._intake
+
+    @property
+    def kafka(self) -> Consumer:
+        """The consumer."""
+        return cast(Consumer, self.consumer)
+
+    @cached_property
+    def watch(self) -> HealthWatch:
+        """Who looks at how this worker is."""
+        return HealthWatch(self, self._client_settings, settings().stall_s, self.end_worker)
+
+    @cached_property
+    def loop_watch(self) -> LoopWatch:
+        """Who notices when the event loop stands still."""
+        return LoopWatch(settings().stall_s)
 
     @cached_property
     def membership(self) -> Membership:
@@ -223,6 +249,7 @@ class App(faust.App):
     async def on_start(self) -> None:
         """Create topics and feeds before Faust's consumer starts."""
         await super().on_start()
+        self.loop_watch.start()
         self.discover()
         conf = settings()
         partitions = await create_topics(
@@ -238,9 +265,11 @@ class App(faust.App):
         self.intake.serve(agents, make_outlet(self.conf.id, agents, partitions, producer, store))
         for topic in self.intake.topics:
             self.topics.add(self.topic(topic))
+        self.add_future(self.watch.run())
 
     async def on_stop(self) -> None:
-        """Stop Faust's consumer, then what the bodies ran on."""
+        """Stop Faust's consumer, then what the bodies ran on; bounded, whatever hangs."""
+        self.loop_watch.end_within(END_BUDGET_S, LostOutcomeError.exit_code)
         await super().on_stop()
         await self.intake.close()
         self.membership.forget()
@@ -248,6 +277,7 @@ class App(faust.App):
             await self._models.close()
         if self._learning is not None:
             await self._learning.close()
+        self.loop_watch.stop()
 
     def end_worker(self, error: BaseException) -> None:
         """End this worker: the fate of a record, or the app itself, is in doubt.
@@ -256,6 +286,7 @@ class App(faust.App):
         """
         if self.end_reason is None:
             self.end_reason = error
+            self.loop_watch.end_within(END_BUDGET_S, getattr(error, "exit_code", 1))
             if isinstance(error, AimassError):
                 self.log.error("%s", error)
             else:
@@ -293,6 +324,9 @@ class App(faust.App):
 
     def _new_producer_transport(self) -> Any:
         return Transport(self.conf.broker_producer, self)
+
+    def _new_web(self) -> Any:
+        return Pages(self)
 
     def _client_settings(self) -> dict[str, Any]:
         conf = self.conf

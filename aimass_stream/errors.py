@@ -84,6 +84,18 @@ class LostOutcomeError(AimassError):
     exit_code = 75
 
 
+class FailureLimitError(AimassError):
+    """Too many records fail by the model or the agent; starting it again would not help."""
+
+    exit_code = 78
+
+
+class StalledError(AimassError):
+    """A partition makes no progress although nothing holds it up; a fresh start may help."""
+
+    exit_code = 75
+
+
 class RecordError(Exception):
     """One record cannot be answered.
 

@@ -25,7 +25,7 @@ class AgentRun:
         ledger: the partition's; told of every outcome that is on the broker.
         outlet: where outputs go.
         limits: bounds for records that no model checks.
-        on_settled: called after the ledger was told.
+        on_settled: called with each unit after the ledger was told of it.
         on_error: called with whatever ends the run other than `cancel`.
     """
 
@@ -35,7 +35,7 @@ class AgentRun:
         ledger: Ledger,
         outlet: Outlet,
         limits: Limits,
-        on_settled: Callable[[], None],
+        on_settled: Callable[[Unit], None],
         on_error: Callable[[BaseException], None],
     ) -> None:
         self.agent = agent
@@ -95,7 +95,7 @@ class AgentRun:
             work.first_ordinal + unit.end_row,
             work.chunk.offsets[unit.end_row - 1] + 1,
         )
-        self._on_settled()
+        self._on_settled(unit)
 
     def _hold_back(self, held: bool) -> None:  # noqa: FBT001 - a callback with one state
         if held:

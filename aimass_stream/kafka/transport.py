@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any, TypeVar, cast
 
 from aiokafka.errors import KafkaError
@@ -279,6 +279,22 @@ class Consumer(driver.Consumer):
         return True
 
     # -- health --------------------------------------------------------------------------
+
+    @property
+    def active(self) -> set[TP]:
+        """Partitions that are fetched: ours, without those that Faust holds back."""
+        # Faust's getter would settle what is active, which is not for an onlooker to do.
+        return set(self._active_partitions or ()) if self.flow_active else set()
+
+    async def end_offsets(self, tps: Iterable[TP]) -> dict[TP, int]:
+        """Where partitions end on the broker now; what a fetch last said may be long ago.
+
+        Raises:
+            KafkaError: the broker does not answer.
+        """
+        wanted = [driver.ensure_aiokafka_TP(tp) for tp in tps]
+        ends = await self._in_thread(self._thread._ensure_consumer().end_offsets(wanted))  # noqa: SLF001 - Faust asks one by one
+        return {TP(tp.topic, tp.partition): int(end) for tp, end in ends.items()}
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Faust would report our partitions as streams that stand still."""

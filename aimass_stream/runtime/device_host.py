@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from aimass_stream.config import Settings
 from aimass_stream.errors import DeviceError
 from aimass_stream.runtime.messages import HUNG_EXIT_CODE, READY, TAKE_OVER, WARM
 from aimass_stream.runtime.processes import (
@@ -29,7 +30,14 @@ from aimass_stream.runtime.socket_folder import SocketFolder
 
 MAX_FAILED_STARTS = 5
 
+MEMORY_SHARE = 0.8
+"""Of the machine's memory, for one model process, where no setting says otherwise."""
+
 _RSS_POLL_S = 0.25
+_CGROUP_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
 _KEPT_DEATHS = 100
 
 _ENV = {
@@ -67,6 +75,22 @@ class HostOptions:
 
 
 _DEFAULT_OPTIONS = HostOptions()
+
+
+def memory_limit_bytes(settings: Settings) -> int:
+    """Memory beyond which a model process is ended: the setting, else a share of the machine's.
+
+    Better one process than whichever the kernel picks when there is no memory left.
+    """
+    import psutil
+
+    if settings.device_memory_bytes is not None:
+        return settings.device_memory_bytes
+    total_bytes = int(psutil.virtual_memory().total)
+    for limit in _CGROUP_LIMITS:
+        with contextlib.suppress(OSError, ValueError):
+            total_bytes = min(total_bytes, int(limit.read_text()))
+    return int(total_bytes * MEMORY_SHARE)
 
 
 class DeviceHost:
