@@ -272,7 +272,7 @@ class DeviceHost:
     # -- the spare -----------------------------------------------------------------------
 
     def _start_spare(self) -> None:
-        if self._options.spare:
+        if self._options.spare and self._spare_task is None:
             self._spare_task = asyncio.create_task(self._keep_spare())
 
     async def _keep_spare(self) -> None:
@@ -285,11 +285,19 @@ class DeviceHost:
             await asyncio.sleep(backoff.delay_s(death.lived_s))
 
     def _take_spare(self) -> _DeviceChild | None:
-        spare, self._spare = self._spare, None
+        """The spare, if its imports are done.
+
+        Else a new process is quicker: the imports of a spare give way to everything else, and
+        only root can take that back. The spare goes on meanwhile, for the next time.
+        """
+        spare = self._spare
+        if spare is None or not spare.is_warm or spare.child.exited.done():
+            return None
+        self._spare = None
         if self._spare_task is not None:
             self._spare_task.cancel()
             self._spare_task = None
-        return spare if spare is not None and not spare.child.exited.done() else None
+        return spare
 
     def _spawn(self, *, spare: bool) -> _DeviceChild:
         argv = [sys.executable, "-m", "aimass_stream.runtime.device"]
