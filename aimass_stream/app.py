@@ -7,19 +7,22 @@ declares a plain Faust agent. Both run in the same worker, beside Faust's tables
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from typing import Any, TypeVar, cast, overload
 
 import faust
+import mode
 from faust.agents import AgentFun
 from faust.transport.drivers import aiokafka as driver
 from faust.types import AgentT
+from faust.types.tuples import TP
 
 from aimass_stream.config import settings
-from aimass_stream.errors import AimassError, ConfigError, LostOutcomeError
+from aimass_stream.errors import BrokerError, ConfigError, LostOutcomeError
 from aimass_stream.kafka.health import HealthWatch
 from aimass_stream.kafka.intake import Intake
 from aimass_stream.kafka.membership import Membership
@@ -269,7 +272,7 @@ class App(faust.App):
 
     async def on_stop(self) -> None:
         """Stop Faust's consumer, then what the bodies ran on; bounded, whatever hangs."""
-        self.loop_watch.end_within(END_BUDGET_S, LostOutcomeError.exit_code)
+        self.loop_watch.end_within(END_BUDGET_S, LostOutcomeError.exit_code, "the drain hangs")
         await super().on_stop()
         await self.intake.close()
         self.membership.forget()
@@ -282,16 +285,28 @@ class App(faust.App):
     def end_worker(self, error: BaseException) -> None:
         """End this worker: the fate of a record, or the app itself, is in doubt.
 
-        The first reason is kept, its `exit_code` becomes the process's.
+        It drains as on SIGTERM, so that what is done gets committed. The first reason is kept,
+        its `exit_code` becomes the process's, and it is said when all else has ended.
         """
-        if self.end_reason is None:
-            self.end_reason = error
-            self.loop_watch.end_within(END_BUDGET_S, getattr(error, "exit_code", 1))
-            if isinstance(error, AimassError):
-                self.log.error("%s", error)
-            else:
-                self.log.error("the worker ends: %r", error, exc_info=error)
+        if self.end_reason is not None:
+            return
+        self.end_reason = error
+        self.loop_watch.end_within(END_BUDGET_S, getattr(error, "exit_code", 1), str(error))
+        worker = self.beacon.root.data if self.beacon.root is not None else None
+        if isinstance(worker, mode.Worker):
+            worker.crash_reason = error
+            os.kill(os.getpid(), signal.SIGTERM)
+        else:
             self.add_future(self.crash(error))
+
+    def note_unfinished(self, offsets: Mapping[TP, int]) -> None:
+        """The drain could not put everything on the broker, so it did not do what it should."""
+        if self.end_reason is None:
+            places = ", ".join(f"{tp.topic}/{tp.partition} from {at}" for tp, at in offsets.items())
+            self.end_reason = BrokerError(
+                f"the drain was cut short: Kafka did not take all that was done. {places} will be "
+                "read and answered again, under the same ids"
+            )
 
     def _on_autodiscovery_error(self, name: str) -> None:
         """An agent that is not imported would leave its records unread: nothing is started.

@@ -73,10 +73,10 @@ RECORDS_FAILED = _counter(
     "Records a model has no answer for, by the reason their dead letter carries.",
     ["model", "reason"],
 )
-CIRCUIT_OPEN = _gauge(
-    "aimass_circuit_open",
-    "0 or 1",
-    "Whether a model fails on everything, so that its records are held.",
+OPEN_CIRCUITS = _gauge(
+    "aimass_open_circuits",
+    "circuits",
+    "1 while a model fails on everything, so that its records are held; else 0.",
     ["model"],
 )
 HELD_BYTES = _gauge(

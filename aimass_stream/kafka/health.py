@@ -32,6 +32,7 @@ LOOK_S = 1.0
 ASK_TIMEOUT_S = 5.0
 BROKER_AWAY = "broker"
 CONFIRM_TIMEOUT_S = 20.0
+READ_TIMEOUT_MS = 5_000
 
 
 class Worker(Protocol):
@@ -181,12 +182,12 @@ class HealthWatch:
 
     async def _suspect(self, tp: TP) -> None:
         """End the worker over a partition, unless others cannot reach its records either."""
-        feed = self._worker.intake.feeds.get(tp)
+        worker = self._worker
+        feed = worker.intake.feeds.get(tp)
         if feed is None:
             return
-        held = not feed.ledger.settled
-        confirmed = await self._confirm(tp, None if held else feed.ledger.position)
-        if not confirmed or tp not in self._worker.intake.feeds or self._worker.should_stop:
+        confirmed = await self._confirm(tp, feed.ledger.watermark)
+        if not confirmed or worker.intake.feeds.get(tp) is not feed or worker.should_stop:
             self._progress.forgive(tp)
             return
         text = str(Standing(tp, feed, self._behind(tp, feed)))
@@ -196,23 +197,27 @@ class HealthWatch:
         )
         self._on_stall(self._stall)
 
-    async def _confirm(self, tp: TP, position: int | None) -> bool:
-        """Whether a fresh client reaches the broker and, given a position, a record there.
+    async def _confirm(self, tp: TP, position: int) -> bool:
+        """Whether a client that has just come is handed a record from there on.
 
         Offsets alone do not tell: a log may end with markers that nobody is handed.
         """
+        reading = asyncio.create_task(self._read_one(tp, position))
+        done, _ = await asyncio.wait({reading}, timeout=CONFIRM_TIMEOUT_S)
+        if not done:
+            reading.cancel()
+            return False
+        return not reading.cancelled() and reading.exception() is None and reading.result()
+
+    async def _read_one(self, tp: TP, position: int) -> bool:
         consumer = AIOKafkaConsumer(**self._client(), enable_auto_commit=False)
         try:
-            async with asyncio.timeout(CONFIRM_TIMEOUT_S):
-                await consumer.start()
-                if position is None:
-                    return True
-                partition = TopicPartition(tp.topic, tp.partition)
-                consumer.assign([partition])
-                consumer.seek(partition, position)
-                return bool(await consumer.getmany(partition, timeout_ms=5_000, max_records=1))
-        except (KafkaError, TimeoutError, OSError):
-            return False
+            await consumer.start()
+            partition = TopicPartition(tp.topic, tp.partition)
+            consumer.assign([partition])
+            consumer.seek(partition, position)
+            found = await consumer.getmany(partition, timeout_ms=READ_TIMEOUT_MS, max_records=1)
+            return bool(found)
         finally:
             await consumer.stop()
 

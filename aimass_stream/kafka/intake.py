@@ -221,6 +221,18 @@ class Intake:
             if feed.ledger.watermark > feed.ledger.committed
         }
 
+    def unfinished(self) -> dict[TP, int]:
+        """Partitions with work that is done and could not be delivered or committed.
+
+        With each the offset from which it will be read again.
+        """
+        committable = self.committable()
+        return {
+            tp: feed.ledger.committed
+            for tp, feed in self.feeds.items()
+            if tp in committable or any(run.is_delivering for run in feed.runs)
+        }
+
     def note_committed(self, offsets: Mapping[TP, int]) -> None:
         """These offsets are committed on the broker."""
         for tp, offset in offsets.items():

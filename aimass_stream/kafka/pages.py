@@ -11,6 +11,8 @@ from faust.web import Request, Response, View
 from faust.web.drivers import aiohttp as driver
 from prometheus_client import generate_latest
 
+from aimass_stream.errors import ConfigError
+
 SERVER = "aimass-stream"
 
 
@@ -25,6 +27,19 @@ class Pages(driver.Web):
     def __init__(self, app: Any, **options: Any) -> None:
         super().__init__(app, **options)
         self.web_app.on_response_prepare.append(_name_server)
+
+    async def start_server(self) -> None:
+        """Listen; a port that is taken ends the worker."""
+        try:
+            await super().start_server()
+        except OSError as error:
+            port = self.app.conf.web_port
+            cast(Any, self.app).end_worker(
+                ConfigError(
+                    f"Port {port} cannot be listened on ({error.strerror or error}). Is another "
+                    "worker running? Name another port: AIMASS_WEB_PORT"
+                )
+            )
 
 
 class Watched(Protocol):

@@ -25,7 +25,6 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import TP
 from mode import Service
 
-from aimass_stream.errors import AimassError
 from aimass_stream.kafka.intake import Intake
 from aimass_stream.kafka.producer import Producer
 
@@ -242,6 +241,9 @@ class Consumer(driver.Consumer):
             self._unacked_messages.clear()
             waiting.cancel()
         if self.should_stop or self.app.should_stop:
+            unfinished = self.intake.unfinished()
+            if unfinished:
+                cast(Any, self.app).note_unfinished(unfinished)
             await self.intake.close()
 
     # -- committing ----------------------------------------------------------------------
@@ -255,8 +257,11 @@ class Consumer(driver.Consumer):
     async def _commit_intake(self) -> None:
         """Commit what the ledgers allow; a refusal is tried again by the next one."""
         async with self._commit_lock:
+            done = self.intake.committable()
+            if not done:
+                return
             assigned = self.assignment()
-            offsets = {tp: at for tp, at in self.intake.committable().items() if tp in assigned}
+            offsets = {tp: at for tp, at in done.items() if tp in assigned}
             if not offsets:
                 return
             accepted: bool = await self._in_thread(self._commit_in_thread(offsets))
@@ -302,8 +307,6 @@ class Consumer(driver.Consumer):
             super().verify_event_path(now, tp)
 
     def _end_worker(self, error: BaseException) -> None:
-        if isinstance(error, AimassError):
-            self.log.error("%s", error)
         cast(Callable[[BaseException], None], cast(Any, self.app).end_worker)(error)
 
 

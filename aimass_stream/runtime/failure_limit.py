@@ -26,7 +26,7 @@ class FailureLimit:
 
     def __init__(self, agent: str, share: float, window: int) -> None:
         self._agent = agent
-        self._most = share * window
+        self._share = share
         self._window = window
         self._units: deque[tuple[int, int]] = deque()
         self._rows = 0
@@ -49,16 +49,21 @@ class FailureLimit:
             old_rows, old_failures = self._units.popleft()
             self._rows -= old_rows
             self._failures -= old_failures
-        if failures and self._failures > self._most:
+        if failures and self._failures > self._allowed:
             return self._refuse(unit)
         return None
+
+    @property
+    def _allowed(self) -> float:
+        # Units are dropped whole, so there may be a few more records than the window.
+        return self._share * max(self._rows, self._window)
 
     def _refuse(self, unit: Unit) -> FailureLimitError:
         last = next(each for each in reversed(unit.failures) if each.error.reason in FAILURES)
         error, chunk = last.error, unit.work.chunk
         return FailureLimitError(
             f"agent {self._agent} stopped: {self._failures} of its latest {self._rows} records "
-            f"failed by the model or the agent itself, and {self._most:.0f} are allowed. Last, "
+            f"failed by the model or the agent itself, and {self._allowed:.0f} are allowed. Last, "
             f"{chunk.topic}/{chunk.partition}/{chunk.offsets[last.row]}: {error.reason}, "
             f"{error.detail}. Nothing is lost: what was delivered is committed, the rest is read "
             "when this worker starts again. Go back to the version that worked, or mend the model "

@@ -40,7 +40,7 @@ class Healing:
         self._try_one = try_one
         self._on_close = on_close
         self._on_error = on_error
-        self._metric = metrics.CIRCUIT_OPEN.labels(model_id)
+        self._metric = metrics.OPEN_CIRCUITS.labels(model_id)
         self._shown_open = False
         self.task: asyncio.Task[None] | None = None
 

@@ -38,7 +38,7 @@ class LoopWatch:
         self._lag = RecentMax(_LAG_WINDOW_S)
         self._over = threading.Event()
         self._end_in_s: float | None = None
-        self._end_code = 0
+        self._end = (0, "")
         self._loop_thread = 0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -55,10 +55,10 @@ class LoopWatch:
             self._timer.cancel()
         self._over.set()
 
-    def end_within(self, budget_s: float, code: int) -> None:
+    def end_within(self, budget_s: float, code: int, reason: str) -> None:
         """End the process with `code` if it has not ended by itself in `budget_s` seconds."""
         if self._end_in_s is None:
-            self._end_code = code
+            self._end = (code, reason)
             self._end_in_s = budget_s
 
     def _beat(self, loop: asyncio.AbstractEventLoop, due_s: float) -> None:
@@ -76,8 +76,9 @@ class LoopWatch:
             if self._end_in_s is not None:
                 self._end_in_s -= BEAT_S
                 if self._end_in_s <= 0:
-                    log.error("the worker did not end in time, and is ended")
-                    os._exit(self._end_code)
+                    code, reason = self._end
+                    log.error("the worker did not end by itself, and is ended: %s", reason)
+                    os._exit(code)
             elif still_s >= self._stall_s:
                 log.error(
                     "the worker ends: its event loop stood still for %.0f s. A call in an agent "

@@ -15,7 +15,7 @@ MOOD = Path(os.environ.get("TEST_MOOD_FILE", "mood"))
 app = App(NAME, origin="tests.delivery.fragile_app")
 source = Topic(f"{NAME}.source", Record)
 answers = Topic(f"{NAME}.answers", Prediction)
-fragile = Fragile(file=str(MOOD))
+fragile = Fragile(file=str(MOOD), timeout_s=3.0)
 
 
 def read_mood() -> str:

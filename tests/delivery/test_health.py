@@ -111,7 +111,7 @@ async def test_a_model_that_always_fails_holds_its_records_until_it_is_mended(
     assert busy.cpu_percent() < 20
     await harness.oracle.follow(timeout_ms=500)
     assert len(account.dead) == limit
-    assert 'aimass_circuit_open{model="fragile@1"} 1.0' in scene.page("/metrics")[1]
+    assert 'aimass_open_circuits{model="fragile@1"} 1.0' in scene.page("/metrics")[1]
     scene.set_mood("well")
     await harness.until_settled(800)
     assert scene.reasons() == []
