@@ -7,37 +7,44 @@ declares a plain Faust agent. Both run in the same worker, beside Faust's tables
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property, partial
 from typing import Any, TypeVar, cast, overload
 
 import faust
+import mode
 from faust.agents import AgentFun
 from faust.transport.drivers import aiokafka as driver
 from faust.types import AgentT
+from faust.types.tuples import TP
 
 from aimass_stream.config import settings
-from aimass_stream.errors import AimassError, ConfigError
+from aimass_stream.errors import BrokerError, ConfigError, LostOutcomeError
 from aimass_stream.kafka.changelogs import Changelogs
+from aimass_stream.kafka.health import HealthWatch
 from aimass_stream.kafka.intake import Intake
 from aimass_stream.kafka.membership import Membership
 from aimass_stream.kafka.notes import Notes, plan_state
 from aimass_stream.kafka.outlets import check_logs, make_outlet, plan_topics
-from aimass_stream.kafka.pages import show_metrics
+from aimass_stream.kafka.pages import Pages, show_live, show_metrics, show_ready
 from aimass_stream.kafka.producer import Producer
 from aimass_stream.kafka.replay import Logs
 from aimass_stream.kafka.settings import FAUST_SETTINGS, broker_url, replication
 from aimass_stream.kafka.tables import Tables
 from aimass_stream.kafka.topics import create_topics
-from aimass_stream.kafka.transport import Transport
+from aimass_stream.kafka.transport import Consumer, Transport
 from aimass_stream.learner import LOG_SUFFIX, Learner
 from aimass_stream.model import Model
 from aimass_stream.records import Limits, Record, Topic
 from aimass_stream.runtime.body import Agent, Body
+from aimass_stream.runtime.failure_limit import FailureLimit
 from aimass_stream.runtime.feeds import forward, forward_answers
+from aimass_stream.runtime.health import Health
 from aimass_stream.runtime.learning import Learning
+from aimass_stream.runtime.loop_watch import LoopWatch
 from aimass_stream.runtime.models import Models
 from aimass_stream.runtime.scored import ScoredStream
 from aimass_stream.runtime.streams import Stream
@@ -48,6 +55,9 @@ A = TypeVar("A")
 B = TypeVar("B")
 C = TypeVar("C")
 BodyT = TypeVar("BodyT", bound=Body)
+
+END_BUDGET_S = 20.0
+"""How long a worker that ends by itself may take."""
 
 
 class App(faust.App):
@@ -64,12 +74,15 @@ class App(faust.App):
         super().__init__(name, **{**FAUST_SETTINGS, **own, **options})
         self.engine_agents: dict[str, Agent] = {}
         self.end_reason: BaseException | None = None
+        self.health = Health()
         self._models: Models | None = None
         self._learning: Learning | None = None
         self._is_replay = False
         self._logs: set[str] = set()
         self._intake: Intake | None = None
         self.page("/metrics")(show_metrics)
+        self.page("/livez")(show_live)
+        self.page("/readyz")(show_ready)
 
     # -- declaring -----------------------------------------------------------------------
 
@@ -223,8 +236,24 @@ class App(faust.App):
         if self._intake is None:
             conf = settings()
             limits = Limits(payload_bytes=conf.max_payload_bytes)
-            self._intake = Intake(limits, conf.buffer_bytes, self.end_worker)
+            limit = partial(FailureLimit, share=conf.failure_share, window=conf.failure_window)
+            self._intake = Intake(limits, limit, conf.buffer_bytes, self.end_worker)
         return self._intake
+
+    @property
+    def kafka(self) -> Consumer:
+        """The consumer."""
+        return cast(Consumer, self.consumer)
+
+    @cached_property
+    def watch(self) -> HealthWatch:
+        """Who looks at how this worker is."""
+        return HealthWatch(self, self._client_settings, settings().stall_s, self.end_worker)
+
+    @cached_property
+    def loop_watch(self) -> LoopWatch:
+        """Who notices when the event loop stands still."""
+        return LoopWatch(settings().stall_s)
 
     @cached_property
     def membership(self) -> Membership:
@@ -251,6 +280,7 @@ class App(faust.App):
     async def on_start(self) -> None:
         """Create topics and feeds before Faust's consumer starts."""
         await super().on_start()
+        self.loop_watch.start()
         self.discover()
         conf = settings()
         plans = list(plan_topics(self.engine_agents.values(), self.conf.id, conf.partitions))
@@ -264,9 +294,11 @@ class App(faust.App):
         self.intake.serve(agents, make_outlet(self.conf.id, agents, partitions, producer, store))
         for topic in self.intake.topics:
             self.topics.add(self.topic(topic))
+        self.add_future(self.watch.run())
 
     async def on_stop(self) -> None:
-        """Stop Faust's consumer, then what the bodies ran on."""
+        """Stop Faust's consumer, then what the bodies ran on; bounded, whatever hangs."""
+        self.loop_watch.end_within(END_BUDGET_S, LostOutcomeError.exit_code, "the drain hangs")
         await super().on_stop()
         await self.intake.close()
         await self.changelogs.close()
@@ -276,19 +308,33 @@ class App(faust.App):
             await self._models.close()
         if self._learning is not None:
             await self._learning.close()
+        self.loop_watch.stop()
 
     def end_worker(self, error: BaseException) -> None:
         """End this worker: the fate of a record, or the app itself, is in doubt.
 
-        The first reason is kept, its `exit_code` becomes the process's.
+        It drains as on SIGTERM, so that what is done gets committed. The first reason is kept,
+        its `exit_code` becomes the process's, and it is said when all else has ended.
         """
-        if self.end_reason is None:
-            self.end_reason = error
-            if isinstance(error, AimassError):
-                self.log.error("%s", error)
-            else:
-                self.log.error("the worker ends: %r", error, exc_info=error)
+        if self.end_reason is not None:
+            return
+        self.end_reason = error
+        self.loop_watch.end_within(END_BUDGET_S, getattr(error, "exit_code", 1), str(error))
+        worker = self.beacon.root.data if self.beacon.root is not None else None
+        if isinstance(worker, mode.Worker):
+            worker.crash_reason = error
+            os.kill(os.getpid(), signal.SIGTERM)
+        else:
             self.add_future(self.crash(error))
+
+    def note_unfinished(self, offsets: Mapping[TP, int]) -> None:
+        """The drain could not put everything on the broker, so it did not do what it should."""
+        if self.end_reason is None:
+            places = ", ".join(f"{tp.topic}/{tp.partition} from {at}" for tp, at in offsets.items())
+            self.end_reason = BrokerError(
+                f"the drain was cut short: Kafka did not take all that was done. {places} will be "
+                "read and answered again, under the same ids"
+            )
 
     def _on_autodiscovery_error(self, name: str) -> None:
         """An agent that is not imported would leave its records unread: nothing is started.
@@ -321,6 +367,9 @@ class App(faust.App):
 
     def _new_producer_transport(self) -> Any:
         return Transport(self.conf.broker_producer, self)
+
+    def _new_web(self) -> Any:
+        return Pages(self)
 
     def _client_settings(self) -> dict[str, Any]:
         conf = self.conf

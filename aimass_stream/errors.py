@@ -42,6 +42,12 @@ class Reason(StrEnum):
     """The agent's body raised while it held this record."""
 
 
+MODEL_FAILURES = frozenset(
+    {Reason.MODEL_ERROR, Reason.INVALID_OUTPUT, Reason.MODEL_TIMEOUT, Reason.MODEL_CRASH}
+)
+"""Reasons that may be the model's fault rather than the record's."""
+
+
 class AimassError(Exception):
     """Base of every deliberate error; `exit_code` is what the process ends with."""
 
@@ -88,6 +94,12 @@ class LostOutcomeError(AimassError):
     """The outcome of a record cannot be established; the worker stops rather than guess."""
 
     exit_code = 75
+
+
+class FailureLimitError(AimassError):
+    """Too many records fail by the model or the agent; starting it again would not help."""
+
+    exit_code = 78
 
 
 class RecordError(Exception):

@@ -58,6 +58,8 @@ class Model(Generic[AnswerT]):
         timeout_s: seconds one batch may take before it counts as hung.
         max_batch_rows: rows of a batch at the most; memory sets the rest.
         limits: bounds on a record's payload.
+        circuit_failures: records failing in a row after which the model and not its records is
+            taken to be at fault; they are held then until it answers again.
     """
 
     adapter: ClassVar[str]
@@ -66,6 +68,7 @@ class Model(Generic[AnswerT]):
     timeout_s: float = 30.0
     max_batch_rows: int = 256
     limits: Limits = field(default_factory=Limits)
+    circuit_failures: int = 50
 
     @property
     def answer_type(self) -> type[AnswerT]:

@@ -60,6 +60,11 @@ class AgentRun:
         """Hand out nothing more until `start`."""
         self.stream.close_for(FROZEN)
 
+    @property
+    def is_delivering(self) -> bool:
+        """Whether something waits to be put on the broker."""
+        return not self._delivery.is_empty
+
     async def settle(self) -> None:
         """Wait until the body waits and everything it finished is reported to the ledger."""
         if self._tasks:

@@ -94,6 +94,11 @@ class Delivery:
         self._empty.clear()
         self._arrived.set()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything queued is reported."""
+        return self._empty.is_set()
+
     async def wait_empty(self) -> None:
         """Wait until everything queued is reported."""
         await self._empty.wait()

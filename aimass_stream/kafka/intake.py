@@ -21,6 +21,7 @@ from aimass_stream.kafka.delivery import Outlet
 from aimass_stream.kafka.ledger import Ledger
 from aimass_stream.records import Chunk, Headers, Limits
 from aimass_stream.runtime.body import Agent
+from aimass_stream.runtime.failure_limit import FailureLimit
 from aimass_stream.runtime.handover import Unit, Work
 
 RECORD_BYTES = 512
@@ -71,6 +72,11 @@ class Feed:
             work.chunk.offsets[unit.end_row - 1] + 1,
         )
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether no agent has a record in its hands: all wait for the engine."""
+        return all(run.stream.is_idle for run in self.runs)
+
     def release(self) -> None:
         """Let go of the bytes of chunks that every agent is done with."""
         while self.held and self.held[0][0] <= self.ledger.done:
@@ -83,19 +89,32 @@ class Intake:
 
     Args:
         limits: bounds for records that no model checks.
+        make_limit: makes the limit of an agent's failures, given its name.
         buffer_bytes: bytes a feed holds before it is left out of fetches.
         on_error: called with whatever ends an agent's run; the worker must stop.
+
+    Attributes:
+        feeds: of the partitions this worker owns.
+        is_frozen: bodies take no records: before the first assignment, in a rebalance, while
+            tables recover, at the end.
+        room: set when a feed that was full has room again.
     """
 
     def __init__(
-        self, limits: Limits, buffer_bytes: int, on_error: Callable[[BaseException], None]
+        self,
+        limits: Limits,
+        make_limit: Callable[[str], FailureLimit],
+        buffer_bytes: int,
+        on_error: Callable[[BaseException], None],
     ) -> None:
         self._agents: dict[str, list[Agent]] = {}
         self._outlet: Outlet | None = None
         self._limits = limits
+        self._make_limit = make_limit
+        self._failure_limits: dict[str, FailureLimit] = {}
         self._buffer_bytes = buffer_bytes
         self._on_error = on_error
-        self._frozen = True
+        self.is_frozen = True
         self.feeds: dict[TP, Feed] = {}
         self.room = asyncio.Event()
 
@@ -103,6 +122,7 @@ class Intake:
         """Say which agents there are and where their outputs go; once, before any feed."""
         for agent in agents:
             self._agents.setdefault(agent.topic.name, []).append(agent)
+            self._failure_limits[agent.name] = self._make_limit(agent.name)
         self._outlet = outlet
 
     def owns(self, tp: TP) -> bool:
@@ -132,7 +152,7 @@ class Intake:
             for agent in agents
         ]
         self.feeds[tp] = feed
-        if not self._frozen:
+        if not self.is_frozen:
             self._start(feed)
 
     def wanted(self, active: Iterable[TP]) -> set[TP]:
@@ -162,13 +182,13 @@ class Intake:
 
     def thaw(self) -> None:
         """Let bodies take records."""
-        self._frozen = False
+        self.is_frozen = False
         for feed in self.feeds.values():
             self._start(feed)
 
     def freeze(self) -> None:
         """Let no body take another record."""
-        self._frozen = True
+        self.is_frozen = True
         for feed in self.feeds.values():
             for run in feed.runs:
                 run.freeze()
@@ -210,6 +230,18 @@ class Intake:
             if feed.ledger.watermark > feed.ledger.committed
         }
 
+    def unfinished(self) -> dict[TP, int]:
+        """Partitions with work that is done and could not be delivered or committed.
+
+        With each the offset from which it will be read again.
+        """
+        committable = self.committable()
+        return {
+            tp: feed.ledger.committed
+            for tp, feed in self.feeds.items()
+            if tp in committable or any(run.is_delivering for run in feed.runs)
+        }
+
     def note_committed(self, offsets: Mapping[TP, int]) -> None:
         """These offsets are committed on the broker."""
         for tp, offset in offsets.items():
@@ -225,6 +257,9 @@ class Intake:
         feed.release()
         if feed.held_bytes < self._buffer_bytes:
             self.room.set()
+        error = self._failure_limits[agent].count(unit)
+        if error is not None:
+            self._on_error(error)
 
     @staticmethod
     async def _end(feeds: Iterable[Feed]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import msgspec
@@ -23,6 +23,7 @@ from aimass_stream.records import Chunk, Record
 from aimass_stream.records.identity import ID, ROOT, SOURCE
 from aimass_stream.runtime.answers import AnswerReader
 from aimass_stream.runtime.batch import BatchFailed, Scored
+from aimass_stream.runtime.device_host import memory_limit_bytes
 from aimass_stream.runtime.learner_messages import (
     COMMAND,
     EVENT,
@@ -34,7 +35,7 @@ from aimass_stream.runtime.learner_messages import (
     encode,
 )
 from aimass_stream.runtime.messages import LEARNERS
-from aimass_stream.runtime.process_link import ProcessLink
+from aimass_stream.runtime.process_link import LEARNER_OPTIONS, ProcessLink
 from aimass_stream.runtime.scored import NOTHING_DUE, Outcomes
 from aimass_stream.runtime.streams import Stream
 from aimass_stream.runtime.supervisor import LEARNER_SOCKET
@@ -87,6 +88,7 @@ class Learning:
 
     Attributes:
         unsaved: why the last snapshot of a state could not be written, by state.
+        answered_calls: how many calls were answered: a replay is progress too.
     """
 
     def __init__(
@@ -97,8 +99,10 @@ class Learning:
         on_error: Callable[[BaseException], None],
     ) -> None:
         self._snapshots = f"{settings.snapshots_url}/{app_id}"
-        self._process = ProcessLink(LEARNER_SOCKET, LEARNERS, on_error)
+        options = replace(LEARNER_OPTIONS, rss_limit_bytes=memory_limit_bytes(settings))
+        self._process = ProcessLink(LEARNER_SOCKET, LEARNERS, options, on_error)
         self.logs = logs
+        self.answered_calls = 0
         self.unsaved: dict[str, str] = {}
 
     def note_unsaved(self, state: str, why: str) -> None:
@@ -143,7 +147,14 @@ class Learning:
             BatchFailed: the process died, hung, or refuses.
         """
         link = await self._process.get()
-        return await link.predict(spec.id, payloads)
+        scored = await link.predict(spec.id, payloads)
+        self.answered_calls += 1
+        return scored
+
+    @property
+    def troubles(self) -> list[str]:
+        """Why records of learners wait, in sentences; empty while nothing is wrong."""
+        return ["the learner process is being started"] if self._process.is_away else []
 
     async def close(self) -> None:
         """Hang up."""

@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from random import randrange
 
 from aimass_stream.cli.worker import free_ports
 from aimass_stream.kafka.dead_letters import dead_letters_topic
@@ -32,6 +33,8 @@ class Harness:
         self.env = env
         self.folder = folder
         self.oracle = oracle
+        self.cwd: Path | None = None
+        self.ports: list[int] = []
         self.workers: list[subprocess.Popen[bytes]] = []
 
     @property
@@ -40,11 +43,14 @@ class Harness:
 
     def start_worker(self) -> subprocess.Popen[bytes]:
         number = len(self.workers)
-        port = free_ports(16066 + 10 * number, 1)[0]
+        # Anywhere, since other runs on this machine look for ports too.
+        port = free_ports(randrange(20_000, 32_000), 1)[0]
+        self.ports.append(port)
         with (self.folder / f"worker-{number}.log").open("wb") as log:
             worker = subprocess.Popen(
                 [sys.executable, "-m", "aimass_stream.cli.worker_process", self.app],
                 env={**self.env, "TEST_APP": self.name, "AIMASS_WEB_PORT": str(port)},
+                cwd=self.cwd,
                 stdin=subprocess.DEVNULL,
                 stderr=log,
             )
