@@ -56,8 +56,8 @@ B = TypeVar("B")
 C = TypeVar("C")
 BodyT = TypeVar("BodyT", bound=Body)
 
-END_BUDGET_S = 20.0
-"""How long a worker that ends by itself may take."""
+END_BUDGET_S = 12.0
+"""How long the end of a worker may take: less than its supervisor waits, so that it says why."""
 
 
 class App(faust.App):
@@ -298,7 +298,8 @@ class App(faust.App):
 
     async def on_stop(self) -> None:
         """Stop Faust's consumer, then what the bodies ran on; bounded, whatever hangs."""
-        self.loop_watch.end_within(END_BUDGET_S, LostOutcomeError.exit_code, "the drain hangs")
+        if self.end_reason is None:
+            self._bound_end(LostOutcomeError("it hangs; what is not committed is read again"))
         await super().on_stop()
         await self.intake.close()
         await self.changelogs.close()
@@ -308,6 +309,10 @@ class App(faust.App):
             await self._models.close()
         if self._learning is not None:
             await self._learning.close()
+
+    async def on_shutdown(self) -> None:
+        """Everything has ended; nothing has to be watched any more."""
+        await super().on_shutdown()
         self.loop_watch.stop()
 
     def end_worker(self, error: BaseException) -> None:
@@ -319,7 +324,7 @@ class App(faust.App):
         if self.end_reason is not None:
             return
         self.end_reason = error
-        self.loop_watch.end_within(END_BUDGET_S, getattr(error, "exit_code", 1), str(error))
+        self._bound_end(error)
         worker = self.beacon.root.data if self.beacon.root is not None else None
         if isinstance(worker, mode.Worker):
             worker.crash_reason = error
@@ -335,6 +340,10 @@ class App(faust.App):
                 f"the drain was cut short: Kafka did not take all that was done. {places} will be "
                 "read and answered again, under the same ids"
             )
+            self._bound_end(self.end_reason)
+
+    def _bound_end(self, error: BaseException) -> None:
+        self.loop_watch.end_within(END_BUDGET_S, getattr(error, "exit_code", 1), str(error))
 
     def _on_autodiscovery_error(self, name: str) -> None:
         """An agent that is not imported would leave its records unread: nothing is started.

@@ -39,10 +39,22 @@ class Worker(Protocol):
     """What is looked at: the app of this worker."""
 
     health: Health
-    intake: Intake
-    models: Models
-    learning: Learning
     end_reason: BaseException | None
+
+    @property
+    def intake(self) -> Intake:
+        """The engine's feeds."""
+        ...
+
+    @property
+    def models(self) -> Models:
+        """Its models."""
+        ...
+
+    @property
+    def learning(self) -> Learning:
+        """Its learners."""
+        ...
 
     @property
     def should_stop(self) -> bool:

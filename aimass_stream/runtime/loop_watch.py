@@ -56,9 +56,12 @@ class LoopWatch:
         self._over.set()
 
     def end_within(self, budget_s: float, code: int, reason: str) -> None:
-        """End the process with `code` if it has not ended by itself in `budget_s` seconds."""
+        """End the process with `code` if it has not ended by itself in `budget_s` seconds.
+
+        Asked again, only what is said of it changes.
+        """
+        self._end = (code, reason)
         if self._end_in_s is None:
-            self._end = (code, reason)
             self._end_in_s = budget_s
 
     def _beat(self, loop: asyncio.AbstractEventLoop, due_s: float) -> None:

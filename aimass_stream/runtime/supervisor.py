@@ -157,7 +157,8 @@ class Supervisor:
         ends = await asyncio.gather(*(worker.stop(self._drain_s) for worker in self._workers))
         await asyncio.gather(*(host.stop(_HOST_BUDGET_S) for host in self._hosts.values()))
         for worker, end in zip(self._workers, ends, strict=True):
-            if end is None or end.code == 0:
+            # Who ended of the signal itself had not come as far as to hold anything.
+            if end is None or end.code in (0, -signal.SIGTERM):
                 continue
             self._on_event(f"{worker.status.name} could not drain ({end.reason})")
             return end.code if end.code > 0 else 128 + self._last_signal
