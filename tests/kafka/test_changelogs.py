@@ -14,7 +14,7 @@ from faust.types.tuples import TP
 from aimass_stream.errors import LostStateError
 from aimass_stream.kafka.changelogs import Changelog, Changelogs
 from aimass_stream.kafka.notes import Notes, plan_state
-from aimass_stream.kafka.producer import Outgoing
+from aimass_stream.kafka.outgoing import Outgoing
 from aimass_stream.kafka.reader import bootstrap_servers
 from aimass_stream.kafka.topics import TopicPlan, create_topics
 

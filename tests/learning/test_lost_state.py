@@ -6,6 +6,7 @@ import asyncio
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
@@ -14,7 +15,6 @@ from aiokafka.admin.records_to_delete import RecordsToDelete
 
 from aimass_stream.errors import LostStateError
 from aimass_stream.kafka.intake import Intake
-from aimass_stream.kafka.notes import Notes
 from aimass_stream.kafka.reader import bootstrap_servers
 from aimass_stream.kafka.replay import Logs
 from aimass_stream.kafka.topics import TopicPlan, create_topics
@@ -72,12 +72,12 @@ async def test_a_log_that_retention_has_cut_is_not_replayed(
     await admin.start()
     await admin.delete_records({TopicPartition(topic_name, 0): RecordsToDelete(10)})
     await admin.close()
-    logs = Logs(lambda: client, Intake(Limits(), 1, print), nobody)
+    logs = Logs(lambda: client, Intake(Limits(), nobody, 1, print), nobody)
     replayed = [chunk async for chunk in logs.replay(topic_name, 0, 10, 40)]
     assert [offset for chunk in replayed for offset in chunk.offsets] == list(range(10, 40))
     with pytest.raises(LostStateError, match="retention has removed what lies before 10"):
         await anext(logs.replay(topic_name, 0, 9, 40))
 
 
-def nobody() -> Notes:
-    raise AssertionError("a replay asks for no notes")
+def nobody(*_: object) -> Any:
+    raise AssertionError("a replay asks for nothing")
