@@ -17,7 +17,7 @@ from typing import Protocol
 from aimass_stream.errors import ConfigError, Reason, RecordError
 from aimass_stream.kafka.dead_letters import StorePayload, dead_letter, dead_letters_topic, root_of
 from aimass_stream.kafka.outcomes import encode, outcomes_of, outcomes_topic
-from aimass_stream.kafka.producer import MAX_BATCH_BYTES, Message, Outgoing
+from aimass_stream.kafka.outgoing import MAX_BATCH_BYTES, Message, Outgoing
 from aimass_stream.records import identity
 from aimass_stream.runtime.body import Agent
 from aimass_stream.runtime.handover import Failure, Unit

@@ -11,6 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from faust.types.tuples import TP
@@ -20,7 +21,7 @@ from aimass_stream.kafka.delivery import Outlet
 from aimass_stream.kafka.ledger import Ledger
 from aimass_stream.records import Chunk, Limits
 from aimass_stream.runtime.body import Agent
-from aimass_stream.runtime.handover import Work
+from aimass_stream.runtime.handover import Unit, Work
 
 RECORD_BYTES = 512
 """What a record weighs beside its value: the objects around it."""
@@ -59,6 +60,16 @@ class Feed:
         for run in self.runs:
             run.stream.lag = max(0, self.highwater - self.ledger.position)
             run.put(Work(chunk, first_ordinal))
+
+    def report(self, agent: str, unit: Unit) -> None:
+        """Tell the ledger that the outcome of a unit of this partition is on the broker."""
+        work = unit.work
+        self.ledger.report(
+            agent,
+            work.first_ordinal + unit.first_row,
+            work.first_ordinal + unit.end_row,
+            work.chunk.offsets[unit.end_row - 1] + 1,
+        )
 
     def release(self) -> None:
         """Let go of the bytes of chunks that every agent is done with."""
@@ -113,10 +124,9 @@ class Intake:
         feed.runs = [
             AgentRun(
                 agent,
-                ledger,
                 outlet,
                 self._limits,
-                lambda: self._note_settled(feed),
+                partial(self._note_settled, feed, agent.name),
                 self._on_error,
             )
             for agent in agents
@@ -210,7 +220,8 @@ class Intake:
         for run in feed.runs:
             run.start()
 
-    def _note_settled(self, feed: Feed) -> None:
+    def _note_settled(self, feed: Feed, agent: str, unit: Unit) -> None:
+        feed.report(agent, unit)
         feed.release()
         if feed.held_bytes < self._buffer_bytes:
             self.room.set()

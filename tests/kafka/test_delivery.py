@@ -5,7 +5,7 @@ from typing import Any
 
 from aimass_stream.kafka.delivery import Delivery, Outlet
 from aimass_stream.kafka.outcomes import outcomes_topic
-from aimass_stream.kafka.producer import Outgoing
+from aimass_stream.kafka.outgoing import Outgoing
 from aimass_stream.records import Chunk, Record, Topic, identity
 from aimass_stream.runtime.body import Agent
 from aimass_stream.runtime.handover import Answer, Unit, Work
