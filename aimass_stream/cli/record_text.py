@@ -124,7 +124,7 @@ def _json_text(value: bytes) -> str:
     parsed = _parse(value)
     if parsed is None:
         return ""
-    if isinstance(parsed, dict) and parsed.keys() == _OUTCOMES:
+    if isinstance(parsed, dict) and parsed.keys() >= _OUTCOMES:
         return escape(_outcomes_text(parsed))
     shown = json.dumps(_shorten(parsed, JSON_DEPTH), ensure_ascii=False)
     return _cut(escape(shown), TEXT_CHARS)

@@ -46,6 +46,7 @@ class Outlet:
         store: keeps payloads too large for a dead letter.
         answer_partition: the partition of an answer topic for a source partition and a key.
         system_partitions: partitions of the outcomes and dead letter topics.
+        replayed: whether the records are dead letters that are answered anew.
     """
 
     app_id: str
@@ -53,6 +54,7 @@ class Outlet:
     store: StorePayload
     answer_partition: Callable[[str, int, bytes | None], int]
     system_partitions: int
+    replayed: bool = False
 
 
 class Delivery:
@@ -209,7 +211,7 @@ class Delivery:
         message = Message(
             time.time_ns() // 1_000_000,
             f"{agent}/{chunk.topic}/{chunk.partition}".encode(),
-            encode(outcomes_of(agent, unit)),
+            encode(outcomes_of(agent, unit, replayed=outlet.replayed)),
             [],
         )
         place = (outcomes_topic(outlet.app_id), chunk.partition % outlet.system_partitions)

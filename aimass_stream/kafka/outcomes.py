@@ -13,15 +13,18 @@ import msgspec
 from aimass_stream.runtime.handover import Unit
 
 
-class Outcomes(msgspec.Struct, frozen=True):
+class Outcomes(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one agent made of the records of one partition from `first` to `last`.
 
-    Ranges are inclusive offsets, in order. An offset in no range is a hole of the log.
+    Ranges are inclusive offsets, in order. An offset in no range is a hole of the log. Of several
+    outcomes of one record the latest counts: a record read again after a crash has the same as
+    before, one that was replayed by hand may have another.
 
     Attributes:
         answered: records with at least one output.
         quiet: records no output was due for, tombstones among them.
         dead_lettered: records on the dead letter topic.
+        replayed: somebody had dead letters of these records answered anew.
     """
 
     agent: str
@@ -32,6 +35,7 @@ class Outcomes(msgspec.Struct, frozen=True):
     answered: list[tuple[int, int]]
     quiet: list[tuple[int, int]]
     dead_lettered: list[tuple[int, int]]
+    replayed: bool = False
 
 
 encode = msgspec.json.Encoder().encode
@@ -43,7 +47,7 @@ def outcomes_topic(app_id: str) -> str:
     return f"{app_id}.outcomes"
 
 
-def outcomes_of(agent: str, unit: Unit) -> Outcomes:
+def outcomes_of(agent: str, unit: Unit, *, replayed: bool = False) -> Outcomes:
     """The outcomes of a unit's rows."""
     chunk = unit.work.chunk
     offsets = chunk.offsets
@@ -60,6 +64,7 @@ def outcomes_of(agent: str, unit: Unit) -> Outcomes:
         answered=_ranges(sorted(answered_rows), offsets),
         quiet=_ranges(quiet_rows, offsets),
         dead_lettered=_ranges(sorted(dead_rows), offsets),
+        replayed=replayed,
     )
 
 
