@@ -55,7 +55,7 @@ def dead_letter(agent: str, chunk: Chunk, failure: Failure, store: StorePayload)
         )
         if text
     ]
-    return Message(chunk.timestamps_ms[row], chunk.keys[row], value, headers)
+    return chunk.timestamps_ms[row], chunk.keys[row], value, headers
 
 
 def set_aside(headers: Headers) -> list[tuple[str, bytes]]:

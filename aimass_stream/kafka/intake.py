@@ -127,7 +127,11 @@ class Intake:
 
     def owns(self, tp: TP) -> bool:
         """Whether the partition's topic is the engine's rather than Faust's."""
-        return tp.topic in self._agents
+        return self.reads(tp.topic)
+
+    def reads(self, topic: str) -> bool:
+        """Whether an agent of the engine reads the topic."""
+        return topic in self._agents
 
     @property
     def topics(self) -> list[str]:

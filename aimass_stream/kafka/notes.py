@@ -97,8 +97,8 @@ class Notes:
     async def write(self, extents: Mapping[str, Extent]) -> None:
         """Note these; returns when they are on the broker."""
         now_ms = int(time.time() * 1000)
-        messages = [
-            Message(now_ms, name.encode(), msgspec.json.encode(extent), [])
+        messages: list[Message] = [
+            (now_ms, name.encode(), msgspec.json.encode(extent), [])
             for name, extent in extents.items()
         ]
         if messages:

@@ -6,7 +6,7 @@ reader of topics alone can tell a quiet record from a lost one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -53,19 +53,31 @@ def outcomes_of(agent: str, unit: Unit, *, replayed: bool = False) -> Outcomes:
     offsets = chunk.offsets
     rows = range(unit.first_row, unit.end_row)
     dead_rows = {failure.row for failure in unit.failures}
-    answered_rows = {answer.row for answer in unit.answers} - dead_rows
-    quiet_rows = [row for row in rows if row not in answered_rows and row not in dead_rows]
+    answered_rows = _answered_rows(unit, dead_rows)
+    if len(answered_rows) == len(rows):
+        quiet_rows = []
+    else:
+        known = dead_rows.union(answered_rows)
+        quiet_rows = [row for row in rows if row not in known]
     return Outcomes(
         agent=agent,
         topic=chunk.topic,
         partition=chunk.partition,
         first=offsets[unit.first_row],
         last=offsets[unit.end_row - 1],
-        answered=_ranges(sorted(answered_rows), offsets),
+        answered=_ranges(answered_rows, offsets),
         quiet=_ranges(quiet_rows, offsets),
         dead_lettered=_ranges(sorted(dead_rows), offsets),
         replayed=replayed,
     )
+
+
+def _answered_rows(unit: Unit, dead_rows: Collection[int]) -> list[int]:
+    """Rows with an answer and no failure, ascending."""
+    if len(unit.answers) == 1 and not dead_rows:
+        return unit.answers[0].rows
+    answered = {row for answers in unit.answers for row in answers.rows}
+    return sorted(answered.difference(dead_rows))
 
 
 def _ranges(rows: Sequence[int], offsets: Sequence[int]) -> list[tuple[int, int]]:

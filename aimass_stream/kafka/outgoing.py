@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import NamedTuple
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError
@@ -22,14 +21,8 @@ MAX_BATCH_BYTES = 900_000
 RETRY_AFTER_S = 0.5
 
 
-class Message(NamedTuple):
-    """One message; its place is the key it is filed under in `Outgoing`."""
-
-    timestamp_ms: int
-    key: bytes | None
-    value: bytes
-    headers: list[tuple[str, bytes]]
-
+Message = tuple[int, bytes | None, bytes, list[tuple[str, bytes]]]
+"""Timestamp in milliseconds, key, value and headers of one message."""
 
 Outgoing = dict[tuple[str, int], list[Message]]
 """Messages by topic and partition, in order."""

@@ -84,7 +84,7 @@ class Rerun:
     def _note(self, unit: Unit) -> None:
         chunk = unit.work.chunk
         dead = {failure.row for failure in unit.failures}
-        answered = {answer.row for answer in unit.answers}
+        answered = {row for answers in unit.answers for row in answers.rows}
         for row in range(unit.first_row, unit.end_row):
             source = f"{chunk.topic}/{chunk.partition}/{chunk.offsets[row]}"
             fate: Outcome = "answered" if row in answered else "quiet"

@@ -27,6 +27,7 @@ from mode import Service
 
 from aimass_stream.kafka.intake import Intake
 from aimass_stream.kafka.producer import Producer
+from aimass_stream.kafka.raw_records import pass_raw_records
 from aimass_stream.kafka.record_batches import read_odd_names
 
 T = TypeVar("T")
@@ -121,20 +122,22 @@ class Consumer(driver.Consumer):
         fetched = False
         try:
             await self._seek_doubtful()
-            records = await self._in_thread(
-                self._thread._fetch_records(  # noqa: SLF001 - the supported call goes through a queue that commits wait behind
-                    self._thread._ensure_consumer(),  # noqa: SLF001
-                    wanted,
-                    timeout=timeout_s,
-                    max_records=FETCH_RECORDS,
-                )
-            )
+            records = await self._in_thread(self._fetch_in_thread(wanted, timeout_s))
             fetched = self.flow_active and generation == self.app.consumer_generation_id
         finally:
             if not fetched:
                 self.intake.doubt(wanted)
         if fetched:
             self._feed(records)
+
+    async def _fetch_in_thread(self, wanted: set[TP], timeout_s: float) -> Mapping[TP, Any]:
+        consumer = self._thread._ensure_consumer()  # noqa: SLF001
+        pass_raw_records(consumer._fetcher, self.intake.reads)  # noqa: SLF001
+        # The supported call goes through a queue that commits wait behind.
+        records: Mapping[TP, Any] = await self._thread._fetch_records(  # noqa: SLF001
+            consumer, wanted, timeout=timeout_s, max_records=FETCH_RECORDS
+        )
+        return records
 
     def _feed(self, records: Mapping[TP, Any]) -> None:
         for partition, fetched in records.items():

@@ -169,8 +169,9 @@ def letter_record(
     topic, partition, at = source
     chunk = Chunk(topic, partition, [at], [5], [b"k\x1b"], [value], [headers])
     error = error or RecordError(Reason.MODEL_ERROR, "why")
-    made = dead_letter(agent, chunk, Failure(0, "m@1", error), lambda *_: pytest.fail("large"))
-    return Record("app.dead_letters", 1, offset, 5, made.key, made.value, made.headers)
+    failure = Failure(0, "m@1", error)
+    _, key, sent, kept = dead_letter(agent, chunk, failure, lambda *_: pytest.fail("large"))
+    return Record("app.dead_letters", 1, offset, 5, key, sent, kept)
 
 
 def letters_of(*records: Record, replays: Mapping[tuple[int, int], Any] | None = None) -> Letters:

@@ -42,10 +42,8 @@ class Broker:
 
     async def deliver(self, outgoing: Outgoing) -> None:
         for (topic, partition), messages in outgoing.items():
-            for message in messages:
-                await self.producer.send_and_wait(
-                    topic, message.value, key=message.key, partition=partition
-                )
+            for _, key, value, _ in messages:
+                await self.producer.send_and_wait(topic, value, key=key, partition=partition)
 
     @asynccontextmanager
     async def owner(self, *accepted: str) -> AsyncIterator[Changelogs]:
