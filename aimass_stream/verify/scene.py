@@ -177,12 +177,16 @@ class Scene:
         self.say("stopping the application")
         await self.workers.stop()
 
-    async def wait_ready(self, within_s: float = READY_S) -> None:
+    async def wait_ready(self, within_s: float | None = None) -> None:
         """Wait until every worker is there and says that it is ready.
+
+        Args:
+            within_s: 30 s, or what that comes to here, when not given.
 
         Raises:
             VerifyError: one is not; or the application has ended.
         """
+        within_s = within_s or self.bound_s(READY_S)
         deadline = time.monotonic() + within_s
         while reasons := await self.workers.unready():
             self.workers.check()
