@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 
+from aimass_stream.errors import AimassError
 from aimass_stream.verify.application import Application
 from aimass_stream.verify.fault import Fault
 from aimass_stream.verify.finding import Report, Row, Verdict
@@ -64,6 +65,7 @@ class Verification:
         self._plan = plan
         self._audience = audience
         self._began = time.monotonic()
+        self._broken = False
         self.rows: list[Row] = []
         self.scene: Scene | None = None
         self.interrupted = False
@@ -76,7 +78,11 @@ class Verification:
         """
         say = self._plan.setting.say
         with scratch_folder(keep=self._is_worth_keeping, say=say) as folder:
-            asyncio.run(self._run(folder))
+            try:
+                asyncio.run(self._run(folder))
+            except AimassError:
+                self._broken = True
+                raise
         return self.report()
 
     def report(self) -> Report:
@@ -98,7 +104,9 @@ class Verification:
 
     def _is_worth_keeping(self) -> bool:
         """Kept for whoever looks for the reason of a failure, or asked for."""
-        return self._plan.keep or any(row.verdict is Verdict.FAIL for row in self.rows)
+        return (
+            self._plan.keep or self._broken or any(row.verdict is Verdict.FAIL for row in self.rows)
+        )
 
     async def _run(self, folder: Path) -> None:
         running = asyncio.create_task(self._run_on(folder))
