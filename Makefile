@@ -5,13 +5,16 @@ BIN := $(VENV)/bin
 READY := $(VENV)/ready
 SECONDS ?= 60
 
-.PHONY: demo test verify fmt lint type bench clean
+.PHONY: demo test verify fuzz fmt lint type bench clean
 
 demo: $(READY)          ## run the main job on an embedded Kafka: make demo SECONDS=20 REPORT=out.json
 	$(BIN)/aimass demo --seconds $(SECONDS) $(if $(REPORT),--report $(REPORT))
 
 test: $(READY)          ## the whole test suite, on a real embedded Kafka
 	$(BIN)/python -m pytest
+
+fuzz: $(READY)          ## look for input that breaks a decoder: make fuzz SECONDS=600 ONLY=images CRASHES=found
+	$(BIN)/python -m tests.fuzz $(ONLY) --seconds $(SECONDS) $(if $(CRASHES),--crashes $(CRASHES))
 
 lint: $(READY)          ## style, import directions
 	$(BIN)/ruff check .

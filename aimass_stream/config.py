@@ -65,6 +65,31 @@ class Settings(BaseSettings):
         ge=1,
         description="bytes of records held per partition, and by each worker for its models",
     )
+    failure_share: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        description="share of an agent's latest records that may fail by the model or the agent; "
+        "1 switches the limit off",
+    )
+    failure_window: int = Field(
+        default=1000, ge=1, description="latest records of an agent that failure_share is about"
+    )
+    stall_s: float = Field(
+        default=120.0,
+        gt=0,
+        description="seconds without progress, beyond a model's own timeout, after which a "
+        "worker ends",
+    )
+    accept_loss: tuple[str, ...] = Field(
+        default=(), description="losses of state to go on from, by the names a refusal gave them"
+    )
+    device_memory_bytes: int | None = Field(
+        default=None,
+        ge=1,
+        description="memory beyond which a model process is ended; 80 % of the machine's when "
+        "not given",
+    )
 
     @property
     def models_folder(self) -> Path:

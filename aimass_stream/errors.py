@@ -42,6 +42,12 @@ class Reason(StrEnum):
     """The agent's body raised while it held this record."""
 
 
+MODEL_FAILURES = frozenset(
+    {Reason.MODEL_ERROR, Reason.INVALID_OUTPUT, Reason.MODEL_TIMEOUT, Reason.MODEL_CRASH}
+)
+"""Reasons that may be the model's fault rather than the record's."""
+
+
 class AimassError(Exception):
     """Base of every deliberate error; `exit_code` is what the process ends with."""
 
@@ -72,10 +78,28 @@ class SetupError(AimassError):
     exit_code = 78
 
 
+class LostStateError(AimassError):
+    """State that was kept is not there any more, or cannot be used; going on would forget it."""
+
+    exit_code = 78
+
+
+class StalledError(AimassError):
+    """A partition makes no progress although nothing holds it up; a fresh start may help."""
+
+    exit_code = 75
+
+
 class LostOutcomeError(AimassError):
     """The outcome of a record cannot be established; the worker stops rather than guess."""
 
     exit_code = 75
+
+
+class FailureLimitError(AimassError):
+    """Too many records fail by the model or the agent; starting it again would not help."""
+
+    exit_code = 78
 
 
 class RecordError(Exception):

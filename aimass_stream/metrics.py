@@ -73,10 +73,34 @@ RECORDS_FAILED = _counter(
     "Records a model has no answer for, by the reason their dead letter carries.",
     ["model", "reason"],
 )
+OPEN_CIRCUITS = _gauge(
+    "aimass_open_circuits",
+    "circuits",
+    "1 while a model fails on everything, so that its records are held; else 0.",
+    ["model"],
+)
 HELD_BYTES = _gauge(
     "aimass_held_bytes",
     "bytes",
     "Payloads held by the worker until their outcome is known; submits wait at the limit.",
+)
+
+LAG_RECORDS = _gauge(
+    "aimass_lag_records",
+    "records",
+    "Records of a partition this worker owns that have no outcome on the broker yet, by offsets.",
+    ["topic", "partition"],
+)
+BUFFERED_BYTES = _gauge(
+    "aimass_buffered_bytes",
+    "bytes",
+    "Records of a partition held by this worker; at the limit it is left out of fetches.",
+    ["topic", "partition"],
+)
+LOOP_LAG_MS = _gauge(
+    "aimass_loop_lag_milliseconds",
+    "milliseconds",
+    "Longest hold-up of the worker's event loop in the last ten seconds.",
 )
 
 # -- batches -----------------------------------------------------------------------------

@@ -30,6 +30,8 @@ class ModelSpec(msgspec.Struct, frozen=True):
         options: the declaration's settings for the adapter: numbers, strings, lists.
         timeout_s: seconds one call of `predict` may take.
         limits: bounds for `decode`.
+        digest: checksum of the folder's files, compared before they are loaded; empty where
+            nothing is known of them.
     """
 
     name: str
@@ -39,6 +41,7 @@ class ModelSpec(msgspec.Struct, frozen=True):
     options: dict[str, Any] = {}
     timeout_s: float = 30.0
     limits: Limits = Limits()
+    digest: str = ""
 
     @property
     def id(self) -> str:
@@ -55,6 +58,8 @@ class Model(Generic[AnswerT]):
         timeout_s: seconds one batch may take before it counts as hung.
         max_batch_rows: rows of a batch at the most; memory sets the rest.
         limits: bounds on a record's payload.
+        circuit_failures: records failing in a row after which the model and not its records is
+            taken to be at fault; they are held then until it answers again.
     """
 
     adapter: ClassVar[str]
@@ -63,6 +68,7 @@ class Model(Generic[AnswerT]):
     timeout_s: float = 30.0
     max_batch_rows: int = 256
     limits: Limits = field(default_factory=Limits)
+    circuit_failures: int = 50
 
     @property
     def answer_type(self) -> type[AnswerT]:

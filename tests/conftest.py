@@ -8,10 +8,21 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from aimass_stream.kafka.embedded import lease_broker
 
 ROOT = Path(__file__).parents[1]
+
+# The same examples at every run, and no deadlines: other work on the machine fails no test.
+settings.register_profile(
+    "repeatable",
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")

@@ -191,6 +191,29 @@ class BatchQueue(Generic[E]):
         self._fill_window()
         return batch
 
+    def take_one(self, place: float) -> E | None:
+        """Take out one entry, whichever stands at `place` of all: 0 is among the oldest, 1 the end.
+
+        None when nothing waits.
+        """
+        at = int(place * len(self))
+        for size, held in self._buckets.items():
+            if at < len(held.entries):
+                entry = held.entries[at]
+                del held.entries[at]
+                held.cost -= entry.cost
+                self._in_buckets -= 1
+                if not held.entries:
+                    del self._buckets[size]
+                self._fill_window()
+                return entry
+            at -= len(held.entries)
+        if at >= len(self._behind):
+            return None
+        entry = self._behind[at]
+        del self._behind[at]
+        return entry
+
     def remove(self, is_unwanted: Callable[[E], bool]) -> int:
         """Drop entries nobody waits for any more; returns how many."""
         before = len(self)

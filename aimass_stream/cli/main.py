@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from aimass_stream.cli.dlq import dlq_app
 from aimass_stream.cli.doctor import doctor
 from aimass_stream.cli.init import init
 from aimass_stream.cli.kafka import kafka_app
@@ -26,6 +27,7 @@ app = typer.Typer(
 )
 app.add_typer(kafka_app, name="kafka")
 app.add_typer(produce_app, name="produce")
+app.add_typer(dlq_app, name="dlq")
 app.command("init")(init)
 app.command("watch")(watch)
 app.command("doctor")(doctor)

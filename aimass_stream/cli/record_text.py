@@ -72,7 +72,7 @@ def line_of(record: Record, now: datetime, *, headers: bool) -> Line:
         every = ", ".join(f"{escape(name)}={show_bytes(held)}" for name, held in record.headers)
         value += f"  [{every}]"
     return Line(
-        time=_time_text(record.timestamp_ms, now),
+        time=time_text(record.timestamp_ms, now),
         place=f"{record.partition}/{record.offset}",
         key="-" if record.key is None else _cut(show_bytes(record.key), KEY_CHARS),
         mark=escape(reason),
@@ -82,7 +82,17 @@ def line_of(record: Record, now: datetime, *, headers: bool) -> Line:
 
 
 def json_of(record: Record) -> str:
-    """A record as one line of JSON; a value that is JSON stands in it as it is.
+    """A record as one line of JSON; see `about_record`."""
+    return json_line(about_record(record))
+
+
+def json_line(about: dict[str, Any]) -> str:
+    """One line of JSON, without a character that could act on a terminal."""
+    return _escape_json(orjson.dumps(about).decode())
+
+
+def about_record(record: Record) -> dict[str, Any]:
+    """A record for JSON; a value that is JSON stands in it as it is.
 
     `value`, `key` and headers are text where they are UTF-8; else `value_base64`, `key_base64`
     and replaced characters.
@@ -98,7 +108,7 @@ def json_of(record: Record) -> str:
     parsed = _parse(record.value)
     about |= _json_field("value", record.value) if parsed is None else {"value": parsed}
     about["headers"] = {name: held.decode(errors="replace") for name, held in record.headers}
-    return _escape_json(orjson.dumps(about).decode())
+    return about
 
 
 def escape(text: str) -> str:
@@ -109,6 +119,20 @@ def escape(text: str) -> str:
         else _SHORT.get(character) or _code(character)
         for character in text
     )
+
+
+def time_text(timestamp_ms: int, now: datetime) -> str:
+    """Local time of day, with the date unless it is today.
+
+    Args:
+        timestamp_ms: milliseconds since the epoch.
+        now: local time.
+    """
+    moment = _moment(timestamp_ms, now.tzinfo)
+    if moment is None:
+        return f"@{timestamp_ms}"
+    clock = f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03d}"
+    return clock if moment.date() == now.date() else f"{moment:%Y-%m-%d} {clock}"
 
 
 def show_bytes(value: bytes | None) -> str:
@@ -124,7 +148,7 @@ def _json_text(value: bytes) -> str:
     parsed = _parse(value)
     if parsed is None:
         return ""
-    if isinstance(parsed, dict) and parsed.keys() == _OUTCOMES:
+    if isinstance(parsed, dict) and parsed.keys() >= _OUTCOMES:
         return escape(_outcomes_text(parsed))
     shown = json.dumps(_shorten(parsed, JSON_DEPTH), ensure_ascii=False)
     return _cut(escape(shown), TEXT_CHARS)
@@ -233,14 +257,6 @@ def _moment(timestamp_ms: int, zone: tzinfo | None) -> datetime | None:
         return datetime.fromtimestamp(timestamp_ms / 1000, zone)
     except (OverflowError, ValueError, OSError):
         return None
-
-
-def _time_text(timestamp_ms: int, now: datetime) -> str:
-    moment = _moment(timestamp_ms, now.tzinfo)
-    if moment is None:
-        return f"@{timestamp_ms}"
-    clock = f"{moment:%H:%M:%S}.{moment.microsecond // 1000:03d}"
-    return clock if moment.date() == now.date() else f"{moment:%Y-%m-%d} {clock}"
 
 
 def _cut(text: str, most: int) -> str:

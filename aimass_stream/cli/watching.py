@@ -90,10 +90,10 @@ class Watch:
         reader.seek(start_offsets("beginning" if anywhere else start, ends))
         if recent is not None:
             kept = _Latest(recent)
-            while await _remain(reader, ends):
+            while await reader.remains(ends):
                 kept.add(await self._poll(reader))
             self._print(in_order(kept.records)[-recent:] if recent else [])
-        while self._left != 0 and (self._options.follow or await _remain(reader, ends)):
+        while self._left != 0 and (self._options.follow or await reader.remains(ends)):
             records = await self._poll(reader)
             if not self._options.follow:
                 records = [r for r in records if r.offset < ends[r.topic, r.partition]]
@@ -211,8 +211,3 @@ def unknown_topic(topic: str, url: str, topics: Iterable[str]) -> str:
 def records_of(chunk: Chunk) -> list[Record]:
     """The rows of a chunk as plain records."""
     return chunk.records(Record)
-
-
-async def _remain(reader: TopicReader, ends: Offsets) -> bool:
-    """Whether some partition has not been read to where it ended."""
-    return any([await reader.position(*place) < end for place, end in ends.items() if end])

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from aimass_stream.cli.terminal import say, use_broker
-from aimass_stream.config import load_settings
+from aimass_stream.config import Settings, load_settings
 from aimass_stream.errors import BrokerError
-from aimass_stream.runtime.device_host import DeviceHost, HostOptions
+from aimass_stream.runtime.device_host import DeviceHost, HostOptions, memory_limit_bytes
 from aimass_stream.runtime.messages import LEARNERS
 from aimass_stream.runtime.parent import watch_parent
 from aimass_stream.runtime.process_link import LEARNER_OPTIONS
@@ -64,14 +64,7 @@ def supervise(options: WorkerOptions) -> int:
         ]
         supervisor = Supervisor(
             commands,
-            {
-                DEVICE_SOCKET: DeviceHost(
-                    Path.cwd(), options.device, options=HostOptions(on_event=say)
-                ),
-                LEARNER_SOCKET: DeviceHost(
-                    Path.cwd(), LEARNERS, options=replace(LEARNER_OPTIONS, on_event=say)
-                ),
-            },
+            make_hosts(conf, options.device),
             drain_s=options.drain_s,
             on_event=say,
         )
@@ -80,6 +73,17 @@ def supervise(options: WorkerOptions) -> int:
             f"{options.workers} worker(s) on {url}; metrics on 127.0.0.1 port {ports}. Ctrl-C ends."
         )
         return asyncio.run(supervisor.run())
+
+
+def make_hosts(conf: Settings, device: str) -> dict[str, DeviceHost]:
+    """The owners of the model processes, by the variable that tells workers their socket."""
+    limit_bytes = memory_limit_bytes(conf)
+    models = HostOptions(on_event=say, rss_limit_bytes=limit_bytes)
+    learners = replace(LEARNER_OPTIONS, on_event=say, rss_limit_bytes=limit_bytes)
+    return {
+        DEVICE_SOCKET: DeviceHost(Path.cwd(), device, options=models),
+        LEARNER_SOCKET: DeviceHost(Path.cwd(), LEARNERS, options=learners),
+    }
 
 
 def check_reachable(url: str) -> None:

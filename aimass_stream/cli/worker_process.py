@@ -63,6 +63,21 @@ class Seldom(logging.Filter):
         return True
 
 
+class Worker(faust.Worker):
+    """Faust's worker, that leaves the last word to `main` and does not linger."""
+
+    app: App
+
+    def on_worker_shutdown(self) -> None:
+        """Keep Faust from telling of an end that we tell of."""
+        super().on_worker_shutdown()
+        if self.app.end_reason is not None:
+            self.crash_reason = None
+
+    async def _sentinel_task(self) -> None:
+        """Faust waits a second here, for nothing of ours."""
+
+
 def configure_logging() -> None:
     """One line an event on standard error, at `AIMASS_LOG_LEVEL` (info)."""
     level = os.environ.get("AIMASS_LOG_LEVEL", "INFO").upper()
@@ -73,15 +88,19 @@ def configure_logging() -> None:
             logging.getLogger(name).setLevel(logging.WARNING)
 
 
-def main(name: str) -> int:
-    """Run the worker until it is told to stop; the exit code says why it ended."""
+def run(name: str) -> int:
+    """Run the worker until it is told to stop, or until it must end.
+
+    Returns:
+        The exit code, which says why it ended.
+    """
     watch_parent()
     configure_logging()
     log = logging.getLogger("aimass_stream.worker")
     try:
         app = load_app(name)
         app.finalize()
-        worker = faust.Worker(
+        worker = Worker(
             app,
             loglevel=None,
             override_logging=False,
@@ -95,13 +114,24 @@ def main(name: str) -> int:
         log.error("%s", error)  # noqa: TRY400 - the text is the message, the trace is noise
         return error.exit_code
     except SystemExit as ending:
-        if isinstance(app.end_reason, AimassError):
-            # Faust has told of its own end since; the reason belongs last, where it is looked for.
-            log.error("%s", app.end_reason)  # noqa: TRY400 - as above
-            return app.end_reason.exit_code
+        reason = app.end_reason
+        if isinstance(reason, AimassError):
+            log.error("%s", reason)  # noqa: TRY400 - as above
+            return reason.exit_code
+        if reason is not None:
+            log.error("the worker ends: %r", reason, exc_info=reason)  # noqa: TRY400 - its own trace
+            return 1
         return ending.code if isinstance(ending.code, int) else 1
     return 0
 
 
+def main(name: str) -> None:
+    """Be a worker process; whatever threads still hang do not keep it."""
+    code = run(name)
+    logging.shutdown()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    main(*sys.argv[1:])

@@ -30,6 +30,7 @@ _EXIF_MAGIC = b"Exif\x00\x00"
 _ORIENTATION_TAG = 0x0112
 
 _SOF = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
+_PROGRESSIVE = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
 _SOS = 0xDA
 _EXIF = 0xE1
 # Tables, frame and scan headers, restart interval, and the two application segments that say
@@ -61,6 +62,9 @@ class ImageHeader:
         orientation: EXIF orientation, 1 to 8; 1 where there is none or it cannot be read.
         pixels: the file reduced to what its pixels depend on.
         inflated: bytes its compressed pixels must give, PNG only; 0 for JPEG.
+        scans: passes over its pixels.
+        coefficients: numbers of two bytes that are held from the first scan to the last; 0 where
+            pixels come out of a single one.
     """
 
     format: Format
@@ -69,6 +73,8 @@ class ImageHeader:
     orientation: int
     pixels: bytes
     inflated: int = 0
+    scans: int = 1
+    coefficients: int = 0
 
 
 def read_header(payload: bytes | memoryview) -> ImageHeader:
@@ -89,7 +95,7 @@ def read_header(payload: bytes | memoryview) -> ImageHeader:
             header = _png(view)
         else:
             raise RecordError(Reason.TYPE_MISMATCH, "the bytes are neither JPEG nor PNG")
-    except (struct.error, IndexError):
+    except (struct.error, IndexError, ValueError):
         raise _damaged("it ends within its header") from None
     if header.width == 0 or header.height == 0:
         raise _damaged("it has no pixels")
@@ -126,7 +132,7 @@ def _damaged(why: str) -> RecordError:
 def _jpeg(view: memoryview) -> ImageHeader:
     kept: list[bytes | memoryview] = [b"\xff\xd8"]
     frames: list[memoryview] = []
-    orientation = 1
+    orientation, progressive = 1, False
     end = 2
     for marker, start, end in _jpeg_segments(view):
         body = view[start + 4 : end]
@@ -136,15 +142,26 @@ def _jpeg(view: memoryview) -> ImageHeader:
             kept.append(view[start:end])
         if marker in _SOF:
             frames.append(body)
+            progressive = marker in _PROGRESSIVE
     if len(frames) != 1:
         raise _damaged("it has no frame header, or several")
     kept.append(view[end:])
     pixels = b"".join(kept)
     # 0xFF is escaped inside a scan, so the pair is the start of another one and nothing else.
-    if pixels.count(b"\xff\xda") > MAX_SCANS:
+    scans = pixels.count(b"\xff\xda")
+    if scans > MAX_SCANS:
         raise _too_many("scans", MAX_SCANS)
     height, width = struct.unpack_from(">HH", frames[0], 1)
-    return ImageHeader("JPEG", width, height, orientation, pixels)
+    coefficients = _coefficients(frames[0], width * height) if progressive or scans > 1 else 0
+    return ImageHeader("JPEG", width, height, orientation, pixels, 0, scans, coefficients)
+
+
+def _coefficients(frame: memoryview, area: int) -> int:
+    """Numbers of all components, each as large as its sampling says."""
+    steps = [frame[7 + 3 * component] for component in range(frame[5])]
+    weights = [(step >> 4) * (step & 15) for step in steps]
+    across, down = max(step >> 4 for step in steps), max(step & 15 for step in steps)
+    return area * sum(weights) // max(1, across * down)
 
 
 def _jpeg_segments(view: memoryview) -> Iterator[tuple[int, int, int]]:

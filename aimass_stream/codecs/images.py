@@ -24,15 +24,14 @@ from aimass_stream.records.limits import Limits
 Pixels = NDArray[np.uint8]
 """An image: `(height, width, 3)`, uint8, RGB, contiguous."""
 
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
+MAX_WORK_SCANS = 20
+"""Scans that an image of `image_pixels` may have; a smaller one may have more."""
+MAX_PIXEL_BYTES = 10
+"""Bytes a decoder may hold for each of `image_pixels`."""
+
+_STRIP_PIXELS = 1 << 20
+_STORED_BYTES = 4
+_COEFFICIENT_BYTES = 2
 
 
 def decode_image(
@@ -63,12 +62,7 @@ def decode_image(
             f"{len(payload)} bytes are more than the limit of {limits.payload_bytes}",
         )
     header = read_header(payload)
-    most = min(limits.image_pixels, Image.MAX_IMAGE_PIXELS or limits.image_pixels)
-    if header.width * header.height > most:
-        raise RecordError(
-            Reason.TOO_LARGE,
-            f"{header.width} x {header.height} pixels are more than the limit of {most}",
-        )
+    _check_header(header, min(limits.image_pixels, Image.MAX_IMAGE_PIXELS or limits.image_pixels))
     if header.format == "PNG":
         check_rows(header)
     try:
@@ -81,20 +75,64 @@ def decode_image(
         ) from None
 
 
+def _check_header(header: ImageHeader, most: int) -> None:
+    """Refuse what would take more pixels, passes or memory than a record may."""
+    area = header.width * header.height
+    size = f"{header.width} x {header.height} pixels"
+    if area > most:
+        raise RecordError(Reason.TOO_LARGE, f"{size} are more than the limit of {most}")
+    if area * header.scans > most * MAX_WORK_SCANS:
+        raise RecordError(
+            Reason.TOO_LARGE, f"{header.scans} scans of {size} are too much work to decode"
+        )
+    held = area * _STORED_BYTES + header.coefficients * _COEFFICIENT_BYTES
+    if held > most * MAX_PIXEL_BYTES:
+        raise RecordError(
+            Reason.TOO_LARGE, f"{size} in {header.scans} scans take too much memory to decode"
+        )
+
+
 def _decode(header: ImageHeader, at_least: int | None) -> Pixels:
+    # The decoder's own copy is gone by the time a second one of ours is made.
+    pixels = _stored(header, at_least)
+    return pixels if header.orientation == 1 else _upright(pixels, header.orientation)
+
+
+def _stored(header: ImageHeader, at_least: int | None) -> Pixels:
     with Image.open(io.BytesIO(header.pixels), formats=(header.format,)) as image:
         if image.size != (header.width, header.height):
             raise ValueError("the decoder sees another size than the header says")
         if at_least is not None:
             image.draft(None, (at_least, at_least))
         image.load()
-        upright = _UPRIGHT.get(header.orientation)
-        turned = image if upright is None else image.transpose(upright)
-        return _rgb(turned)
+        return _rgb(image)
 
 
 def _rgb(image: Image.Image) -> Pixels:
+    width, height = image.size
+    step = max(1, _STRIP_PIXELS // width)
+    if step >= height:
+        return _rgb_of(image)
+    # In strips: a whole large image would be copied several times over.
+    pixels = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, step):
+        bottom = min(top + step, height)
+        pixels[top:bottom] = _rgb_of(image.crop((0, top, width, bottom)))
+    return pixels
+
+
+def _rgb_of(image: Image.Image) -> Pixels:
     if image.mode.startswith("I"):
         grey = (np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8)
         return np.repeat(grey[:, :, np.newaxis], 3, axis=2)
     return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
+
+
+def _upright(pixels: Pixels, orientation: int) -> Pixels:
+    """The image as EXIF says it is to be seen; orientations 5 to 8 swap width and height."""
+    turned = pixels.swapaxes(0, 1) if orientation >= 5 else pixels
+    if orientation in (3, 4, 7, 8):
+        turned = turned[::-1]
+    if orientation in (2, 3, 6, 7):
+        turned = turned[:, ::-1]
+    return np.ascontiguousarray(turned)

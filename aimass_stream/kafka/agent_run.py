@@ -7,7 +7,6 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from aimass_stream.kafka.delivery import Delivery, Outlet
-from aimass_stream.kafka.ledger import Ledger
 from aimass_stream.records import Limits
 from aimass_stream.runtime.body import Agent, run_body
 from aimass_stream.runtime.handover import Handover, Unit, Work
@@ -22,27 +21,23 @@ class AgentRun:
 
     Args:
         agent: what to run.
-        ledger: the partition's; told of every outcome that is on the broker.
         outlet: where outputs go.
         limits: bounds for records that no model checks.
-        on_settled: called after the ledger was told.
+        on_settled: called with each unit whose outcome is on the broker.
         on_error: called with whatever ends the run other than `cancel`.
     """
 
     def __init__(
         self,
         agent: Agent,
-        ledger: Ledger,
         outlet: Outlet,
         limits: Limits,
-        on_settled: Callable[[], None],
+        on_settled: Callable[[Unit], None],
         on_error: Callable[[BaseException], None],
     ) -> None:
         self.agent = agent
-        self._ledger = ledger
-        self._on_settled = on_settled
         self._on_error = on_error
-        self._delivery = Delivery(agent, outlet, self._report, self._hold_back)
+        self._delivery = Delivery(agent, outlet, on_settled, self._hold_back)
         self.stream: Stream[Any] = Stream(
             agent.topic.type, limits, Handover(self._delivery.put), agent.name
         )
@@ -65,6 +60,11 @@ class AgentRun:
         """Hand out nothing more until `start`."""
         self.stream.close_for(FROZEN)
 
+    @property
+    def is_delivering(self) -> bool:
+        """Whether something waits to be put on the broker."""
+        return not self._delivery.is_empty
+
     async def settle(self) -> None:
         """Wait until the body waits and everything it finished is reported to the ledger."""
         if self._tasks:
@@ -86,16 +86,6 @@ class AgentRun:
     def _note_end(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._on_error(error)
-
-    def _report(self, unit: Unit) -> None:
-        work = unit.work
-        self._ledger.report(
-            self.agent.name,
-            work.first_ordinal + unit.first_row,
-            work.first_ordinal + unit.end_row,
-            work.chunk.offsets[unit.end_row - 1] + 1,
-        )
-        self._on_settled()
 
     def _hold_back(self, held: bool) -> None:  # noqa: FBT001 - a callback with one state
         if held:

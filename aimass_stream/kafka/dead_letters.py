@@ -1,17 +1,19 @@
 """The dead letter topic: every record that could not be answered, with why and its payload.
 
 A dead letter keeps the source's key, value and headers, so that it can be sent again as it
-was; what the engine has to say stands in headers of its own. A value too large for a message
-goes to the payload store and the dead letter's value is the claim.
+was; what the engine has to say stands in headers of its own, and headers of the engine that the
+record came with are renamed. A value too large for a message goes to the payload store and the
+dead letter's value is the claim.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 
 import msgspec
 
-from aimass_stream.kafka.producer import Message
+from aimass_stream.kafka.outgoing import Message
 from aimass_stream.records import Chunk, Claim, Headers, identity
 from aimass_stream.runtime.handover import Failure
 
@@ -31,7 +33,7 @@ def dead_letter(agent: str, chunk: Chunk, failure: Failure, store: StorePayload)
     """The dead letter of one row of a chunk."""
     row, error = failure.row, failure.error
     value = chunk.values[row] or b""
-    headers = [(name, held) for name, held in chunk.headers[row] if not name.startswith("aimass-")]
+    headers = set_aside(chunk.headers[row])
     source = f"{chunk.topic}/{chunk.partition}/{chunk.offsets[row]}"
     root = root_of(chunk.headers[row]) or source
     inline = len(value) <= INLINE_BYTES
@@ -49,10 +51,32 @@ def dead_letter(agent: str, chunk: Chunk, failure: Failure, store: StorePayload)
             (identity.ERROR, error.detail[:DETAIL_BYTES]),
             (identity.TRACE, error.trace[-TRACE_BYTES:]),
             (identity.PAYLOAD, "inline" if inline else "claim"),
+            (identity.TIME_MS, str(time.time_ns() // 1_000_000)),
         )
         if text
     ]
-    return Message(chunk.timestamps_ms[row], chunk.keys[row], value, headers)
+    return chunk.timestamps_ms[row], chunk.keys[row], value, headers
+
+
+def set_aside(headers: Headers) -> list[tuple[str, bytes]]:
+    """A record's headers as its dead letter keeps them, those of the engine renamed."""
+    return [
+        (identity.INPUT_PREFIX + name.removeprefix(identity.OWN_PREFIX), held)
+        if name.startswith(identity.OWN_PREFIX)
+        else (name, held)
+        for name, held in headers
+    ]
+
+
+def take_back(headers: Headers) -> list[tuple[str, bytes]]:
+    """A record's headers as they were, from those of its dead letter."""
+    return [
+        (identity.OWN_PREFIX + name.removeprefix(identity.INPUT_PREFIX), held)
+        if name.startswith(identity.INPUT_PREFIX)
+        else (name, held)
+        for name, held in headers
+        if name.startswith(identity.INPUT_PREFIX) or not name.startswith(identity.OWN_PREFIX)
+    ]
 
 
 def root_of(headers: Headers) -> str | None:

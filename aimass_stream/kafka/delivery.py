@@ -10,17 +10,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from aimass_stream.errors import ConfigError, Reason, RecordError
+from aimass_stream.errors import ConfigError, LostOutcomeError, Reason, RecordError
 from aimass_stream.kafka.dead_letters import StorePayload, dead_letter, dead_letters_topic, root_of
 from aimass_stream.kafka.outcomes import encode, outcomes_of, outcomes_topic
-from aimass_stream.kafka.producer import MAX_BATCH_BYTES, Message, Outgoing
-from aimass_stream.records import identity
+from aimass_stream.kafka.outgoing import MAX_BATCH_BYTES, Message, Outgoing
+from aimass_stream.records import Chunk, identity
 from aimass_stream.runtime.body import Agent
-from aimass_stream.runtime.handover import Failure, Unit
+from aimass_stream.runtime.handover import Answers, Failure, Unit
 
 BACKLOG_BYTES = 8 * 1024 * 1024
 BACKLOG_ROWS = 8192
@@ -44,15 +44,19 @@ class Outlet:
         app_id: names the outcomes and dead letter topics.
         deliverer: the producer.
         store: keeps payloads too large for a dead letter.
-        answer_partition: the partition of an answer topic for a source partition and a key.
+        aligned: answer topics whose answers go to the source's partition number.
+        answer_partition: the partition of another answer topic for a source partition and a key.
         system_partitions: partitions of the outcomes and dead letter topics.
+        replayed: whether the records are dead letters that are answered anew.
     """
 
     app_id: str
     deliverer: Deliverer
     store: StorePayload
+    aligned: Container[str]
     answer_partition: Callable[[str, int, bytes | None], int]
     system_partitions: int
+    replayed: bool = False
 
 
 class Delivery:
@@ -91,6 +95,11 @@ class Delivery:
             self._on_backlog(True)  # noqa: FBT003 - a callback with one state
         self._empty.clear()
         self._arrived.set()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything queued is reported."""
+        return self._empty.is_set()
 
     async def wait_empty(self) -> None:
         """Wait until everything queued is reported."""
@@ -137,80 +146,112 @@ class Delivery:
     @staticmethod
     def _refuse_oversized(unit: Unit) -> None:
         """An answer no message can hold fails its record: the rest of the chunk goes on."""
-        large = {
-            answer.row: answer for answer in unit.answers if len(answer.value) > MAX_BATCH_BYTES
-        }
-        for row, answer in large.items():
-            detail = f"an output of {len(answer.value)} bytes; a message holds {MAX_BATCH_BYTES}"
-            error = RecordError(Reason.TOO_LARGE, detail)
-            unit.failures.append(Failure(row, answer.model, error))
-        if large:
-            unit.answers = [answer for answer in unit.answers if answer.row not in large]
+        for answers in unit.answers:
+            if max(map(len, answers.values), default=0) > MAX_BATCH_BYTES:
+                sizes = zip(answers.rows, map(len, answers.values), strict=True)
+                large = {row: size for row, size in sizes if size > MAX_BATCH_BYTES}
+                details = {
+                    row: f"an output of {size} bytes; a message holds {MAX_BATCH_BYTES}"
+                    for row, size in large.items()
+                }
+                _refuse(unit, answers.model, Reason.TOO_LARGE, details)
 
     @staticmethod
     def _refuse_keyless(unit: Unit) -> None:
         """A compacted topic takes no answer without a key, and would refuse its neighbours too."""
         keys = unit.work.chunk.keys
-        keyless = {answer.row: answer for answer in unit.answers if keys[answer.row] is None}
-        for row, answer in keyless.items():
-            detail = "the record has no key, and its answers go to a compacted topic"
-            unit.failures.append(
-                Failure(row, answer.model, RecordError(Reason.BAD_ENVELOPE, detail))
-            )
-        if keyless:
-            unit.answers = [answer for answer in unit.answers if answer.row not in keyless]
+        detail = "the record has no key, and its answers go to a compacted topic"
+        for answers in unit.answers:
+            keyless = {row: detail for row in answers.rows if keys[row] is None}
+            if keyless:
+                _refuse(unit, answers.model, Reason.BAD_ENVELOPE, keyless)
 
     def _file_answers(self, unit: Unit, outgoing: Outgoing) -> None:
-        """The hot path: what a chunk's answers share is made once, not once an answer."""
         if not unit.answers:
             return
-        to, chunk, agent = self._agent.to, unit.work.chunk, self._agent.name
+        to, chunk = self._agent.to, unit.work.chunk
         if to is None:
             raise ConfigError(
-                f"agent {agent} yields, but nothing says where to: "
+                f"agent {self._agent.name} yields, but nothing says where to: "
                 "declare it with @app.agent(topic, to=answers)"
             )
-        stem = f"{chunk.topic}/{chunk.partition}"
+        messages = [each for answers in unit.answers for each in self._messages(chunk, answers)]
+        if to.name in self._outlet.aligned:
+            outgoing.setdefault((to.name, chunk.partition), []).extend(messages)
+            return
+        for message in messages:
+            place = self._outlet.answer_partition(to.name, chunk.partition, message[1])
+            outgoing.setdefault((to.name, place), []).append(message)
+
+    def _messages(self, chunk: Chunk, answers: Answers) -> Iterator[Message]:
+        """The hot path: what answers share is made once, not once an answer."""
+        agent, stem = self._agent.name, f"{chunk.topic}/{chunk.partition}"
+        own_stem = stem.encode()
+        id_stem = identity.id_stem(stem, agent, answers.model, answers.ordinal).encode()
+        model = (identity.MODEL, answers.model.encode())
         offsets, keys, times, headers = (
             chunk.offsets,
             chunk.keys,
             chunk.timestamps_ms,
             chunk.headers,
         )
-        place = self._outlet.answer_partition
-        for row, ordinal, model, value, state in unit.answers:
-            source = f"{stem}/{offsets[row]}"
-            root = (root_of(headers[row]) if headers[row] else None) or source
-            key = keys[row]
-            answer_id = identity.answer_id(root, agent, model, ordinal)
+        states = iter(answers.states)
+        for row, value in zip(answers.rows, answers.values, strict=True):
+            offset = offsets[row]
+            root = source = b"%b/%d" % (own_stem, offset)
+            answer_id = b"%b%d" % (id_stem, offset)
+            if headers[row] and (chain := root_of(headers[row])):
+                root = chain.encode()
+                answer_id = identity.answer_id(
+                    chain, agent, answers.model, answers.ordinal
+                ).encode()
             written = [
-                (identity.SOURCE, source.encode()),
-                (identity.ROOT, root.encode()),
-                (identity.MODEL, model.encode()),
-                (identity.ID, answer_id.encode()),
+                (identity.SOURCE, source),
+                (identity.ROOT, root),
+                model,
+                (identity.ID, answer_id),
             ]
-            if state:
+            if state := next(states, ""):
                 written.append((identity.STATE, state.encode()))
-            message = Message(times[row], key, value, written)
-            outgoing.setdefault((to.name, place(to.name, chunk.partition, key)), []).append(message)
+            yield times[row], keys[row], value, written
 
     def _file_dead_letters(self, units: list[Unit], outgoing: Outgoing) -> None:
-        """On a thread, since a large payload goes to the payload store."""
+        """On a thread, since a large payload goes to the payload store.
+
+        Raises:
+            LostOutcomeError: the store takes no more.
+        """
         topic, outlet = dead_letters_topic(self._outlet.app_id), self._outlet
         for unit in units:
             chunk = unit.work.chunk
             for failure in unit.failures:
-                letter = dead_letter(self._agent.name, chunk, failure, outlet.store)
+                try:
+                    letter = dead_letter(self._agent.name, chunk, failure, outlet.store)
+                except OSError as error:
+                    raise LostOutcomeError(
+                        f"{chunk.topic}/{chunk.partition}/{chunk.offsets[failure.row]} cannot be "
+                        f"answered ({failure.error.reason}), and its payload of "
+                        f"{len(chunk.values[failure.row] or b'')} bytes cannot be kept: {error}. "
+                        "The worker ends with the record unread rather than lose it; give "
+                        "<state>/payloads room, and it is read again at the next start."
+                    ) from error
                 partition = chunk.partition % outlet.system_partitions
                 outgoing.setdefault((topic, partition), []).append(letter)
 
     def _file_outcomes(self, unit: Unit, outgoing: Outgoing) -> None:
         chunk, outlet, agent = unit.work.chunk, self._outlet, self._agent.name
-        message = Message(
+        message: Message = (
             time.time_ns() // 1_000_000,
             f"{agent}/{chunk.topic}/{chunk.partition}".encode(),
-            encode(outcomes_of(agent, unit)),
+            encode(outcomes_of(agent, unit, replayed=outlet.replayed)),
             [],
         )
         place = (outcomes_topic(outlet.app_id), chunk.partition % outlet.system_partitions)
         outgoing.setdefault(place, []).append(message)
+
+
+def _refuse(unit: Unit, model: str, reason: Reason, details: Mapping[int, str]) -> None:
+    """Rows that have answers fail after all, each with its detail."""
+    for row, detail in details.items():
+        unit.failures.append(Failure(row, model, RecordError(reason, detail)))
+    unit.answers = [answers.without(details) for answers in unit.answers]

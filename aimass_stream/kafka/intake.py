@@ -11,16 +11,18 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 from faust.types.tuples import TP
 
 from aimass_stream.kafka.agent_run import AgentRun
 from aimass_stream.kafka.delivery import Outlet
 from aimass_stream.kafka.ledger import Ledger
-from aimass_stream.records import Chunk, Limits
+from aimass_stream.records import Chunk, Headers, Limits
 from aimass_stream.runtime.body import Agent
-from aimass_stream.runtime.handover import Work
+from aimass_stream.runtime.failure_limit import FailureLimit
+from aimass_stream.runtime.handover import Unit, Work
 
 RECORD_BYTES = 512
 """What a record weighs beside its value: the objects around it."""
@@ -60,6 +62,21 @@ class Feed:
             run.stream.lag = max(0, self.highwater - self.ledger.position)
             run.put(Work(chunk, first_ordinal))
 
+    def report(self, agent: str, unit: Unit) -> None:
+        """Tell the ledger that the outcome of a unit of this partition is on the broker."""
+        work = unit.work
+        self.ledger.report(
+            agent,
+            work.first_ordinal + unit.first_row,
+            work.first_ordinal + unit.end_row,
+            work.chunk.offsets[unit.end_row - 1] + 1,
+        )
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether no agent has a record in its hands: all wait for the engine."""
+        return all(run.stream.is_idle for run in self.runs)
+
     def release(self) -> None:
         """Let go of the bytes of chunks that every agent is done with."""
         while self.held and self.held[0][0] <= self.ledger.done:
@@ -72,19 +89,32 @@ class Intake:
 
     Args:
         limits: bounds for records that no model checks.
+        make_limit: makes the limit of an agent's failures, given its name.
         buffer_bytes: bytes a feed holds before it is left out of fetches.
         on_error: called with whatever ends an agent's run; the worker must stop.
+
+    Attributes:
+        feeds: of the partitions this worker owns.
+        is_frozen: bodies take no records: before the first assignment, in a rebalance, while
+            tables recover, at the end.
+        room: set when a feed that was full has room again.
     """
 
     def __init__(
-        self, limits: Limits, buffer_bytes: int, on_error: Callable[[BaseException], None]
+        self,
+        limits: Limits,
+        make_limit: Callable[[str], FailureLimit],
+        buffer_bytes: int,
+        on_error: Callable[[BaseException], None],
     ) -> None:
         self._agents: dict[str, list[Agent]] = {}
         self._outlet: Outlet | None = None
         self._limits = limits
+        self._make_limit = make_limit
+        self._failure_limits: dict[str, FailureLimit] = {}
         self._buffer_bytes = buffer_bytes
         self._on_error = on_error
-        self._frozen = True
+        self.is_frozen = True
         self.feeds: dict[TP, Feed] = {}
         self.room = asyncio.Event()
 
@@ -92,11 +122,16 @@ class Intake:
         """Say which agents there are and where their outputs go; once, before any feed."""
         for agent in agents:
             self._agents.setdefault(agent.topic.name, []).append(agent)
+            self._failure_limits[agent.name] = self._make_limit(agent.name)
         self._outlet = outlet
 
     def owns(self, tp: TP) -> bool:
         """Whether the partition's topic is the engine's rather than Faust's."""
-        return tp.topic in self._agents
+        return self.reads(tp.topic)
+
+    def reads(self, topic: str) -> bool:
+        """Whether an agent of the engine reads the topic."""
+        return topic in self._agents
 
     @property
     def topics(self) -> list[str]:
@@ -113,16 +148,15 @@ class Intake:
         feed.runs = [
             AgentRun(
                 agent,
-                ledger,
                 outlet,
                 self._limits,
-                lambda: self._note_settled(feed),
+                partial(self._note_settled, feed, agent.name),
                 self._on_error,
             )
             for agent in agents
         ]
         self.feeds[tp] = feed
-        if not self._frozen:
+        if not self.is_frozen:
             self._start(feed)
 
     def wanted(self, active: Iterable[TP]) -> set[TP]:
@@ -152,13 +186,13 @@ class Intake:
 
     def thaw(self) -> None:
         """Let bodies take records."""
-        self._frozen = False
+        self.is_frozen = False
         for feed in self.feeds.values():
             self._start(feed)
 
     def freeze(self) -> None:
         """Let no body take another record."""
-        self._frozen = True
+        self.is_frozen = True
         for feed in self.feeds.values():
             for run in feed.runs:
                 run.freeze()
@@ -200,6 +234,18 @@ class Intake:
             if feed.ledger.watermark > feed.ledger.committed
         }
 
+    def unfinished(self) -> dict[TP, int]:
+        """Partitions with work that is done and could not be delivered or committed.
+
+        With each the offset from which it will be read again.
+        """
+        committable = self.committable()
+        return {
+            tp: feed.ledger.committed
+            for tp, feed in self.feeds.items()
+            if tp in committable or any(run.is_delivering for run in feed.runs)
+        }
+
     def note_committed(self, offsets: Mapping[TP, int]) -> None:
         """These offsets are committed on the broker."""
         for tp, offset in offsets.items():
@@ -210,10 +256,14 @@ class Intake:
         for run in feed.runs:
             run.start()
 
-    def _note_settled(self, feed: Feed) -> None:
+    def _note_settled(self, feed: Feed, agent: str, unit: Unit) -> None:
+        feed.report(agent, unit)
         feed.release()
         if feed.held_bytes < self._buffer_bytes:
             self.room.set()
+        error = self._failure_limits[agent].count(unit)
+        if error is not None:
+            self._on_error(error)
 
     @staticmethod
     async def _end(feeds: Iterable[Feed]) -> None:
@@ -229,5 +279,12 @@ def chunk_of(tp: TP, records: Sequence[Any]) -> Chunk:
         [record.timestamp for record in records],
         [record.key for record in records],
         [record.value for record in records],
-        [record.headers for record in records],
+        [record.headers and _filled(record.headers) for record in records],
     )
+
+
+def _filled(headers: Sequence[tuple[str, bytes | None]]) -> Headers:
+    """Headers as they are, but null is empty: everybody behind here takes values for bytes."""
+    if any(value is None for _, value in headers):
+        return [(name, value or b"") for name, value in headers]
+    return cast(Headers, headers)

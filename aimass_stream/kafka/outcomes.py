@@ -6,22 +6,25 @@ reader of topics alone can tell a quiet record from a lost one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 
 from aimass_stream.runtime.handover import Unit
 
 
-class Outcomes(msgspec.Struct, frozen=True):
+class Outcomes(msgspec.Struct, frozen=True, omit_defaults=True):
     """What one agent made of the records of one partition from `first` to `last`.
 
-    Ranges are inclusive offsets, in order. An offset in no range is a hole of the log.
+    Ranges are inclusive offsets, in order. An offset in no range is a hole of the log. Of several
+    outcomes of one record the latest counts: a record read again after a crash has the same as
+    before, one that was replayed by hand may have another.
 
     Attributes:
         answered: records with at least one output.
         quiet: records no output was due for, tombstones among them.
         dead_lettered: records on the dead letter topic.
+        replayed: somebody had dead letters of these records answered anew.
     """
 
     agent: str
@@ -32,6 +35,7 @@ class Outcomes(msgspec.Struct, frozen=True):
     answered: list[tuple[int, int]]
     quiet: list[tuple[int, int]]
     dead_lettered: list[tuple[int, int]]
+    replayed: bool = False
 
 
 encode = msgspec.json.Encoder().encode
@@ -43,24 +47,37 @@ def outcomes_topic(app_id: str) -> str:
     return f"{app_id}.outcomes"
 
 
-def outcomes_of(agent: str, unit: Unit) -> Outcomes:
+def outcomes_of(agent: str, unit: Unit, *, replayed: bool = False) -> Outcomes:
     """The outcomes of a unit's rows."""
     chunk = unit.work.chunk
     offsets = chunk.offsets
     rows = range(unit.first_row, unit.end_row)
     dead_rows = {failure.row for failure in unit.failures}
-    answered_rows = {answer.row for answer in unit.answers} - dead_rows
-    quiet_rows = [row for row in rows if row not in answered_rows and row not in dead_rows]
+    answered_rows = _answered_rows(unit, dead_rows)
+    if len(answered_rows) == len(rows):
+        quiet_rows = []
+    else:
+        known = dead_rows.union(answered_rows)
+        quiet_rows = [row for row in rows if row not in known]
     return Outcomes(
         agent=agent,
         topic=chunk.topic,
         partition=chunk.partition,
         first=offsets[unit.first_row],
         last=offsets[unit.end_row - 1],
-        answered=_ranges(sorted(answered_rows), offsets),
+        answered=_ranges(answered_rows, offsets),
         quiet=_ranges(quiet_rows, offsets),
         dead_lettered=_ranges(sorted(dead_rows), offsets),
+        replayed=replayed,
     )
+
+
+def _answered_rows(unit: Unit, dead_rows: Collection[int]) -> list[int]:
+    """Rows with an answer and no failure, ascending."""
+    if len(unit.answers) == 1 and not dead_rows:
+        return unit.answers[0].rows
+    answered = {row for answers in unit.answers for row in answers.rows}
+    return sorted(answered.difference(dead_rows))
 
 
 def _ranges(rows: Sequence[int], offsets: Sequence[int]) -> list[tuple[int, int]]:

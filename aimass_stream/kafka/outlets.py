@@ -82,10 +82,10 @@ def make_outlet(
     }
 
     def answer_partition(topic: str, partition: int, key: bytes | None) -> int:
-        if topic in aligned or key is None:
+        if key is None:
             return partition % partitions[topic]
         places = list(range(partitions[topic]))
         return int(_hashed(key, places, places))
 
     own = min(partitions[outcomes_topic(app_id)], partitions[dead_letters_topic(app_id)])
-    return Outlet(app_id, deliverer, store, answer_partition, own)
+    return Outlet(app_id, deliverer, store, aligned, answer_partition, own)

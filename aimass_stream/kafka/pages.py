@@ -1,12 +1,88 @@
-"""Pages of a worker, beside Faust's own; on loopback unless an app says otherwise."""
+"""Pages of a worker: metrics and health, and nothing else; on loopback unless an app says so."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, Protocol, cast
+
+from aiohttp.web import Request as AiohttpRequest
+from aiohttp.web import StreamResponse
 from faust.web import Request, Response, View
+from faust.web.drivers import aiohttp as driver
 from prometheus_client import generate_latest
+
+from aimass_stream.errors import ConfigError
+
+SERVER = "aimass-stream"
+
+
+class Pages(driver.Web):
+    """Faust's web server without the pages it brings, and without saying what runs here."""
+
+    default_blueprints = ()
+    production_blueprints = ()
+    debug_blueprints = ()
+    optional_blueprints = ()
+
+    def __init__(self, app: Any, **options: Any) -> None:
+        super().__init__(app, **options)
+        self.web_app.on_response_prepare.append(_name_server)
+
+    async def start_server(self) -> None:
+        """Listen; a port that is taken ends the worker."""
+        try:
+            await super().start_server()
+        except OSError as error:
+            port = self.app.conf.web_port
+            cast(Any, self.app).end_worker(
+                ConfigError(
+                    f"Port {port} cannot be listened on ({error.strerror or error}). Is another "
+                    "worker running? Name another port: AIMASS_WEB_PORT"
+                )
+            )
+
+
+class Watched(Protocol):
+    """What says how the worker is."""
+
+    @property
+    def live_problems(self) -> list[str]:
+        """Why it should be started again."""
+        ...
+
+    @property
+    def ready_problems(self) -> list[str]:
+        """Why it answers no records now."""
+        ...
 
 
 async def show_metrics(view: View, request: Request) -> Response:
     """The page `/metrics`, in Prometheus' text format."""
     del request
     return view.bytes(generate_latest(), content_type="text/plain; version=0.0.4")
+
+
+async def show_live(view: View, request: Request) -> Response:
+    """The page `/livez`: 200, or 503 when the worker should be started again."""
+    del request
+    return _answer(view, _watched(view).live_problems)
+
+
+async def show_ready(view: View, request: Request) -> Response:
+    """The page `/readyz`: 200, or 503 while records are not answered, with the reasons."""
+    del request
+    return _answer(view, _watched(view).ready_problems)
+
+
+def _watched(view: View) -> Watched:
+    return cast(Watched, cast(Any, view.app).watch)
+
+
+def _answer(view: View, problems: Sequence[str]) -> Response:
+    value = {"status": "failing" if problems else "ok", "reasons": list(problems)}
+    return view.json(value, status=503 if problems else 200)
+
+
+async def _name_server(request: AiohttpRequest, response: StreamResponse) -> None:
+    del request
+    response.headers["Server"] = SERVER

@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaConnectionError
 from faust.types.tuples import TP
 
 from aimass_stream.kafka.intake import chunk_of
+from aimass_stream.kafka.record_batches import read_odd_names
 from aimass_stream.kafka.topics import unreachable
 from aimass_stream.records import Chunk
 
@@ -44,6 +45,7 @@ class TopicReader:
         Raises:
             BrokerError: the broker cannot be reached.
         """
+        read_odd_names()
         consumer = AIOKafkaConsumer(
             **self._client,
             enable_auto_commit=False,
@@ -98,6 +100,10 @@ class TopicReader:
     async def position(self, topic: str, partition: int) -> int:
         """The offset that is read next."""
         return int(await self._connected.position(TopicPartition(topic, partition)))
+
+    async def remains(self, ends: Offsets) -> bool:
+        """Whether some partition has not been read to where it ended."""
+        return any([await self.position(*place) < end for place, end in ends.items() if end])
 
     def seek(self, offsets: Offsets) -> None:
         """Go on from these offsets."""

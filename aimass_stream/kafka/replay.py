@@ -8,10 +8,12 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from faust.types.tuples import TP
 
-from aimass_stream.errors import ConfigError
+from aimass_stream.errors import LostStateError
 from aimass_stream.kafka.intake import Intake, chunk_of
+from aimass_stream.kafka.notes import Extent, Notes
 from aimass_stream.records import Chunk
 
+_PREFIX = "learner/"
 POLL_MS = 1_000
 REPLAY_RECORDS = 1_024
 
@@ -22,11 +24,32 @@ class Logs:
     Args:
         client: the settings of an aiokafka client, asked for when one is made.
         intake: knows what the group has committed.
+        notes: the app's, asked for when they are needed.
     """
 
-    def __init__(self, client: Callable[[], Mapping[str, Any]], intake: Intake) -> None:
+    def __init__(
+        self,
+        client: Callable[[], Mapping[str, Any]],
+        intake: Intake,
+        notes: Callable[[], Notes],
+    ) -> None:
         self._client = client
         self._intake = intake
+        self._notes = notes
+
+    async def reach_of(self, state: str) -> tuple[int, int] | None:
+        """Where a state's learner began its log and how far it had come; None if it is new."""
+        extent = (await self._notes().read()).get(f"{_PREFIX}{state}")
+        return None if extent is None else (extent.beginning, extent.end)
+
+    async def note_reach(self, state: str, began: int, reached: int) -> None:
+        """Note that for whoever has the partition next."""
+        await self._notes().write({f"{_PREFIX}{state}": Extent(began, reached)})
+
+    async def end_of(self, topic: str, partition: int) -> int:
+        """The offset after the last record of a partition."""
+        tp = TopicPartition(topic, partition)
+        return (await self._notes().extents([tp]))[tp].end
 
     def committed(self, topic: str, partition: int) -> int:
         """What the group has committed of a partition this worker owns, else 0."""
@@ -39,7 +62,7 @@ class Logs:
         """The records from `start` up to `end`, in order.
 
         Raises:
-            ConfigError: retention has removed the first of them.
+            LostStateError: retention has removed the first of them.
         """
         if start >= end:
             return
@@ -52,7 +75,7 @@ class Logs:
             consumer.assign([tp])
             beginning = (await consumer.beginning_offsets([tp]))[tp]
             if beginning > start:
-                raise ConfigError(
+                raise LostStateError(
                     f"A learner of {topic}/{partition} has learnt up to offset {start} and must "
                     f"catch up to {end}, but retention has removed what lies before {beginning}. "
                     "Raise the topic's retention.ms; give the learner a new version to begin anew."

@@ -10,6 +10,7 @@ from typing import Any, Self
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError
 
+from aimass_stream.kafka.outgoing import MAX_BATCH_BYTES, Outgoing, deliver
 from aimass_stream.kafka.reader import bootstrap_servers
 from aimass_stream.kafka.topics import unreachable
 
@@ -54,6 +55,7 @@ class Sender:
             acks="all",
             enable_idempotence=True,
             linger_ms=LINGER_MS,
+            max_batch_size=MAX_BATCH_BYTES,
             max_request_size=self._max_bytes,
             request_timeout_ms=REQUEST_TIMEOUT_MS,
         )
@@ -70,6 +72,11 @@ class Sender:
         if self._producer is not None:
             await self._producer.stop()
 
+    @property
+    def error(self) -> BaseException | None:
+        """Why the broker refused a record; None while it refused none."""
+        return self._error
+
     async def send(
         self,
         topic: str,
@@ -78,8 +85,17 @@ class Sender:
         key: bytes | None = None,
         headers: Sequence[tuple[str, bytes]] = (),
         timestamp_ms: int | None = None,
+        partition: int | None = None,
     ) -> asyncio.Future[Place]:
         """Queue a record; waits while too many are in flight.
+
+        Args:
+            topic: where to; it exists.
+            value: None for a tombstone.
+            key: decides the partition where none is given.
+            headers: as they will be.
+            timestamp_ms: event time; now, if not given.
+            partition: where on the topic.
 
         Returns:
             Partition and offset, once the broker has the record.
@@ -89,15 +105,32 @@ class Sender:
         """
         if self._error is not None:
             raise self._error
-        if self._producer is None:
-            raise RuntimeError("use the sender as an async context manager")
+        producer = self._connected()
         await self._slots.acquire()
-        sending: asyncio.Future[Any] = await self._producer.send(
-            topic, value, key=key, headers=list(headers), timestamp_ms=timestamp_ms
+        sending: asyncio.Future[Any] = await producer.send(
+            topic,
+            value,
+            key=key,
+            headers=list(headers),
+            timestamp_ms=timestamp_ms,
+            partition=partition,
         )
         placed: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
         sending.add_done_callback(partial(self._note_sent, placed))
         return placed
+
+    async def deliver(self, outgoing: Outgoing) -> None:
+        """Send messages in record batches, as a worker does, and wait until the broker has them.
+
+        Raises:
+            LostOutcomeError: the broker refuses them for good.
+        """
+        await deliver(self._connected, outgoing)
+
+    def _connected(self) -> AIOKafkaProducer:
+        if self._producer is None:
+            raise RuntimeError("use the sender as an async context manager")
+        return self._producer
 
     def _note_sent(self, placed: asyncio.Future[Place], sending: asyncio.Future[Any]) -> None:
         self._slots.release()

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any, TypeVar, cast
 
 from aiokafka.errors import KafkaError
@@ -25,9 +25,10 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import TP
 from mode import Service
 
-from aimass_stream.errors import AimassError
 from aimass_stream.kafka.intake import Intake
 from aimass_stream.kafka.producer import Producer
+from aimass_stream.kafka.raw_records import pass_raw_records
+from aimass_stream.kafka.record_batches import read_odd_names
 
 T = TypeVar("T")
 
@@ -53,8 +54,9 @@ class Consumer(driver.Consumer):
         return cast(Intake, cast(Any, self.app).intake)
 
     def on_init(self) -> None:
-        """Prepare what `force_commit` needs before the first start."""
+        """Prepare what `force_commit` and the fetcher need before the first start."""
         super().on_init()
+        read_odd_names()
         self._commit_lock = asyncio.Lock()
 
     # -- fetching ------------------------------------------------------------------------
@@ -120,20 +122,22 @@ class Consumer(driver.Consumer):
         fetched = False
         try:
             await self._seek_doubtful()
-            records = await self._in_thread(
-                self._thread._fetch_records(  # noqa: SLF001 - the supported call goes through a queue that commits wait behind
-                    self._thread._ensure_consumer(),  # noqa: SLF001
-                    wanted,
-                    timeout=timeout_s,
-                    max_records=FETCH_RECORDS,
-                )
-            )
+            records = await self._in_thread(self._fetch_in_thread(wanted, timeout_s))
             fetched = self.flow_active and generation == self.app.consumer_generation_id
         finally:
             if not fetched:
                 self.intake.doubt(wanted)
         if fetched:
             self._feed(records)
+
+    async def _fetch_in_thread(self, wanted: set[TP], timeout_s: float) -> Mapping[TP, Any]:
+        consumer = self._thread._ensure_consumer()  # noqa: SLF001
+        pass_raw_records(consumer._fetcher, self.intake.reads)  # noqa: SLF001
+        # The supported call goes through a queue that commits wait behind.
+        records: Mapping[TP, Any] = await self._thread._fetch_records(  # noqa: SLF001
+            consumer, wanted, timeout=timeout_s, max_records=FETCH_RECORDS
+        )
+        return records
 
     def _feed(self, records: Mapping[TP, Any]) -> None:
         for partition, fetched in records.items():
@@ -242,6 +246,9 @@ class Consumer(driver.Consumer):
             self._unacked_messages.clear()
             waiting.cancel()
         if self.should_stop or self.app.should_stop:
+            unfinished = self.intake.unfinished()
+            if unfinished:
+                cast(Any, self.app).note_unfinished(unfinished)
             await self.intake.close()
 
     # -- committing ----------------------------------------------------------------------
@@ -255,8 +262,11 @@ class Consumer(driver.Consumer):
     async def _commit_intake(self) -> None:
         """Commit what the ledgers allow; a refusal is tried again by the next one."""
         async with self._commit_lock:
+            done = self.intake.committable()
+            if not done:
+                return
             assigned = self.assignment()
-            offsets = {tp: at for tp, at in self.intake.committable().items() if tp in assigned}
+            offsets = {tp: at for tp, at in done.items() if tp in assigned}
             if not offsets:
                 return
             accepted: bool = await self._in_thread(self._commit_in_thread(offsets))
@@ -280,14 +290,28 @@ class Consumer(driver.Consumer):
 
     # -- health --------------------------------------------------------------------------
 
+    @property
+    def active(self) -> set[TP]:
+        """Partitions that are fetched: ours, without those that Faust holds back."""
+        # Faust's getter would settle what is active, which is not for an onlooker to do.
+        return set(self._active_partitions or ()) if self.flow_active else set()
+
+    async def end_offsets(self, tps: Iterable[TP]) -> dict[TP, int]:
+        """Where partitions end on the broker now; what a fetch last said may be long ago.
+
+        Raises:
+            KafkaError: the broker does not answer.
+        """
+        wanted = [driver.ensure_aiokafka_TP(tp) for tp in tps]
+        ends = await self._in_thread(self._thread._ensure_consumer().end_offsets(wanted))  # noqa: SLF001 - Faust asks one by one
+        return {TP(tp.topic, tp.partition): int(end) for tp, end in ends.items()}
+
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Faust would report our partitions as streams that stand still."""
         if not self.intake.owns(tp):
             super().verify_event_path(now, tp)
 
     def _end_worker(self, error: BaseException) -> None:
-        if isinstance(error, AimassError):
-            self.log.error("%s", error)
         cast(Callable[[BaseException], None], cast(Any, self.app).end_worker)(error)
 
 

@@ -30,7 +30,7 @@ Written = tuple[bytes, list[tuple[str, bytes]]]
 """Value and headers of a record to be."""
 
 _JSON = "application/json"
-_UNDECLARED = "application/octet-stream"
+_UNDECLARED = ("", "application/octet-stream")
 
 
 class PayloadRecord(Record):
@@ -286,5 +286,5 @@ def _declared(headers: Headers) -> str | None:
     for name, value in headers:
         if name in CONTENT_TYPE:
             declared = _plain(value.decode(errors="replace"))
-            return None if declared == _UNDECLARED else declared
+            return None if declared in _UNDECLARED else declared
     return None

@@ -8,7 +8,7 @@ any name. Nothing is loaded here.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -59,6 +59,25 @@ def scan(folder: Path) -> dict[str, FileEntry]:
     if not entries:
         raise SetupError(f"Model folder {folder} has no files.")
     return entries
+
+
+def digest_of(entries: Mapping[str, FileEntry]) -> str:
+    """One checksum, in hex, for all files of a model and their names."""
+    return hashlib.sha256(msgspec.json.encode(entries, order="sorted")).hexdigest()
+
+
+def check_digest(folder: Path, digest: str) -> None:
+    """See that a model's files are still those that were resolved.
+
+    Raises:
+        SetupError: they are not, or one is of no accepted kind.
+    """
+    if digest_of(scan(folder)) != digest:
+        raise SetupError(
+            f"The files in {folder} have changed since the worker chose this model, so its "
+            "version would not mean what it meant. Nothing was loaded. Start the worker again; "
+            "`aimass doctor` says which models are whole."
+        )
 
 
 def entry_of(path: Path) -> FileEntry:

@@ -7,6 +7,7 @@ what a device process loads; every checksum is verified before anything is.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import re
 import shutil
@@ -24,10 +25,15 @@ import orjson
 from aimass_stream.errors import ConfigError, SetupError
 from aimass_stream.model import Model, ModelSpec
 from aimass_stream.registry import packages
-from aimass_stream.registry.files import MANIFEST, FileEntry, scan
+from aimass_stream.registry.files import MANIFEST, FileEntry, digest_of, scan
+
+log = logging.getLogger("aimass.registry")
 
 SCHEME = "models://"
 """What the location of a registered model begins with."""
+
+VERSION_DIGITS = 12
+"""So much of the checksum is the version of a model outside the registry."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _LIBRARIES = ("aimass-stream", "numpy", "safetensors", "torch", "transformers")
@@ -112,14 +118,22 @@ def find(models_folder: Path, name: str) -> Manifest | None:
     return _read_manifest(models_folder / name / str(versions[-1])) if versions else None
 
 
-def resolve(model: Model[Any], models_folder: Path) -> ModelSpec:
+def resolve(
+    model: Model[Any], models_folder: Path, *, registered_version: str | None = None
+) -> ModelSpec:
     """What a device process loads for a declaration, its files verified.
 
-    `models://name[@version]` is looked up in the registry, the latest version where none is
-    given. `package://name/folder` lies in an installed package. Anything else is a folder: its
-    name is the model's. The version of these two is a hash of their content. A declaration
-    without a location says its name and version itself. Settings of the adapter that are not
-    its defaults are part of the version.
+    `models://name[@version]` is looked up in the registry. Where no version is given it is the
+    latest that is whole; that a later one was passed over is logged as a warning.
+    `package://name/folder` lies in an installed package. Anything else is a folder: its name is
+    the model's. The version of these two is a hash of their content. A declaration without a
+    location says its name and version itself. Settings of the adapter that are not its defaults
+    are part of the version.
+
+    Args:
+        model: the declaration.
+        models_folder: the registry.
+        registered_version: the version of a registered model, whatever its location says.
 
     Raises:
         ConfigError: there is no such model, version or folder.
@@ -128,22 +142,29 @@ def resolve(model: Model[Any], models_folder: Path) -> ModelSpec:
     location = model.location
     if not location:
         name, version, folder = _declared(model), str(getattr(model, "version", "")), ""
+        digest = ""
         if not version:
             raise ConfigError(f"{type(model).__name__} {name!r} has no version; give it one")
     elif location.startswith(SCHEME):
-        name, version, path = _registered(location.removeprefix(SCHEME), models_folder)
-        folder = str(path)
+        reference = location.removeprefix(SCHEME)
+        if registered_version is not None:
+            reference = f"{reference.partition('@')[0]}@{registered_version}"
+        name, version, path, entries = _registered(reference, models_folder)
+        folder, digest = str(path), digest_of(entries)
     elif location.startswith(packages.SCHEME):
         name, path = packages.packaged_folder(location)
-        version, folder = _content_version(path), str(path)
+        folder, digest = str(path), digest_of(scan(path))
+        version = digest[:VERSION_DIGITS]
     else:
-        name, version, path = _plain_folder(location)
-        folder = str(path)
+        path = _plain_folder(location)
+        name, folder, digest = path.name, str(path), digest_of(scan(path))
+        version = digest[:VERSION_DIGITS]
     return ModelSpec(
         name=name,
         version=version + (_settings_tag(model) if folder else ""),
         adapter=model.adapter,
         folder=folder,
+        digest=digest,
         options=dict(model.options),
         timeout_s=model.timeout_s,
         limits=model.limits,
@@ -159,21 +180,47 @@ def _declared(model: Model[Any]) -> str:
     return str(name)
 
 
-def _registered(reference: str, models_folder: Path) -> tuple[str, str, Path]:
+def _registered(reference: str, models_folder: Path) -> tuple[str, str, Path, dict[str, FileEntry]]:
     name, given, version = reference.partition("@")
     versions = _versions(models_folder / _check_name(name))
     if not versions:
         raise ConfigError(_unknown_model(name, models_folder))
-    if not given:
-        version = str(versions[-1])
-    if version not in map(str, versions):
+    if given and version not in map(str, versions):
         raise ConfigError(
             f"Model {name} has no version {version!r} in {models_folder}. "
             f"It has: {', '.join(map(str, versions))}."
         )
-    folder = (models_folder / name / version).resolve()
-    _verify(folder, _read_manifest(folder))
-    return name, version, folder
+    candidates = [version] if given else [str(number) for number in reversed(versions)]
+    version, folder, entries = _newest_whole(models_folder / name, candidates)
+    if version != candidates[0]:
+        log.warning(
+            "model %s@%s is used instead of %s@%s, which is damaged",
+            name,
+            version,
+            name,
+            candidates[0],
+        )
+    return name, version, folder, entries
+
+
+def _newest_whole(home: Path, candidates: list[str]) -> tuple[str, Path, dict[str, FileEntry]]:
+    """The first version whose files verify.
+
+    Raises:
+        SetupError: none does; the text is about the first.
+    """
+    refusals = []
+    for version in candidates:
+        folder = (home / version).resolve()
+        try:
+            manifest = _read_manifest(folder)
+            _verify(folder, manifest, f"{home.name}@{version}")
+        except SetupError as error:
+            log.warning("%s", error)
+            refusals.append(error)
+        else:
+            return version, folder, manifest.files
+    raise refusals[0]
 
 
 def _unknown_model(name: str, models_folder: Path) -> str:
@@ -188,19 +235,14 @@ def _unknown_model(name: str, models_folder: Path) -> str:
     )
 
 
-def _plain_folder(location: str) -> tuple[str, str, Path]:
+def _plain_folder(location: str) -> Path:
     folder = Path(location).expanduser().resolve()
     if not folder.is_dir():
         raise ConfigError(
             f"Model folder {location} does not exist (looked at {folder}). "
             f"Give a folder, or {SCHEME}name for one of the registry."
         )
-    return folder.name, _content_version(folder), folder
-
-
-def _content_version(folder: Path) -> str:
-    entries = scan(folder)
-    return hashlib.sha256(msgspec.json.encode(entries, order="sorted")).hexdigest()[:12]
+    return folder
 
 
 def _versions(home: Path) -> list[int]:
@@ -212,8 +254,13 @@ def _versions(home: Path) -> list[int]:
     )
 
 
-def _verify(folder: Path, manifest: Manifest) -> None:
+def _verify(folder: Path, manifest: Manifest, model_id: str) -> None:
     """Compare the files that are there with the manifest: all of them, and no others."""
+    if f"{manifest.name}@{manifest.version}" != model_id:
+        raise SetupError(
+            f"Model {model_id} in {folder} is damaged: its manifest is that of "
+            f"{manifest.name}@{manifest.version}. Publish the model again."
+        )
     found = scan(folder)
     if found == manifest.files:
         return

@@ -94,35 +94,61 @@ class BlockLearner(Generic[InputT]):
         """
         answers: list[Any] = [None] * len(rows)
         states = [self.learnt_to] * len(rows)
-        fresh = [at for at, (event, _) in enumerate(rows) if not self._is_repeat(event)]
         start = 0
-        while start < len(fresh):
-            part = fresh[start : start + self._block_rows - len(self._pending)]
+        while start < len(rows):
+            part, twins, end = self._next_part(rows, start)
             outcomes = self._score([rows[at][1] for at in part])
             for at, outcome in zip(part, outcomes, strict=True):
                 answers[at], states[at] = outcome, self.learnt_to
                 if not isinstance(outcome, RecordError):
                     self._pending.append(rows[at][1])
-            self._learn_full_block(rows[part[-1]][0].offset + 1)
-            start += len(part)
+                    self._remember(rows[at][0])
+            for at, first in twins:
+                # What was not learnt is no repeat; scored again it would fail again.
+                answers[at] = answers[first] if isinstance(answers[first], RecordError) else None
+            if part:
+                self._learn_full_block(rows[part[-1]][0].offset + 1)
+            start = end
         return answers, states
+
+    def _next_part(
+        self, rows: Sequence[tuple[Event, InputT]], start: int
+    ) -> tuple[list[int], list[tuple[int, int]], int]:
+        """Rows to score together: what may complete the block, from `start` on.
+
+        Returns:
+            The rows that are no repeats, as many as the block has room for; pairs of a row and
+            the one before it in this part that bears the same id; and where the next part begins.
+        """
+        part: list[int] = []
+        twins: list[tuple[int, int]] = []
+        first_of: dict[str, int] = {}
+        room = self._block_rows - len(self._pending)
+        at = start
+        while at < len(rows) and len(part) < room:
+            event_id = rows[at][0].id
+            if event_id in first_of:
+                twins.append((at, first_of[event_id]))
+            elif not event_id or _digest(event_id) not in self._seen:
+                part.append(at)
+                if event_id:
+                    first_of[event_id] = at
+            at += 1
+        return part, twins, at
 
     def _learn_full_block(self, next_offset: int) -> None:
         if len(self._pending) == self._block_rows:
             self._state.learn(self._pending)
             self.learnt_rows += len(self._pending)
             self.learnt_to, self._pending = next_offset, []
+            # Here and nowhere else, so that chunks have no part in what is forgotten when.
+            while len(self._seen) > SEEN_IDS:
+                del self._seen[next(iter(self._seen))]
 
-    def _is_repeat(self, event: Event) -> bool:
-        if not event.id:
-            return False
-        digest = blake2b(event.id.encode(), digest_size=_ID_BYTES).digest()
-        if digest in self._seen:
-            return True
-        self._seen[digest] = None
-        if len(self._seen) > SEEN_IDS:
-            del self._seen[next(iter(self._seen))]
-        return False
+    def _remember(self, event: Event) -> None:
+        """Know a repeat of this event by its id; only of what goes into a block."""
+        if event.id:
+            self._seen[_digest(event.id)] = None
 
     def _score(self, inputs: list[InputT]) -> list[Any]:
         """Answer inputs; one that cannot be answered costs itself and is not learnt from."""
@@ -138,6 +164,10 @@ class BlockLearner(Generic[InputT]):
                 return [RecordError(Reason.INVALID_OUTPUT, _what_is_wrong(answers))]
         # Scoring changes nothing, so each may be asked for again alone.
         return [self._score([each])[0] for each in inputs]
+
+
+def _digest(event_id: str) -> bytes:
+    return blake2b(event_id.encode(), digest_size=_ID_BYTES).digest()
 
 
 def _what_is_wrong(answers: list[Any]) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from aimass_stream.config import Settings
 from aimass_stream.errors import DeviceError
 from aimass_stream.runtime.messages import HUNG_EXIT_CODE, READY, TAKE_OVER, WARM
 from aimass_stream.runtime.processes import (
@@ -29,7 +30,14 @@ from aimass_stream.runtime.socket_folder import SocketFolder
 
 MAX_FAILED_STARTS = 5
 
+MEMORY_SHARE = 0.8
+"""Of the machine's memory, for one model process, where no setting says otherwise."""
+
 _RSS_POLL_S = 0.25
+_CGROUP_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
 _KEPT_DEATHS = 100
 
 _ENV = {
@@ -67,6 +75,22 @@ class HostOptions:
 
 
 _DEFAULT_OPTIONS = HostOptions()
+
+
+def memory_limit_bytes(settings: Settings) -> int:
+    """Memory beyond which a model process is ended: the setting, else a share of the machine's.
+
+    Better one process than whichever the kernel picks when there is no memory left.
+    """
+    import psutil
+
+    if settings.device_memory_bytes is not None:
+        return settings.device_memory_bytes
+    total_bytes = int(psutil.virtual_memory().total)
+    for limit in _CGROUP_LIMITS:
+        with contextlib.suppress(OSError, ValueError):
+            total_bytes = min(total_bytes, int(limit.read_text()))
+    return int(total_bytes * MEMORY_SHARE)
 
 
 class DeviceHost:
@@ -248,7 +272,7 @@ class DeviceHost:
     # -- the spare -----------------------------------------------------------------------
 
     def _start_spare(self) -> None:
-        if self._options.spare:
+        if self._options.spare and self._spare_task is None:
             self._spare_task = asyncio.create_task(self._keep_spare())
 
     async def _keep_spare(self) -> None:
@@ -261,11 +285,19 @@ class DeviceHost:
             await asyncio.sleep(backoff.delay_s(death.lived_s))
 
     def _take_spare(self) -> _DeviceChild | None:
-        spare, self._spare = self._spare, None
+        """The spare, if its imports are done.
+
+        Else a new process is quicker: the imports of a spare give way to everything else, and
+        only root can take that back. The spare goes on meanwhile, for the next time.
+        """
+        spare = self._spare
+        if spare is None or not spare.is_warm or spare.child.exited.done():
+            return None
+        self._spare = None
         if self._spare_task is not None:
             self._spare_task.cancel()
             self._spare_task = None
-        return spare if spare is not None and not spare.child.exited.done() else None
+        return spare
 
     def _spawn(self, *, spare: bool) -> _DeviceChild:
         argv = [sys.executable, "-m", "aimass_stream.runtime.device"]

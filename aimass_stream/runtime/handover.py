@@ -7,9 +7,10 @@ passed on when the body would wait or the unit is large, so that one delivery se
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from types import NoneType
+from typing import Any, Protocol
 
 import msgspec
 import orjson
@@ -79,17 +80,32 @@ class Work:
         self.bounds += [end_row, rows[len(rows) // 2]]
 
 
-class Answer(NamedTuple):
-    """One output of a body, encoded; it belongs to one row.
+@dataclass(slots=True)
+class Answers:
+    """Outputs of a body, encoded: columns of what has one ordinal and one model.
 
-    `state` is the offset up to which the learner behind it had learnt, empty for a model.
+    Attributes:
+        rows: the row each value belongs to.
+        values: as they are sent.
+        states: how far the learners behind each had learnt; empty where none was.
     """
 
-    row: int
     ordinal: int
     model: str
-    value: bytes
-    state: str = ""
+    rows: list[int]
+    values: list[bytes]
+    states: list[str]
+
+    def without(self, rows: Container[int]) -> Answers:
+        """The same, some rows left out."""
+        kept = [at for at, row in enumerate(self.rows) if row not in rows]
+        return Answers(
+            self.ordinal,
+            self.model,
+            [self.rows[at] for at in kept],
+            [self.values[at] for at in kept],
+            [self.states[at] for at in kept] if self.states else [],
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +127,25 @@ class Unit:
     work: Work
     first_row: int
     end_row: int
-    answers: list[Answer] = field(default_factory=list)
+    answers: list[Answers] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
     size_bytes: int = 0
+
+    def add(self, answers: Answers) -> None:
+        """Append answers to rows at or behind those that are there."""
+        last = self.answers[-1] if self.answers else None
+        if (
+            last is not None
+            and last.ordinal == answers.ordinal
+            and last.model == answers.model
+            and bool(last.states) == bool(answers.states)
+        ):
+            last.rows += answers.rows
+            last.values += answers.values
+            last.states += answers.states
+        else:
+            self.answers.append(answers)
+        self.size_bytes += sum(map(len, answers.values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +177,7 @@ class Handover:
         self._deliver = deliver
         self._held: Holding | None = None
         self._yields = 0
-        self._pending: list[Answer] = []
+        self._pending: list[Answers] = []
         self._unit: Unit | None = None
         self.handed_out = 0
 
@@ -172,26 +204,26 @@ class Handover:
         if held is None:
             raise RuntimeError("the body yielded before it took a record from its stream")
         if held.aligned:
-            self._collect_aligned(held, output)
+            self._pending.append(self._align(held, output))
         else:
-            state = held.states[0] if held.states else ""
-            answer = Answer(held.rows[0], self._yields, held.model, encode(output), state)
-            self._pending.append(answer)
+            row, states = held.rows[0], list(held.states)
+            self._pending.append(Answers(self._yields, held.model, [row], [encode(output)], states))
         self._yields += 1
 
-    def _collect_aligned(self, held: Holding, outputs: Any) -> None:
+    def _align(self, held: Holding, outputs: Any) -> Answers:
         if len(outputs) != len(held.rows):
             raise RuntimeError(
                 f"the body yielded {len(outputs)} outputs for a batch of {len(held.rows)} records; "
                 "yield one list with an item a record, None where none is due"
             )
-        ordinal, model = self._yields, held.model
-        states = held.states or [""] * len(held.rows)
-        self._pending += [
-            Answer(row, ordinal, model, output if type(output) is bytes else encode(output), state)
-            for row, output, state in zip(held.rows, outputs, states, strict=True)
-            if output is not None
-        ]
+        rows = list(held.rows)
+        states = list(held.states)
+        if NoneType in set(map(type, outputs)):
+            due = [at for at, output in enumerate(outputs) if output is not None]
+            rows, outputs = [rows[at] for at in due], [outputs[at] for at in due]
+            states = [states[at] for at in due] if states else []
+        values = [output if type(output) is bytes else encode(output) for output in outputs]
+        return Answers(self._yields, held.model, rows, values, states)
 
     def resolve(self) -> None:
         """The body is done with what it holds: answered where it yielded, quiet elsewhere."""
@@ -200,8 +232,8 @@ class Handover:
             return
         unit = self._open_unit(held.work)
         unit.failures.extend(held.failures)
-        unit.answers += self._pending
-        unit.size_bytes += sum([len(answer.value) for answer in self._pending])
+        for answers in self._pending:
+            unit.add(answers)
         self._advance(unit, held.end_row)
 
     def fail_held(self, error: RecordError) -> None:

@@ -11,91 +11,56 @@ import weakref
 from collections import deque
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
-from aimass_stream import metrics
 from aimass_stream.batching import BatchPolicy, BatchQueue, Demand
 from aimass_stream.batching.policy import RecentMax
 from aimass_stream.batching.queue import padded_cost
-from aimass_stream.errors import AimassError, LostOutcomeError, Reason, RecordError
+from aimass_stream.errors import (
+    MODEL_FAILURES,
+    AimassError,
+    LostOutcomeError,
+    Reason,
+    RecordError,
+    SetupError,
+)
 from aimass_stream.model import Model, ModelSpec
 from aimass_stream.runtime.answers import AnswerReader
 from aimass_stream.runtime.batch import BatchFailed, Scored
+from aimass_stream.runtime.circuit import LOSSES, Circuit
+from aimass_stream.runtime.healing import Healing
 from aimass_stream.runtime.isolation import attempt, find_culprits, record_error
 from aimass_stream.runtime.lane_metrics import LaneMetrics
-from aimass_stream.runtime.room import Room
+from aimass_stream.runtime.shared_device import APART, BESIDE_OTHERS, SharedDevice
 from aimass_stream.runtime.submission import Row, Submission
-from aimass_stream.runtime.usage import Clock, DeviceUsage
 
 A = TypeVar("A")
 
 RUNNERS = 2
 """Batches of a model in flight: one predicted, one decoded."""
 
-BESIDE_OTHERS = 1
-"""What an ordinary batch takes of a device's gate."""
-APART = 1 << 30
-"""All of the gate: nothing else is in flight while a batch is."""
-
 _WINDOW_ROWS = 160
 _WINDOW_BATCHES = 4
 _LAG_WINDOW_S = 10.0
-_LOSSES = frozenset({Reason.MODEL_CRASH, Reason.MODEL_TIMEOUT})
 
 
-class Link(Protocol):
-    """What answers batches: a device process, or anything that behaves like one."""
-
-    async def load(self, spec: ModelSpec) -> None:
-        """Have a model ready.
-
-        Raises:
-            SetupError: it cannot be loaded.
-        """
-        ...
-
-    async def predict(self, model_id: str, payloads: Sequence[bytes | memoryview], /) -> Scored:
-        """Answer a batch, one answer for each payload, in order.
-
-        Raises:
-            BatchFailed: there are no answers.
-            AimassError: there will never be any.
-        """
-        ...
-
-
-class Device:
-    """What the lanes of one device share.
-
-    Attributes:
-        link: answers batches.
-        gate: lets batches through beside each other, or one apart from all others. A process
-            that dies does not say of which batch, so only what was alone may be blamed.
-        room: bounds the bytes of payloads that are held.
-        usage: what the device does with its time.
-        clock: seconds, never going back.
-    """
-
-    def __init__(self, link: Link, buffer_bytes: int, clock: Clock) -> None:
-        self.link = link
-        self.gate = Room(APART)
-        self.room = Room(buffer_bytes)
-        self.clock = clock
-        self.usage = DeviceUsage(clock)
-
-    def report(self) -> None:
-        """Bring the metric of held bytes up to date."""
-        metrics.HELD_BYTES.set(self.room.held)
+class _CircuitOpened(Exception):  # noqa: N818 - ends a search, nobody's error
+    """The model fails whatever it is given: no record is to blame."""
 
 
 class Lane(Generic[A]):
     """Batches of one model. Lives on one event loop."""
 
-    def __init__(self, model: Model[A], spec: ModelSpec, device: Device) -> None:
+    def __init__(self, model: Model[A], spec: ModelSpec, device: SharedDevice) -> None:
         self.model = model
         self.metrics = LaneMetrics(spec.id)
         self._spec = spec
         self._device = device
+        self.room = device.make_room()
+        self._circuit = Circuit(model.circuit_failures, device.clock)
+        self._healing = Healing(
+            self._circuit, spec.id, device.clock, self._try_one, self._on_heal, self._break
+        )
         self._queue = self._empty_queue()
         self._policy = BatchPolicy(
             model.latency_ms, model.max_batch_rows, timeout_ms=spec.timeout_s * 1000
@@ -105,6 +70,7 @@ class Lane(Generic[A]):
         self._arrived = asyncio.Event()
         self._failed: deque[tuple[list[Row], BatchFailed]] = deque()
         self._is_isolating = False
+        self._tried: Sequence[Row] = ()
         self._open: weakref.WeakSet[Submission[Any]] = weakref.WeakSet()
         self._runners: list[asyncio.Task[None]] = []
         self._error: BaseException | None = None
@@ -115,9 +81,10 @@ class Lane(Generic[A]):
 
     async def close(self) -> None:
         """Stop the runners and cancel what has no outcome."""
-        for runner in self._runners:
-            runner.cancel()
-        await asyncio.gather(*self._runners, return_exceptions=True)
+        tasks = self._tasks()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._queue = self._empty_queue()
         for submission in list(self._open):
             submission.cancel()
@@ -131,7 +98,7 @@ class Lane(Generic[A]):
         if self._error is not None:
             raise self._error
         self._lag.add(lag, self._device.clock())
-        submission: Submission[A] = Submission(rows, self._device.room, self._forget)
+        submission: Submission[A] = Submission(rows, self.room, self._forget)
         self._open.add(submission)
         return submission
 
@@ -140,6 +107,20 @@ class Lane(Generic[A]):
         if rows:
             self._queue.put(rows)
             self._arrived.set()
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the model, in a sentence; empty while nothing is."""
+        return self._healing.trouble
+
+    @property
+    def is_isolating(self) -> bool:
+        """Whether a record that made its batch fail is being looked for."""
+        return self._is_isolating
+
+    def _tasks(self) -> list[asyncio.Task[None]]:
+        healing = self._healing.task
+        return [*self._runners, *([healing] if healing is not None else [])]
 
     def _empty_queue(self) -> BatchQueue[Row]:
         return BatchQueue(max(_WINDOW_ROWS, _WINDOW_BATCHES * self.model.max_batch_rows))
@@ -153,13 +134,16 @@ class Lane(Generic[A]):
     async def _run(self) -> None:
         try:
             while True:
-                while not len(self._queue):
-                    self._arrived.clear()
-                    await self._arrived.wait()
+                while self._circuit.is_open or not len(self._queue):
+                    await self._wait_arrival()
                 await self._score(self._cut())
         except Exception as error:
             # Raised again where outcomes are awaited.
             self._break(error)
+
+    async def _wait_arrival(self) -> None:
+        self._arrived.clear()
+        await self._arrived.wait()
 
     def _cut(self) -> list[Row]:
         queue, now_s = self._queue, self._device.clock()
@@ -172,10 +156,14 @@ class Lane(Generic[A]):
         return batch
 
     async def _score(self, batch: list[Row]) -> None:
-        failure = await attempt(self._predict, batch)
+        try:
+            failure = await attempt(self._predict, batch)
+        except _CircuitOpened:
+            self._hold(batch)
+            return
         if failure is None:
             return
-        if failure.out_of_memory and len(batch) > 1:
+        if self._circuit.is_open or (failure.out_of_memory and len(batch) > 1):
             self._put_back(batch)
             return
         self._failed.append((batch, failure))
@@ -193,12 +181,15 @@ class Lane(Generic[A]):
 
         Raises:
             BatchFailed: the batch may be to blame.
+            _CircuitOpened: the model is; what has no outcome is to be held.
         """
         gate, cost = self._device.gate, padded_cost(batch)
         payloads = [row.payload for row in batch]
         while True:
             await gate.take(gate_share)
             try:
+                if self._circuit.is_open and batch is not self._tried:
+                    raise _CircuitOpened
                 scored = await self._send(batch[0].arrival_s, cost, payloads)
             except BatchFailed as failure:
                 if failure.out_of_memory and len(batch) > 1:
@@ -210,7 +201,7 @@ class Lane(Generic[A]):
             finally:
                 gate.give(gate_share)
             self._policy.learn(cost, len(batch), scored.decode_ms + scored.predict_ms)
-            self._settle(batch, self._reader.read(scored.answers))
+            self._take_outcomes(batch, self._reader.read(scored.answers))
             return
 
     async def _send(self, arrival_s: float, cost: float, payloads: list[bytes]) -> Scored:
@@ -218,6 +209,11 @@ class Lane(Generic[A]):
         flight = usage.send(arrival_s, self._policy.latency_ms(cost))
         try:
             scored = await self._device.link.predict(self._spec.id, payloads)
+        except SetupError as error:
+            # It was loaded once, so this may pass: a file that is put right, memory that is freed.
+            self._circuit.open(str(error))
+            self._healing.update()
+            raise BatchFailed(Reason.MODEL_ERROR, str(error)) from error
         finally:
             usage.land(flight, scored)
         if len(scored.answers) != len(payloads):
@@ -225,6 +221,40 @@ class Lane(Generic[A]):
             raise BatchFailed(Reason.INVALID_OUTPUT, detail)
         self.metrics.answered(scored)
         return scored
+
+    def _take_outcomes(self, batch: Sequence[Row], outcomes: Sequence[A | RecordError]) -> None:
+        """Set what came back; where nothing was answered, the model may be to blame instead."""
+        errors = sum(isinstance(outcome, RecordError) for outcome in outcomes)
+        if errors < len(batch):
+            self._circuit.note_answers(len(batch) - errors)
+            self._healing.update()
+            self._settle(batch, outcomes)
+            return
+        decided = [
+            (row, outcome)
+            for row, outcome in zip(batch, outcomes, strict=True)
+            if isinstance(outcome, RecordError) and self._may_blame(outcome)
+        ]
+        self._settle([row for row, _ in decided], [outcome for _, outcome in decided])
+        self._healing.update()
+        if len(decided) < len(batch):
+            raise _CircuitOpened
+
+    def _may_blame(self, error: RecordError) -> bool:
+        """Whether a failure costs its record; not while the model is to blame."""
+        return error.reason not in MODEL_FAILURES or self._circuit.blame(error.reason, error.detail)
+
+    def _blame(self, row: Row, failure: BatchFailed) -> None:
+        """Dead-letter a record for its own failure.
+
+        Raises:
+            _CircuitOpened: the model is to blame.
+        """
+        error = record_error(failure)
+        if not self._may_blame(error):
+            raise _CircuitOpened
+        self._settle([row], [error])
+        self._healing.update()
 
     def _settle(self, batch: Sequence[Row], outcomes: Sequence[A | RecordError]) -> None:
         freed: dict[Submission[Any], int] = {}
@@ -246,29 +276,50 @@ class Lane(Generic[A]):
             self._put_back(wanted)
             return
         self.metrics.split(failure.reason)
-        probe = self._probe
-        if failure.reason in _LOSSES:
-            probe = partial(self._predict, gate_share=APART)
-            if len(batch) == 1:
-                own_failure = await attempt(probe, batch)
-                if own_failure is None:
-                    return
-                failure = own_failure
-        verdict = await find_culprits(probe, batch, failure)
-        self._put_back([batch[at] for at in verdict.put_back])
-        self._settle(
-            [batch[at] for at, _ in verdict.blamed],
-            [record_error(own_failure) for _, own_failure in verdict.blamed],
-        )
+        try:
+            await self._search(batch, failure)
+        except _CircuitOpened:
+            self._hold(batch)
 
-    async def _probe(self, part: Sequence[Row]) -> None:
+    async def _search(self, batch: list[Row], failure: BatchFailed) -> None:
+        """Find who is to blame.
+
+        Raises:
+            _CircuitOpened: the model is; what has no outcome is to be held.
+        """
+        gate_share = APART if failure.reason in LOSSES else BESIDE_OTHERS
+        if gate_share == APART and len(batch) == 1:
+            own_failure = await attempt(partial(self._predict, gate_share=APART), batch)
+            if own_failure is None:
+                return
+            failure = own_failure
+
+        async def call(part: Sequence[Row]) -> None:
+            failed = await attempt(partial(self._probe, gate_share=gate_share), part)
+            if failed is None:
+                return
+            if len(part) == 1:
+                # Blamed now and not at the end, so that many of them end the search.
+                self._blame(part[0], failed)
+            raise failed
+
+        verdict = await find_culprits(call, batch, failure)
+        for at, own_failure in verdict.blamed:
+            if not batch[at].is_settled:
+                self._blame(batch[at], own_failure)
+        self._put_back([batch[at] for at in verdict.put_back])
+
+    async def _probe(self, part: Sequence[Row], gate_share: int) -> None:
         """Have a part answered, such that its failure is its own."""
         try:
-            await self._predict(part)
+            await self._predict(part, gate_share)
         except BatchFailed as failure:
-            if failure.reason not in _LOSSES:
+            if gate_share == APART or failure.reason not in LOSSES:
                 raise
             await self._predict(part, APART)
+
+    def _hold(self, batch: Sequence[Row]) -> None:
+        self._put_back([row for row in batch if not row.is_settled])
 
     def _put_back(self, rows: Sequence[Row]) -> None:
         self._queue.put_back(row for row in rows if not row.submission.is_over)
@@ -279,9 +330,36 @@ class Lane(Generic[A]):
         if not isinstance(error, AimassError):
             self._error = LostOutcomeError(f"batches of {self._spec.id} cannot go on: {error!r}")
             self._error.__cause__ = error
-        for runner in self._runners:
-            if runner is not asyncio.current_task():
-                runner.cancel()
+        for task in self._tasks():
+            if task is not asyncio.current_task():
+                task.cancel()
         self._queue = self._empty_queue()
         for submission in list(self._open):
             submission.fail(self._error)
+
+    # -- an open circuit -----------------------------------------------------------------
+
+    def _on_heal(self) -> None:
+        self._arrived.set()
+
+    async def _try_one(self) -> None:
+        """Have one held record answered, if there is one; a failure decides nothing about it."""
+        while not len(self._queue):
+            await self._wait_arrival()
+        try:
+            await self._device.link.load(self._spec)
+        except SetupError as error:
+            self._circuit.open(str(error))
+            return
+        row = self._queue.take_one(self._circuit.next_place())
+        if row is None:
+            return
+        gate_share = APART if self._circuit.costs_process else BESIDE_OTHERS
+        self._tried = [row]
+        try:
+            failure = await attempt(partial(self._predict, gate_share=gate_share), self._tried)
+        except _CircuitOpened:
+            failure = None
+        if failure is not None:
+            self._circuit.note_probe(failure.reason, failure.detail)
+        self._hold(self._tried)

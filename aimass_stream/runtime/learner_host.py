@@ -18,7 +18,7 @@ from typing import Any
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.learner import Event, LearnerState
 from aimass_stream.model import ModelSpec
-from aimass_stream.runtime.blocks import BlockLearner
+from aimass_stream.runtime.blocks import BlockLearner, LaidDown
 from aimass_stream.runtime.faults import describe, trace_of
 from aimass_stream.runtime.injection_plan import FAULTS
 from aimass_stream.runtime.learner_messages import (
@@ -32,7 +32,11 @@ from aimass_stream.runtime.learner_messages import (
     decode_event,
 )
 from aimass_stream.runtime.predictors import import_adapter
-from aimass_stream.runtime.snapshots import DamagedSnapshotError, SnapshotStore
+from aimass_stream.runtime.snapshots import (
+    DamagedSnapshotError,
+    SnapshotStore,
+    UnwrittenSnapshotError,
+)
 
 log = logging.getLogger("aimass.learners")
 
@@ -47,6 +51,7 @@ class _OpenState:
         epoch: counts the times it was opened.
         offset: of the next event to take.
         kept_rows: rows it had learnt when the last snapshot was taken.
+        unsaved: why the last snapshot could not be written; empty if it was.
     """
 
     learner: BlockLearner[Any]
@@ -55,6 +60,7 @@ class _OpenState:
     offset: int
     kept_rows: int = 0
     writing: Future[None] | None = None
+    unsaved: str = ""
 
 
 class LearnerHost:
@@ -123,22 +129,41 @@ class LearnerHost:
         url = posixpath.join(self._options["snapshots"], self._spec.id, command.place)
         store = SnapshotStore(url, self._spec.id)
         offsets = store.offsets()
-        learner = self._make_learner(command.offset)
-        if offsets and not self._restore(learner, store, command.offset, offsets):
-            return Opened(0, 0, self._unusable(store, command.offset, offsets))
-        if not offsets:
-            # The first generation says where this learner began: it can be told from a
-            # learner whose snapshots are gone.
-            store.write(learner.lay_down(), command.offset)
+        if offsets:
+            learner = self._make_learner(command.offset)
+            if not self._restore(learner, store, command.offset, offsets):
+                return Opened(0, 0, self._unusable(store, command.offset, offsets))
+        else:
+            learner = self._make_learner(self._first_offset(command, store))
+            try:
+                store.write(learner.lay_down(), command.offset)
+            except UnwrittenSnapshotError as error:
+                return Opened(0, 0, f"{error} Free space, or set AIMASS_SNAPSHOTS.")
+            offsets = [learner.learnt_to]
         self._epoch += 1
         state = _OpenState(learner, store, self._epoch, learner.learnt_to)
         self._states[command.place] = state
-        return Opened(state.epoch, state.offset)
+        return Opened(state.epoch, state.offset, "", offsets[0], offsets[-1])
+
+    @staticmethod
+    def _first_offset(command: Open, store: SnapshotStore) -> int:
+        """Where to begin without any snapshot: a new learner here, another where it once did."""
+        if not 0 <= command.began < command.offset:
+            return command.offset
+        log.warning(
+            "every snapshot in %s is gone: the log is learnt again from offset %d, where the "
+            "learner began, up to %d",
+            store.folder,
+            command.began,
+            command.offset,
+        )
+        return command.began
 
     def _restore(
         self, learner: BlockLearner[Any], store: SnapshotStore, at: int, offsets: list[int]
     ) -> bool:
         """Take the newest generation that includes nothing beyond `at` and is whole."""
+        passed_over = None
         for offset in reversed([offset for offset in offsets if offset <= at]):
             try:
                 learner.restore(store.read(offset))
@@ -149,7 +174,15 @@ class LearnerHost:
                     store.folder,
                     error,
                 )
+                passed_over = offset
             else:
+                if passed_over is not None:
+                    log.warning(
+                        "snapshot %d of %s is used instead of %d; what is between is learnt again",
+                        offset,
+                        store.folder,
+                        passed_over,
+                    )
                 return True
         return False
 
@@ -158,13 +191,13 @@ class LearnerHost:
         if offsets[0] > at:
             return (
                 f"The oldest snapshot in {store.folder} is of offset {offsets[0]}, and the group "
-                f"stands at {at}, before it. Give the learner a new version, or delete the "
-                "folder, to begin anew."
+                f"stands at {at}, before it. Give the learner a new version to begin anew."
             )
         return (
             f"No snapshot in {store.folder} up to offset {at} can be used: each is damaged, or was "
-            "written by other code under the same version. Bring one back; or, to begin anew, give "
-            "the learner a new version or delete the folder."
+            "written by other code under the same version. Bring one back; or delete the "
+            "folder to have the log learnt again from where the learner began; or give the learner "
+            "a new version to begin anew."
         )
 
     def _make_learner(self, offset: int) -> BlockLearner[Any]:
@@ -194,7 +227,7 @@ class LearnerHost:
             for answer, at in zip(answers, states, strict=True)
             if not isinstance(answer, RecordError)
         ]
-        return [Learnt(answered), *answers]
+        return [Learnt(answered, state.unsaved), *answers]
 
     def _keep(self, state: _OpenState, committed: int) -> None:
         """Begin to write a snapshot when one is due and the last is written."""
@@ -204,7 +237,18 @@ class LearnerHost:
             return
         if state.writing is not None and not state.writing.done():
             return
-        if state.writing is not None and (error := state.writing.exception()) is not None:
-            log.warning("the last snapshot in %s was not written: %s", state.store.folder, error)
         state.kept_rows = learner.learnt_rows
-        state.writing = self._writer.submit(state.store.write, learner.lay_down(), committed)
+        state.writing = self._writer.submit(self._write, state, learner.lay_down(), committed)
+
+    @staticmethod
+    def _write(state: _OpenState, laid_down: LaidDown, committed: int) -> None:
+        """Write a snapshot; without it the log still has everything, so learning goes on."""
+        try:
+            state.store.write(laid_down, committed)
+        except UnwrittenSnapshotError as error:
+            state.unsaved = str(error)
+            log.error("%s Learning goes on; the next snapshot is tried as usual.", error)  # noqa: TRY400 - the text says it all
+        else:
+            if state.unsaved:
+                log.warning("snapshots are written again to %s", state.store.folder)
+            state.unsaved = ""

@@ -23,10 +23,12 @@ class Open(msgspec.Struct, frozen=True, array_like=True, tag="open"):
     Attributes:
         place: names the state: agent, topic and partition.
         offset: of the next event of the log that will be answered.
+        began: where the learner once began this log; -1 where nobody has noted that.
     """
 
     place: str
     offset: int
+    began: int = -1
 
 
 class Learn(msgspec.Struct, frozen=True, array_like=True, tag="learn"):
@@ -55,11 +57,15 @@ class Opened(msgspec.Struct, frozen=True, array_like=True, tag="opened"):
 
     Attributes:
         problem: why there is none; empty if there is.
+        began: where the learner began this log.
+        newest: the highest offset that a snapshot speaks of.
     """
 
     epoch: int
     offset: int
     problem: str = ""
+    began: int = 0
+    newest: int = 0
 
 
 class Learnt(msgspec.Struct, frozen=True, array_like=True, tag="learnt"):
@@ -68,9 +74,11 @@ class Learnt(msgspec.Struct, frozen=True, array_like=True, tag="learnt"):
     Attributes:
         states: for each event that was answered, the offset up to which the state that scored
             it had learnt.
+        unsaved: why the last snapshot could not be written; empty if it was.
     """
 
     states: list[int]
+    unsaved: str = ""
 
 
 encode = msgspec.msgpack.Encoder().encode

@@ -10,19 +10,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import msgspec
 
 from aimass_stream.config import Settings
-from aimass_stream.errors import ConfigError, LostOutcomeError, RecordError
+from aimass_stream.errors import LostOutcomeError, LostStateError, RecordError
 from aimass_stream.learner import Event, Learner
 from aimass_stream.model import ModelSpec
 from aimass_stream.records import Chunk, Record
 from aimass_stream.records.identity import ID, ROOT, SOURCE
 from aimass_stream.runtime.answers import AnswerReader
 from aimass_stream.runtime.batch import BatchFailed, Scored
+from aimass_stream.runtime.device_host import memory_limit_bytes
 from aimass_stream.runtime.learner_messages import (
     COMMAND,
     EVENT,
@@ -34,7 +35,7 @@ from aimass_stream.runtime.learner_messages import (
     encode,
 )
 from aimass_stream.runtime.messages import LEARNERS
-from aimass_stream.runtime.process_link import ProcessLink
+from aimass_stream.runtime.process_link import LEARNER_OPTIONS, ProcessLink
 from aimass_stream.runtime.scored import NOTHING_DUE, Outcomes
 from aimass_stream.runtime.streams import Stream
 from aimass_stream.runtime.supervisor import LEARNER_SOCKET
@@ -55,8 +56,20 @@ class Log(Protocol):
         """The records of a partition from `start` up to `end`, in order.
 
         Raises:
-            ConfigError: the broker does not have them any more.
+            LostStateError: the broker does not have them any more.
         """
+        ...
+
+    async def reach_of(self, state: str) -> tuple[int, int] | None:
+        """Where a state's learner began its log and how far it had come; None if it is new."""
+        ...
+
+    async def note_reach(self, state: str, began: int, reached: int) -> None:
+        """Note that, so that the state can be told from a new one for ever after."""
+        ...
+
+    async def end_of(self, topic: str, partition: int) -> int:
+        """The offset after the last record of a partition."""
         ...
 
     def committed(self, topic: str, partition: int) -> int:
@@ -72,6 +85,10 @@ class Learning:
         app_id: names the app's snapshots.
         logs: the broker's.
         on_error: told when a learner process of its own cannot be kept alive.
+
+    Attributes:
+        unsaved: why the last snapshot of a state could not be written, by state.
+        answered_calls: how many calls were answered: a replay is progress too.
     """
 
     def __init__(
@@ -82,8 +99,18 @@ class Learning:
         on_error: Callable[[BaseException], None],
     ) -> None:
         self._snapshots = f"{settings.snapshots_url}/{app_id}"
-        self._process = ProcessLink(LEARNER_SOCKET, LEARNERS, on_error)
+        options = replace(LEARNER_OPTIONS, rss_limit_bytes=memory_limit_bytes(settings))
+        self._process = ProcessLink(LEARNER_SOCKET, LEARNERS, options, on_error)
         self.logs = logs
+        self.answered_calls = 0
+        self.unsaved: dict[str, str] = {}
+
+    def note_unsaved(self, state: str, why: str) -> None:
+        """A state's last snapshot could not be written; empty when it was."""
+        if why:
+            self.unsaved[state] = why
+        else:
+            self.unsaved.pop(state, None)
 
     def on(self, stream: Stream[Any]) -> StreamLearning:
         """Learning on the records of one stream."""
@@ -120,7 +147,14 @@ class Learning:
             BatchFailed: the process died, hung, or refuses.
         """
         link = await self._process.get()
-        return await link.predict(spec.id, payloads)
+        scored = await link.predict(spec.id, payloads)
+        self.answered_calls += 1
+        return scored
+
+    @property
+    def troubles(self) -> list[str]:
+        """Why records of learners wait, in sentences; empty while nothing is wrong."""
+        return ["the learner process is being started"] if self._process.is_away else []
 
     async def close(self) -> None:
         """Hang up."""
@@ -192,7 +226,7 @@ class StreamLearning:
         again.
 
         Raises:
-            ConfigError: the state cannot be opened.
+            LostStateError: the state cannot be opened.
             LostOutcomeError: learning fails however often it is tried.
         """
         del kind, lag
@@ -229,10 +263,21 @@ class StreamLearning:
     async def _open(self, place: _Place, chunk: Chunk) -> None:
         """Bring the state to where the chunk begins."""
         logs, first = self._learning.logs, chunk.offsets[0]
-        answer = await self._call(place, Open(place.name, first), [])
-        opened = _decode_opened(answer[0])
+        state = f"{place.spec.id}/{place.name}"
+        began, reached = await logs.reach_of(state) or (-1, 0)
+        command = Open(place.name, first, began)
+        opened = _decode_opened((await self._call(place, command, []))[0])
         if opened.problem:
-            raise ConfigError(f"Learner {place.spec.id}: {opened.problem}")
+            raise LostStateError(f"Learner {place.spec.id}: {opened.problem}")
+        end, reached = await logs.end_of(chunk.topic, chunk.partition), max(reached, opened.newest)
+        if reached > end:
+            raise LostStateError(
+                f"Learner {place.spec.id} has learnt {chunk.topic}/{chunk.partition} up to offset "
+                f"{reached}, and the topic now ends at {end}: it was truncated, or deleted "
+                "and created anew. Bring the topic back; or give the learner a new version to "
+                "begin anew."
+            )
+        await logs.note_reach(state, opened.began, max(reached, first))
         place.epoch, place.offset = opened.epoch, opened.offset
         if opened.offset < first:
             log.info("%s on %s replays %d..%d", place.spec.id, place.name, opened.offset, first)
@@ -249,7 +294,9 @@ class StreamLearning:
         outcomes = [
             NOTHING_DUE if outcome is None else outcome for outcome in place.reader.read(answers)
         ]
-        found = iter(_decode_learnt(head).states)
+        learnt = _decode_learnt(head)
+        self._learning.note_unsaved(f"{place.spec.id}/{place.name}", learnt.unsaved)
+        found = iter(learnt.states)
         states = [0 if isinstance(answer, RecordError) else next(found, 0) for answer in answers]
         return LearntOutcomes(outcomes, states)
 

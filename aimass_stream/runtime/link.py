@@ -78,8 +78,11 @@ class DeviceLink:
             DeviceError: the link is closed.
         """
         model = self._models.get(spec.id)
-        if model is None or model.error is not None:
+        if model is None:
             model = self._models[spec.id] = _Model(spec)
+        elif model.error is not None:
+            # Tried again; a process is spent on it once more, not as often as at first.
+            model = self._models[spec.id] = _Model(spec, deaths=MAX_LOAD_DEATHS - 1)
         if model.spec != spec:
             raise SetupError(f"{spec.id} is loaded with other settings; give it a new version")
         while model.error is None:

@@ -17,6 +17,7 @@ from aimass_stream.errors import RecordError
 from aimass_stream.model import Model, ModelSpec
 from aimass_stream.records import Chunk, Record
 from aimass_stream.registry.folder import resolve
+from aimass_stream.runtime.device_host import HostOptions, memory_limit_bytes
 from aimass_stream.runtime.inline import score_inline
 from aimass_stream.runtime.process_link import ProcessLink
 from aimass_stream.runtime.scored import Outcomes
@@ -54,7 +55,8 @@ class Models:
         self.payloads = PayloadStore(settings.payloads_folder, settings.claim_prefixes)
         self._specs: dict[int, asyncio.Task[ModelSpec]] = {}
         self._scorer: asyncio.Task[Scorer] | None = None
-        self._process = ProcessLink(DEVICE_SOCKET, "cpu", on_error)
+        options = HostOptions(rss_limit_bytes=memory_limit_bytes(settings))
+        self._process = ProcessLink(DEVICE_SOCKET, "cpu", options, on_error)
 
     async def prepare(self, model: Model[Any]) -> ModelSpec:
         """Resolve and load a model, once for all who ask.
@@ -82,6 +84,34 @@ class Models:
         scorer = await self._start_scorer()
         return await scorer.submit(model, chunk.records(kind), lag=lag)
 
+    @property
+    def troubles(self) -> list[str]:
+        """Why records of models wait, in sentences; empty while nothing is wrong."""
+        loading = sum(not task.done() for task in self._specs.values())
+        troubles = [f"{loading} model(s) are being loaded"] if loading else []
+        if self._process.is_away:
+            troubles.append("the device process is being started")
+        scorer = self._connected()
+        return troubles + (scorer.troubles if scorer is not None else [])
+
+    @property
+    def is_isolating(self) -> bool:
+        """Whether a record that made its batch fail is being looked for, which takes its time."""
+        scorer = self._connected()
+        return scorer is not None and scorer.is_isolating
+
+    @property
+    def longest_timeout_s(self) -> float:
+        """Of the models that are loaded; 0 when there is none."""
+        specs = [task for task in self._specs.values() if task.done() and not task.cancelled()]
+        return max((task.result().timeout_s for task in specs if not task.exception()), default=0.0)
+
+    def _connected(self) -> Scorer | None:
+        task = self._scorer
+        if task is None or not task.done() or task.cancelled() or task.exception() is not None:
+            return None
+        return task.result()
+
     async def close(self) -> None:
         """Close the link, and the device process if it is ours."""
         if self._scorer is not None:
@@ -89,8 +119,11 @@ class Models:
         await self._process.close()
         self.payloads.close()
 
+    def _resolve(self, model: Model[Any]) -> ModelSpec:
+        return resolve(model, self._settings.models_folder)
+
     async def _load(self, model: Model[Any]) -> ModelSpec:
-        spec = await asyncio.to_thread(resolve, model, self._settings.models_folder)
+        spec = await asyncio.to_thread(self._resolve, model)
         if not isinstance(model, Inline):
             scorer = await self._start_scorer()
             await scorer.add(model, spec)

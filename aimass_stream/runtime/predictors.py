@@ -14,12 +14,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
 from aimass_stream.errors import SetupError
 from aimass_stream.learner import Learner
 from aimass_stream.model import Model, ModelSpec, Predictor
+from aimass_stream.registry.files import check_digest
 from aimass_stream.runtime.faults import describe
 from aimass_stream.runtime.injection_plan import FAULTS
 
@@ -99,6 +101,9 @@ class Predictors:
     def _build(self, spec: ModelSpec) -> LoadedModel:
         started, timeout_s = time.perf_counter(), spec.timeout_s
         try:
+            if spec.digest:
+                # A process that is started in mid-run loads again what may have been damaged.
+                check_digest(Path(spec.folder), spec.digest)
             predictor: Predictor = import_adapter(spec.adapter)(spec, self._device)
             if FAULTS in os.environ:
                 from aimass_stream.runtime.injected import inject

@@ -10,7 +10,6 @@ from pathlib import Path
 from aimass_stream.errors import AimassError
 from aimass_stream.runtime.device_host import DeviceHost, HostOptions
 from aimass_stream.runtime.link import DeviceLink
-from aimass_stream.runtime.messages import LEARNERS
 
 LEARNER_OPTIONS = HostOptions(spare=False, threads=1, decode_threads=1)
 """One thread: sums in another order would differ in their last bits after a restart."""
@@ -25,14 +24,20 @@ class ProcessLink:
     Args:
         variable: the environment variable that names the socket.
         device: what a process of its own is started for.
+        options: how a process of its own is run.
         on_error: told when a process of its own cannot be kept alive.
     """
 
     def __init__(
-        self, variable: str, device: str, on_error: Callable[[BaseException], None]
+        self,
+        variable: str,
+        device: str,
+        options: HostOptions,
+        on_error: Callable[[BaseException], None],
     ) -> None:
         self._variable = variable
         self._device = device
+        self._options = options
         self._on_error = on_error
         self._host: DeviceHost | None = None
         self._link: DeviceLink | None = None
@@ -49,6 +54,11 @@ class ProcessLink:
             self._connecting = asyncio.create_task(self._connect())
         return await asyncio.shield(self._connecting)
 
+    @property
+    def is_away(self) -> bool:
+        """Whether there should be a process, and none is connected."""
+        return self._connecting is not None and (self._link is None or self._link.pid is None)
+
     async def close(self) -> None:
         """Hang up, and end the process if it is ours."""
         if self._link is not None:
@@ -59,8 +69,7 @@ class ProcessLink:
     async def _connect(self) -> DeviceLink:
         socket = os.environ.get(self._variable)
         if socket is None:
-            options = LEARNER_OPTIONS if self._device == LEARNERS else HostOptions()
-            self._host = DeviceHost(Path.cwd(), self._device, options=options)
+            self._host = DeviceHost(Path.cwd(), self._device, options=self._options)
             await self._host.start()
             self._watching = asyncio.create_task(self._watch(self._host))
             socket = str(self._host.socket_path)

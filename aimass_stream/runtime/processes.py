@@ -302,11 +302,14 @@ class KeptProcess:
                 await asyncio.sleep(backoff.delay_s(ended.lived_s))
         return None
 
-    async def stop(self, budget_s: float) -> None:
-        """End it: SIGTERM, then SIGKILL after `budget_s` seconds."""
+    async def stop(self, budget_s: float) -> Exit | None:
+        """End it: SIGTERM, then SIGKILL after `budget_s` seconds.
+
+        Returns:
+            How it ended; None when it never began.
+        """
         self._stopping = True
-        if self._child is not None:
-            await self._child.stop(budget_s)
+        return None if self._child is None else await self._child.stop(budget_s)
 
     def kill(self) -> None:
         """End it at once."""

@@ -32,6 +32,8 @@ WORKS_AHEAD = 4
 NOTHING_DUE = object()
 """The outcome of a row that the body is not handed: it is quiet."""
 
+_NOT_HANDED_OUT = {RecordError, type(NOTHING_DUE)}
+
 
 class Outcomes(Protocol):
     """Outcomes of rows submitted together, in their order."""
@@ -93,6 +95,13 @@ class _Scored:
     def is_due(self, index: int) -> bool:
         """Whether the body is handed the row."""
         return all(each.outcomes[index] is not NOTHING_DUE for each in self.submissions)
+
+    def all_due(self, first: int, end: int) -> bool:
+        """Whether the body is handed every one of these rows."""
+        return all(
+            _NOT_HANDED_OUT.isdisjoint(map(type, each.outcomes[first:end]))
+            for each in self.submissions
+        )
 
     def states(self, indices: Sequence[int]) -> Sequence[str]:
         """How far the learners that scored these rows had learnt; empty where none did."""
@@ -171,17 +180,7 @@ class ScoredStream(Generic[R, *Answers]):
         async for scored, first, end in self._ready(max_rows):
             if self._stream.closed:
                 await self._stream.turn()
-            failures = [
-                failure
-                for index in range(first, end)
-                if (failure := scored.failure(index, self._model_ids)) is not None
-            ]
-            failed = {failure.row for failure in failures}
-            good = [
-                index
-                for index in range(first, end)
-                if scored.rows[index] not in failed and scored.is_due(index)
-            ]
+            good, failures = self._sort(scored, first, end)
             rows = [scored.rows[index] for index in good]
             end_row = scored.end_row(end - 1)
             handover.hand_out(
@@ -202,6 +201,22 @@ class ScoredStream(Generic[R, *Answers]):
                 )
                 yield pick_rows(scored.work, rows), *answers
             handover.resolve()
+
+    def _sort(
+        self, scored: _Scored, first: int, end: int
+    ) -> tuple[Sequence[int], Sequence[Failure]]:
+        """Which of these rows the body is handed, and which have failed."""
+        if scored.all_due(first, end):
+            return range(first, end), ()
+        failures = {
+            index: failure
+            for index in range(first, end)
+            if (failure := scored.failure(index, self._model_ids)) is not None
+        }
+        good = [
+            index for index in range(first, end) if index not in failures and scored.is_due(index)
+        ]
+        return good, list(failures.values())
 
     async def _ready(self, max_rows: int | None) -> AsyncIterator[tuple[_Scored, int, int]]:
         """Runs `first` up to `end` of submitted rows whose outcomes are all known."""

@@ -15,7 +15,8 @@ from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import Model, ModelSpec
 from aimass_stream.records import Claim, Limits, Record
 from aimass_stream.runtime.faults import describe, trace_of
-from aimass_stream.runtime.lane import Device, Lane, Link
+from aimass_stream.runtime.lane import Lane
+from aimass_stream.runtime.shared_device import Link, SharedDevice
 from aimass_stream.runtime.submission import Row, Submission
 from aimass_stream.runtime.usage import Clock
 
@@ -49,7 +50,7 @@ class Scorer:
     Args:
         link: answers batches; it stays its owner's to close.
         fetch: fetches claim checks; without it they are refused.
-        buffer_bytes: payloads held at a time, of all models; `submit` waits beyond it.
+        buffer_bytes: payloads held at a time for each model; `submit` waits beyond it.
         clock: seconds, never going back.
     """
 
@@ -63,7 +64,7 @@ class Scorer:
     ) -> None:
         self._fetch = fetch or _refuse
         self._fetches = asyncio.Semaphore(FETCHES)
-        self._device = Device(link, buffer_bytes, clock)
+        self._device = SharedDevice(link, buffer_bytes, clock)
         self._lanes: dict[int, Lane[Any]] = {}
 
     async def add(self, model: Model[Any], spec: ModelSpec) -> None:
@@ -112,6 +113,16 @@ class Scorer:
         self._device.report()
         return submission
 
+    @property
+    def troubles(self) -> list[str]:
+        """What is wrong with models now, in sentences."""
+        return [lane.trouble for lane in self._lanes.values() if lane.trouble]
+
+    @property
+    def is_isolating(self) -> bool:
+        """Whether a record that made its batch fail is being looked for."""
+        return any(lane.is_isolating for lane in self._lanes.values())
+
     async def close(self) -> None:
         """Stop; what has no outcome yet is cancelled, in flight or not."""
         lanes, self._lanes = list(self._lanes.values()), {}
@@ -123,7 +134,7 @@ class Scorer:
     async def _admit(
         self, lane: Lane[A], submission: Submission[A], records: Sequence[Record]
     ) -> None:
-        room, arrival_s = self._device.room, self._device.clock()
+        room, arrival_s = lane.room, self._device.clock()
         ready: list[Row] = []
         for index, record in enumerate(records):
             row = _make_row(lane, submission, index, record, arrival_s)

@@ -9,6 +9,7 @@ Arrays lie in safetensors, the rest in msgpack, behind a checksum. Nothing is un
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import posixpath
 from hashlib import sha256
@@ -28,6 +29,7 @@ GENERATIONS = 3
 
 _MAGIC = b"aimass-state-1\n"
 _SUFFIX = ".snapshot"
+_DRAFT = ".new"
 
 
 class _Body(msgspec.Struct, frozen=True, array_like=True):
@@ -40,6 +42,10 @@ class _Body(msgspec.Struct, frozen=True, array_like=True):
 
 class DamagedSnapshotError(Exception):
     """A snapshot cannot be used; the text says why."""
+
+
+class UnwrittenSnapshotError(Exception):
+    """A snapshot could not be written; the text names its path and the bytes it takes."""
 
 
 class SnapshotStore:
@@ -72,8 +78,10 @@ class SnapshotStore:
             laid_down: the state.
             committed: offset that the group has committed; a restart begins there, so a
                 generation beyond it is of no use yet and one well before it not any more.
+
+        Raises:
+            UnwrittenSnapshotError: the folder takes no more; what lay there before still does.
         """
-        self._files.makedirs(self.folder, exist_ok=True)
         body = msgspec.msgpack.encode(
             _Body(
                 self._learner_id,
@@ -83,11 +91,33 @@ class SnapshotStore:
                 safetensors.numpy.save(laid_down.snapshot.arrays),
             )
         )
-        path = self._path(laid_down.offset)
-        draft = f"{path}.new"
-        with self._files.open(draft, "wb") as file:
-            file.write(_MAGIC + sha256(body).digest() + body)
-        self._files.mv(draft, path)
+        self._place(self._path(laid_down.offset), _MAGIC + sha256(body).digest() + body)
+        try:
+            self._tidy(laid_down.offset, committed)
+        except OSError as error:
+            log.warning("old snapshots in %s are not deleted: %s", self.folder, error)
+
+    def _place(self, path: str, content: bytes) -> None:
+        draft = f"{path}{_DRAFT}"
+        try:
+            self._files.makedirs(self.folder, exist_ok=True)
+            with self._files.open(draft, "wb") as file:
+                file.write(content)
+            self._files.mv(draft, path)
+        except OSError as error:
+            with contextlib.suppress(OSError):
+                self._files.rm(draft)
+            raise UnwrittenSnapshotError(
+                f"Snapshot {path}, of {len(content)} bytes, cannot be written: {error}."
+            ) from error
+
+    def _tidy(self, written: int, committed: int) -> None:
+        """Delete generations nobody can need, and what killed writers have left."""
+        for path in self._files.ls(self.folder, detail=False):
+            name = posixpath.basename(path)
+            number = name.removesuffix(_DRAFT).removesuffix(_SUFFIX)
+            if name.endswith(_DRAFT) and number.isdecimal() and int(number) <= written:
+                self._files.rm(path)
         reachable = [offset for offset in self.offsets()[1:] if offset <= committed]
         for offset in reachable[:-GENERATIONS]:
             self._files.rm(self._path(offset))

@@ -74,6 +74,11 @@ class Stream(Generic[R]):
         """Wait until the body waits for a record and everything before it is passed on."""
         await self._idle.wait()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether the body waits for the engine, rather than the engine for the body."""
+        return self._idle.is_set()
+
     def rewind(self) -> None:
         """Begin again at the first unresolved row; what read ahead is stopped but kept."""
         for pump in self._pumps:

@@ -42,6 +42,11 @@ class Row(Entry):
         self.payload = payload
         self.size = size
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether its outcome is known."""
+        return self.submission.outcomes[self.index] is not None
+
 
 class Submission(Generic[A]):
     """Outcomes of records submitted together, in the order they were given.

@@ -82,20 +82,21 @@ class Supervisor:
         """Run until stopped by a signal, or until going on is of no use.
 
         Returns:
-            The exit code: 0 after a drain, 130 or 143 when it was cut short, 78 when a worker
-            says that its configuration is wrong, 75 when a model process cannot be kept alive.
+            The exit code: 0 after a drain, 130 or 143 when it was cut short, a worker's own
+            when it could not drain, 78 when a worker says that it cannot work, 75 when a model
+            process cannot be kept alive.
             `reason` has the text for all but the first.
         """
         loop = asyncio.get_running_loop()
         for number in _SIGNALS:
             loop.add_signal_handler(number, self._on_signal, number)
         try:
-            code, in_order = 0, True
+            code, drained = 0, 0
             try:
                 code = await self._run_until_stopped()
             finally:
-                in_order = await self._drain()
-            return code if in_order else 128 + self._last_signal
+                drained = await self._drain()
+            return code or drained
         finally:
             for number in _SIGNALS:
                 loop.remove_signal_handler(number)
@@ -137,8 +138,8 @@ class Supervisor:
 
     # -- the end -------------------------------------------------------------------------
 
-    async def _drain(self) -> bool:
-        """End everything in order; False when a second signal cut that short."""
+    async def _drain(self) -> int:
+        """End everything in order; the exit code, which is 0 only if all could be done."""
         draining = asyncio.create_task(self._end_in_order())
         forced = asyncio.create_task(self._forced.wait())
         await asyncio.wait([draining, forced], return_when=asyncio.FIRST_COMPLETED)
@@ -150,11 +151,18 @@ class Supervisor:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        return in_order
+        return draining.result() if in_order else 128 + self._last_signal
 
-    async def _end_in_order(self) -> None:
-        await asyncio.gather(*(worker.stop(self._drain_s) for worker in self._workers))
+    async def _end_in_order(self) -> int:
+        ends = await asyncio.gather(*(worker.stop(self._drain_s) for worker in self._workers))
         await asyncio.gather(*(host.stop(_HOST_BUDGET_S) for host in self._hosts.values()))
+        for worker, end in zip(self._workers, ends, strict=True):
+            # Who ended of the signal itself had not come as far as to hold anything.
+            if end is None or end.code in (0, -signal.SIGTERM):
+                continue
+            self._on_event(f"{worker.status.name} could not drain ({end.reason})")
+            return end.code if end.code > 0 else 128 + self._last_signal
+        return 0
 
     async def _end_at_once(self) -> None:
         for worker in self._workers:

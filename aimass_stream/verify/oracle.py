@@ -54,7 +54,8 @@ class Account:
 
     Attributes:
         arrived_ms: records on the source topic and their timestamps.
-        fates: the outcome of each record: `answered`, `quiet` or `dead_lettered`.
+        fates: the outcome of each record: `answered`, `quiet` or `dead_lettered`; of several the
+            latest, so that a dead letter that was replayed to a model counts as what came of it.
         settled_ms: the timestamp of the outcomes record that spoke of each record first.
         recent_ms: latencies of the records that were settled last.
         answers: the latest answer on the answer topic to each record.
@@ -62,9 +63,11 @@ class Account:
         dead: sources of the dead letters, and their reasons.
         burials: the same sources, and more of what is said there.
         ids: the first value under each answer id.
+        dead_ids: the first value under each id of a dead letter, which would be the answer's.
         duplicated: answers and dead letters beyond the first of an id.
         differing: those among them that disagree with the first: in anything but a number, or
-            in a number by more than `TOLERANCE`.
+            in a number by more than `TOLERANCE`; and outcomes that changed though nobody replayed
+            the record.
     """
 
     arrived_ms: dict[Place, int] = field(default_factory=dict)
@@ -76,6 +79,7 @@ class Account:
     dead: dict[Place, str] = field(default_factory=dict)
     burials: dict[Place, Burial] = field(default_factory=dict)
     ids: dict[str, bytes] = field(default_factory=dict)
+    dead_ids: dict[str, bytes] = field(default_factory=dict)
     duplicated: int = 0
     differing: int = 0
 
@@ -195,6 +199,8 @@ class Oracle:
             for first, last in getattr(outcomes, fate):
                 for offset in range(first, last + 1):
                     place = (outcomes.partition, offset)
+                    changed = account.fates.get(place, fate) != fate
+                    account.differing += changed and not outcomes.replayed
                     account.fates[place] = fate
                     if place not in account.settled_ms:
                         account.settled_ms[place] = timestamp_ms
@@ -208,7 +214,7 @@ class Oracle:
             if topic == watched.topic:
                 account.answers[place] = value or b""
                 account.roots[_text(headers, identity.ROOT)] = value or b""
-                _note_id(account, headers, value or b"")
+                _note_id(account, account.ids, headers, value or b"")
 
     def _note_dead_letter(self, value: bytes, headers: Headers) -> None:
         account = self.accounts.get(_text(headers, identity.AGENT))
@@ -218,14 +224,14 @@ class Oracle:
             account.dead[place] = reason
             root, model = _text(headers, identity.ROOT), _text(headers, identity.MODEL)
             account.burials[place] = Burial(root, model, reason)
-            _note_id(account, headers, value)
+            _note_id(account, account.dead_ids, headers, value)
 
 
-def _note_id(account: Account, headers: Headers, value: bytes) -> None:
+def _note_id(account: Account, ids: dict[str, bytes], headers: Headers, value: bytes) -> None:
     answer_id = _text(headers, identity.ID)
-    known = account.ids.get(answer_id)
+    known = ids.get(answer_id)
     if known is None:
-        account.ids[answer_id] = value
+        ids[answer_id] = value
     else:
         account.duplicated += 1
         account.differing += not agree(known, value)

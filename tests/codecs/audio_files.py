@@ -2,6 +2,7 @@
 
 import io
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -11,6 +12,13 @@ from numpy.typing import NDArray
 from aimass_stream.codecs.audio import decode_audio
 from aimass_stream.errors import RecordError
 from aimass_stream.records import Limits
+
+EXTENSIBLE = struct.pack("<HHIH", 22, 16, 0, 1)
+"""What an extensible format chunk has behind its plain part, up to the identifier."""
+PCM_GUID = bytes.fromhex("000000001000800000aa00389b71")
+"""The identifier's end: all of it but the plain tag of two bytes."""
+
+_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 LIMITS = Limits(payload_bytes=4_000_000, audio_seconds=20)
 
@@ -27,7 +35,7 @@ def tone(
 
 
 def encoded(
-    samples: NDArray[np.float32],
+    samples: NDArray[np.float32] | NDArray[np.int16],
     kind: str = "WAV",
     encoding: str | None = None,
     rate_hz: int = 16_000,
@@ -67,6 +75,37 @@ def set_flac_frames(payload: bytes, frames: int) -> bytes:
     """A FLAC file whose header claims another length; 0 for none."""
     (packed,) = struct.unpack_from(">Q", payload, 18)
     return payload[:18] + struct.pack(">Q", packed >> 36 << 36 | frames) + payload[26:]
+
+
+def ogg_pages(payload: bytes) -> list[bytes]:
+    """The pages of an Ogg file."""
+    starts = [at for at in range(len(payload)) if payload.startswith(b"OggS", at)]
+    return [payload[at:end] for at, end in zip(starts, [*starts[1:], None], strict=True)]
+
+
+def with_checksums(payload: bytes) -> bytes:
+    """An Ogg file whose pages have the checksums they should, as far as they are pages."""
+    fixed = b""
+    for page in ogg_pages(payload):
+        blank = page[:22] + bytes(4) + page[26:]
+        found = zlib.crc32(blank.translate(_REVERSED), 0xFFFFFFFF) ^ 0xFFFFFFFF
+        fixed += page[:22] + struct.pack("<I", int(f"{found:032b}"[::-1], 2)) + page[26:]
+    return fixed
+
+
+def with_bits(payload: bytes, at: int, mask: int) -> bytes:
+    """A file with some bits of one byte turned."""
+    return payload[:at] + bytes([payload[at] ^ mask]) + payload[at + 1 :]
+
+
+def silent_flac(seconds: int, rate_hz: int = 48_000, channels: int = 8) -> bytes:
+    """A FLAC file of silence: ten minutes of eight channels are some hundred kB of file."""
+    file = io.BytesIO()
+    block = np.zeros((rate_hz, channels), np.float32)
+    with soundfile.SoundFile(file, "w", rate_hz, channels, "PCM_16", format="FLAC") as flac:
+        for _ in range(seconds):
+            flac.write(block)
+    return file.getvalue()
 
 
 def refusal(payload: bytes, limits: Limits = LIMITS) -> RecordError:

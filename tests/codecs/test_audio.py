@@ -10,14 +10,17 @@ import numpy as np
 import pytest
 import soundfile
 import soxr
-from hypothesis import HealthCheck, settings
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aimass_stream.codecs.audio import decode_audio
 from aimass_stream.codecs.audio_headers import read_header
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.records import Limits
 from tests.codecs.audio_files import (
+    EXTENSIBLE,
     LIMITS,
+    PCM_GUID,
     chunk,
     encoded,
     refusal,
@@ -28,7 +31,6 @@ from tests.codecs.audio_files import (
 )
 
 RATE = 16_000
-UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def opened(payload: bytes) -> np.ndarray:
@@ -155,3 +157,71 @@ def test_threads_decode_as_one_does() -> None:
         for found in threads.map(run, range(4)):
             for one, other in zip(alone, found, strict=True):
                 np.testing.assert_array_equal(one, other)
+
+
+SMALL = Limits(payload_bytes=100_000, audio_seconds=1)
+SEEDS = [
+    encoded(tone(0.05), "WAV", "PCM_16"),
+    encoded(tone(0.05, channels=2), "WAV", "FLOAT"),
+    encoded(tone(0.05), "WAVEX", "PCM_24"),
+    encoded(tone(0.05), "RF64", "ULAW"),
+    encoded(tone(0.05), "FLAC"),
+    encoded(tone(0.05), "OGG", "VORBIS"),
+    encoded(tone(0.05), "OGG", "OPUS"),
+]
+
+
+def decodes_or_refuses(payload: bytes) -> None:
+    with suppress(RecordError):
+        found = decode_audio(payload, SMALL, RATE)
+        assert found.dtype == np.float32
+        assert found.ndim == 1
+        assert 0 < len(found) <= RATE + 1
+        assert np.abs(found).max() <= 1
+        np.testing.assert_array_equal(found, decode_audio(payload, SMALL, RATE))
+
+
+@given(
+    st.lists(st.integers(-(2**15), 2**15 - 1), min_size=1, max_size=400),
+    st.sampled_from(["WAV", "FLAC", "RF64"]),
+)
+def test_what_is_written_without_loss_is_read_back(samples: list[int], kind: str) -> None:
+    written = np.array(samples, np.int16)
+    found = decode_audio(encoded(written, kind, "PCM_16"), SMALL, RATE)
+    np.testing.assert_array_equal(found, written / np.float32(32768))
+
+
+@given(
+    st.sampled_from([b"", b"RIFF\0\0\0\0WAVE", b"RF64\0\0\0\0WAVEds64", b"fLaC", b"OggS\0\2"]),
+    st.binary(max_size=200),
+)
+def test_any_bytes_decode_or_are_refused(start: bytes, rest: bytes) -> None:
+    decodes_or_refuses(start + rest)
+
+
+@given(
+    st.sampled_from(SEEDS),
+    st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_size=1, max_size=8),
+    st.integers(0, 10_000),
+)
+def test_any_mutation_decodes_or_is_refused(
+    seed: bytes, changes: list[tuple[int, int]], end: int
+) -> None:
+    payload = bytearray(seed)
+    for at, value in changes:
+        payload[at % len(payload)] = value
+    decodes_or_refuses(bytes(payload))
+    decodes_or_refuses(bytes(payload[: end % len(payload)]))
+
+
+@given(st.data())
+def test_wav_of_any_format_decodes_or_is_refused(data: st.DataObject) -> None:
+    tag = data.draw(st.sampled_from([0, 1, 2, 3, 6, 7, 0x11, 0x55, 0xFFFE]))
+    channels, bits = data.draw(st.integers(0, 10)), data.draw(st.integers(0, 70))
+    rate_hz = data.draw(st.sampled_from([0, 1, 1_000, 8_000, 44_100, 768_000, 2**32 - 1]))
+    extra = data.draw(st.sampled_from([b"", EXTENSIBLE[:6] + b"\0\0" + b"\3\0" + PCM_GUID]))
+    form = struct.pack(
+        "<HHIIHH", tag, channels, rate_hz, 0, channels * -(-bits // 8) & 0xFFFF, bits
+    )
+    samples = data.draw(st.binary(max_size=400))
+    decodes_or_refuses(riff(chunk(b"fmt ", form + extra), chunk(b"data", samples)))

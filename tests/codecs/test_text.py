@@ -1,6 +1,10 @@
 """Text for a tokenizer: bounded, in UTF-8, control characters out of the way."""
 
+from contextlib import suppress
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aimass_stream.codecs.text import decode_text, estimate_tokens
 from aimass_stream.errors import Reason, RecordError
@@ -34,6 +38,14 @@ def test_what_is_no_text_is_refused(payload: bytes, reason: Reason) -> None:
     with pytest.raises(RecordError) as caught:
         decode_text(payload, Limits(text_bytes=100))
     assert caught.value.reason is reason
+
+
+@given(st.binary(max_size=120) | st.text(max_size=60).map(lambda t: t.encode("utf-8", "replace")))
+def test_any_bytes_are_read_or_refused_and_reading_again_changes_nothing(payload: bytes) -> None:
+    with suppress(RecordError):
+        text = decode_text(payload, Limits(text_bytes=100))
+        assert len(payload) <= 100
+        assert decode_text(text.encode(), Limits(text_bytes=200)) == text
 
 
 def test_estimate_knows_letters_from_characters() -> None:

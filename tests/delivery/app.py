@@ -16,7 +16,7 @@ BATCH_S = float(os.environ.get("TEST_BATCH_S", "0.02"))
 app = App(NAME, origin="tests.delivery.app")
 source = Topic(f"{NAME}.source", Record)
 answers: Topic[bytes] = Topic(f"{NAME}.answers", bytes)
-plain_counts = app.Table(f"{NAME}-counts", default=int, partitions=4)
+plain_counts = app.Table(f"{NAME}-counts", default=int, partitions=4, key_type=bytes)
 
 
 def double(chunk: Chunk) -> list[bytes]:

@@ -9,11 +9,12 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from random import randrange
 
 from aimass_stream.cli.worker import free_ports
 from aimass_stream.kafka.dead_letters import dead_letters_topic
 from aimass_stream.kafka.outcomes import outcomes_topic
-from aimass_stream.kafka.reader import bootstrap_servers
+from aimass_stream.kafka.reader import TopicReader, bootstrap_servers
 from aimass_stream.kafka.sender import Sender
 from aimass_stream.kafka.topics import TopicPlan, create_topics
 from aimass_stream.verify.oracle import Account, Oracle, Watched
@@ -32,6 +33,8 @@ class Harness:
         self.env = env
         self.folder = folder
         self.oracle = oracle
+        self.cwd: Path | None = None
+        self.ports: list[int] = []
         self.workers: list[subprocess.Popen[bytes]] = []
 
     @property
@@ -40,11 +43,14 @@ class Harness:
 
     def start_worker(self) -> subprocess.Popen[bytes]:
         number = len(self.workers)
-        port = free_ports(16066 + 10 * number, 1)[0]
+        # Anywhere, since other runs on this machine look for ports too.
+        port = free_ports(randrange(20_000, 32_000), 1)[0]
+        self.ports.append(port)
         with (self.folder / f"worker-{number}.log").open("wb") as log:
             worker = subprocess.Popen(
                 [sys.executable, "-m", "aimass_stream.cli.worker_process", self.app],
                 env={**self.env, "TEST_APP": self.name, "AIMASS_WEB_PORT": str(port)},
+                cwd=self.cwd,
                 stdin=subprocess.DEVNULL,
                 stderr=log,
             )
@@ -118,3 +124,14 @@ async def send(url: str, topic: str, values: Sequence[bytes]) -> None:
     async with Sender(url) as sender:
         for number, value in enumerate(values):
             await sender.send(topic, value, key=b"k%d" % (number % 64))
+
+
+async def total_of(url: str, changelog: str, at_least: int) -> int:
+    """Sum of the latest counts of a Faust table, read from its changelog."""
+    latest: dict[bytes | None, int] = {}
+    async with asyncio.timeout(30), TopicReader(url, [changelog]) as reader:
+        while sum(latest.values()) < at_least:
+            for chunk in await reader.poll():
+                for key, value in zip(chunk.keys, chunk.values, strict=True):
+                    latest[key] = int(value or b"0")
+    return sum(latest.values())

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aimass_stream.errors import Reason
-from tests.delivery.harness import Harness, running, send
+from tests.delivery.harness import Harness, running, send, total_of
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
 
@@ -106,6 +106,25 @@ async def test_workers_join_and_leave(
         assert account.duplicated == 0
 
 
+async def test_a_payload_that_cannot_be_kept_stops_the_worker_and_is_not_lost(
+    broker_url: str, topic_name: str, worker_env: dict[str, str], tmp_path: Path
+) -> None:
+    payloads = Path(worker_env["AIMASS_STATE"]) / "payloads"
+    payloads.parent.mkdir(parents=True)
+    payloads.write_text("a file where the folder belongs")
+    async with running(topic_name, broker_url, worker_env, tmp_path) as harness:
+        # Its answer is too large for a message, and it is too large for its dead letter.
+        await send(broker_url, f"{topic_name}.source", [b"x" * 600_000])
+        assert await asyncio.to_thread(harness.start_worker().wait, 60) == 75
+        assert f"{topic_name}.source/" in harness.logs()
+        assert "its payload of 600000 bytes cannot be kept" in harness.logs()
+        payloads.unlink()
+        harness.start_worker()
+        await harness.until_settled(1)
+        assert_nothing_lost(harness, 1)
+        assert list(harness.account.dead.values()) == [Reason.TOO_LARGE]
+
+
 async def test_a_plain_faust_agent_and_its_table_work_beside(
     broker_url: str, topic_name: str, worker_env: dict[str, str], tmp_path: Path
 ) -> None:
@@ -114,18 +133,5 @@ async def test_a_plain_faust_agent_and_its_table_work_beside(
         await send(broker_url, f"{topic_name}.source", [b"v"] * 100)
         await harness.until_settled(100)
         await send(broker_url, f"{topic_name}.plain", [b"v"] * 100)
-        counted = await count_changelog(broker_url, f"{topic_name}-{topic_name}-counts-changelog")
+        counted = await total_of(broker_url, f"{topic_name}-{topic_name}-counts-changelog", 100)
         assert counted == 100
-
-
-async def count_changelog(url: str, topic: str) -> int:
-    """Sum of the latest counts of a Faust table, read from its changelog."""
-    from aimass_stream.kafka.reader import TopicReader
-
-    latest: dict[bytes | None, int] = {}
-    async with asyncio.timeout(30), TopicReader(url, [topic]) as reader:
-        while sum(latest.values()) < 100:
-            for chunk in await reader.poll():
-                for key, value in zip(chunk.keys, chunk.values, strict=True):
-                    latest[key] = int(value or b"0")
-    return sum(latest.values())

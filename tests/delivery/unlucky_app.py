@@ -32,7 +32,7 @@ class UnluckyConsumer(Consumer):
 
     def _in_thread(self, call: Coroutine[Any, Any, T]) -> Awaitable[T]:
         done = super()._in_thread(call)
-        if getattr(call, "__name__", "") == "_fetch_records" and random.random() < BAD_LUCK:
+        if getattr(call, "__name__", "") == "_fetch_in_thread" and random.random() < BAD_LUCK:
             return self._throw_away(done)
         return done
 

@@ -12,6 +12,7 @@ from aimass_stream import metrics
 from aimass_stream.cli.main import app
 from aimass_stream.config import Settings
 from aimass_stream.errors import Reason
+from tests.bad_input.catalogue import CATALOGUE
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -70,6 +71,15 @@ def commands(command: object, words: tuple[str, ...] = ("aimass",)) -> Iterator[
 def test_every_reason_is_explained() -> None:
     words = [name for name in first_cells(DOCS / "reasons.md") if not name.startswith("aimass-")]
     assert sorted(words) == sorted(reason.value for reason in Reason)
+
+
+def test_every_case_of_bad_input_is_listed_with_what_becomes_of_it() -> None:
+    _, _, section = read(DOCS / "reasons.md").partition("## Bad input, case by case")
+    listed: dict[str, dict[str, str]] = {}
+    for title, part in re.findall(r"^### (.+)\n((?:(?!^### ).*\n?)*)", section, re.M):
+        rows = [line.strip("| ").split(" | ") for line in part.splitlines() if line[:1] == "|"]
+        listed[title] = {name: fate for names, fate in rows[2:] for name in names.split("; ")}
+    assert listed == CATALOGUE
 
 
 def test_every_metric_is_explained_with_its_unit() -> None:

@@ -5,10 +5,10 @@ from typing import Any
 
 from aimass_stream.kafka.delivery import Delivery, Outlet
 from aimass_stream.kafka.outcomes import outcomes_topic
-from aimass_stream.kafka.producer import Outgoing
+from aimass_stream.kafka.outgoing import Outgoing
 from aimass_stream.records import Chunk, Record, Topic, identity
 from aimass_stream.runtime.body import Agent
-from aimass_stream.runtime.handover import Answer, Unit, Work
+from aimass_stream.runtime.handover import Answers, Unit, Work
 
 
 class StubDeliverer:
@@ -32,9 +32,10 @@ async def deliver(to: Topic[bytes], keys: list[bytes | None]) -> StubDeliverer:
     """Deliver an answer to each of the records with these keys."""
     count = len(keys)
     chunk = Chunk("in", 0, range(count), [0] * count, keys, [b"x"] * count, [()] * count)
-    unit = Unit(Work(chunk, 0), 0, count, [Answer(row, 0, "m@1", b"y") for row in range(count)])
+    answers = Answers(0, "m@1", list(range(count)), [b"y"] * count, [])
+    unit = Unit(Work(chunk, 0), 0, count, [answers])
     stub, reported = StubDeliverer(), asyncio.Event()
-    outlet = Outlet("app", stub, refuse_to_store, lambda *_: 0, 1)
+    outlet = Outlet("app", stub, refuse_to_store, (), lambda *_: 0, 1)
     agent = Agent("feed", Topic("in", Record), to, body)
     delivery = Delivery(agent, outlet, lambda _: reported.set(), lambda _: None)
     delivery.put(unit)
@@ -46,13 +47,13 @@ async def deliver(to: Topic[bytes], keys: list[bytes | None]) -> StubDeliverer:
 
 async def test_a_record_without_a_key_costs_itself_where_answers_are_compacted() -> None:
     stub = await deliver(Topic("feeds", bytes, compacted=True), [b"a", None, b"b"])
-    assert [message.key for message in stub.values["feeds"]] == [b"a", b"b"]
+    assert [key for _, key, _, _ in stub.values["feeds"]] == [b"a", b"b"]
     (letter,) = (held for topic, held in stub.values.items() if "dead" in topic)
-    assert (identity.REASON, b"bad_envelope") in letter[0].headers
+    assert (identity.REASON, b"bad_envelope") in letter[0][3]
     assert len(stub.values[outcomes_topic("app")]) == 1
 
 
 async def test_elsewhere_a_key_is_not_needed() -> None:
     stub = await deliver(Topic("answers", bytes), [b"a", None])
-    assert [message.key for message in stub.values["answers"]] == [b"a", None]
+    assert [key for _, key, _, _ in stub.values["answers"]] == [b"a", None]
     assert not any("dead" in topic for topic in stub.values)

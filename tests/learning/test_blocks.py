@@ -48,6 +48,29 @@ def test_where_chunks_end_changes_nothing(values: list[bytes], data: st.DataObje
     assert cut.learnt_to == whole.learnt_to
 
 
+@given(st.lists(st.sampled_from([b"a", b"b", b"c", b"odd", b"label"]), max_size=40), st.data())
+def test_where_chunks_end_changes_nothing_where_records_repeat(
+    values: list[bytes], data: st.DataObject
+) -> None:
+    rows = [(event(at, value, f"id-{value!r}"), value) for at, value in enumerate(values)]
+    whole, cut = learner(2), learner(2)
+    expected, _ = whole.take(rows)
+    got: list[Any] = []
+    while len(got) < len(rows):
+        size = data.draw(st.integers(1, 7))
+        got += cut.take(rows[len(got) : len(got) + size])[0]
+    assert list(map(str, got)) == list(map(str, expected))
+    assert (cut.learnt_to, cut._seen) == (whole.learnt_to, whole._seen)
+
+
+def test_a_record_that_failed_may_come_again_under_its_id() -> None:
+    """It was never learnt: sent again after a repair, it is no repeat."""
+    fold = learner(1)
+    assert isinstance(fold.take([(event(0, b"odd", "id-0"), b"odd")])[0][0], RecordError)
+    assert isinstance(fold.take([(event(1, b"mended", "id-0"), b"mended")])[0][0], Folded)
+    assert fold.take([(event(2, b"mended", "id-0"), b"mended")])[0] == [None]
+
+
 def test_a_record_that_cannot_be_scored_costs_itself_and_is_not_learnt() -> None:
     fold, without = learner(), learner()
     answers, _ = fold.take(rows_of([b"a", b"odd", b"b", b"c", b"d"]))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +12,11 @@ import pytest
 
 from aimass_stream.learner import Snapshot
 from aimass_stream.runtime.blocks import LaidDown
-from aimass_stream.runtime.snapshots import DamagedSnapshotError, SnapshotStore
+from aimass_stream.runtime.snapshots import (
+    DamagedSnapshotError,
+    SnapshotStore,
+    UnwrittenSnapshotError,
+)
 
 
 @pytest.fixture
@@ -65,3 +72,52 @@ def test_none_is_deleted_while_the_group_has_committed_nothing(store: SnapshotSt
     for offset in range(0, 60, 10):
         store.write(laid_down(offset), committed=0)
     assert store.offsets() == [0, 10, 20, 30, 40, 50]
+
+
+@contextmanager
+def full_disk(room: int) -> Iterator[None]:
+    """No file of this process may become larger, as if the disk were full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_keeps_the_last_good_one_and_says_how_much_is_needed(
+    store: SnapshotStore, tmp_path: Path
+) -> None:
+    store.write(laid_down(7), committed=7)
+    needed = (tmp_path / "a" / "b" / f"{7:020d}.snapshot").stat().st_size
+    with (
+        full_disk(needed // 2),
+        pytest.raises(UnwrittenSnapshotError, match=rf"{9:020d}.snapshot, of {needed} bytes"),
+    ):
+        store.write(laid_down(9), committed=9)
+    assert [path.name for path in (tmp_path / "a" / "b").iterdir()] == [f"{7:020d}.snapshot"]
+    assert store.read(7).offset == 7
+    store.write(laid_down(9), committed=9)
+    assert store.read(9).offset == 9
+
+
+def test_a_folder_that_cannot_be_one_is_said_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    store = SnapshotStore(str(tmp_path / "file" / "a"), "fold@1")
+    assert store.offsets() == []
+    with pytest.raises(UnwrittenSnapshotError, match="cannot be written"):
+        store.write(laid_down(7), committed=7)
+
+
+def test_what_a_killed_writer_left_is_ignored_and_cleaned(
+    store: SnapshotStore, tmp_path: Path
+) -> None:
+    store.write(laid_down(7), committed=7)
+    left = tmp_path / "a" / "b" / f"{8:020d}.snapshot.new"
+    left.write_bytes(b"half a snap")
+    ahead = tmp_path / "a" / "b" / f"{12:020d}.snapshot.new"
+    ahead.write_bytes(b"of one that still writes")
+    assert store.offsets() == [7]
+    store.write(laid_down(9), committed=9)
+    assert store.offsets() == [7, 9]
+    assert (left.exists(), ahead.exists()) == (False, True)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aimass_stream.errors import Reason, RecordError
-from aimass_stream.records import Feedback, FeedbackRecord, Limits
+from aimass_stream.records import Feedback, FeedbackRecord, Limits, read_feedback
 from aimass_stream.records.feedback import encode_feedback
 
 
@@ -83,3 +83,16 @@ def test_encoding_refuses_what_would_be_refused_on_the_topic(where: str, label: 
 def test_any_bytes_are_accepted_or_refused_and_nothing_else(value: bytes) -> None:
     with suppress(RecordError):
         record(value).check(Limits())
+
+
+@given(
+    st.from_regex(r"[A-Za-z0-9._-]{1,9}/[0-9]{1,10}/[0-9]{1,19}", fullmatch=True),
+    st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200),
+)
+def test_what_is_encoded_is_read_back(where: str, label: str) -> None:
+    try:
+        value = encode_feedback(where, label)
+    except ValueError:
+        assert not label.strip()
+    else:
+        assert read_feedback(value) == Feedback(where, label)

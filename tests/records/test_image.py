@@ -2,23 +2,20 @@
 
 import base64
 import io
-import json
 from collections.abc import Callable
 from contextlib import suppress
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.records import Claim, Image, Limits, Record
-from aimass_stream.records.envelope import METADATA_BYTES, METADATA_VALUES
 from aimass_stream.records.image import encode_claim, encode_json, encode_raw
 
 LIMITS = Limits(payload_bytes=200_000)
-UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 CLAIM = Claim("file:///data/cat.jpg", "a" * 64, 1234, "image/jpeg")
 
 
@@ -112,120 +109,8 @@ def test_declared_type_is_compared_by_what_it_means(declared: bytes) -> None:
     assert image.content_type == "image/png"
 
 
-@pytest.mark.parametrize(
-    ("value", "headers", "reason"),
-    [
-        pytest.param(None, (), Reason.EMPTY, id="tombstone"),
-        pytest.param(b"", (), Reason.EMPTY, id="no bytes"),
-        pytest.param(b"\x00" * 64, (), Reason.BAD_ENVELOPE, id="wrong magic"),
-        pytest.param(b"hello", (), Reason.BAD_ENVELOPE, id="text"),
-        pytest.param(
-            picture(), (("content-type", b"image/jpeg"),), Reason.TYPE_MISMATCH, id="PNG as JPEG"
-        ),
-        pytest.param(
-            picture(), (("Content-Type", b"text/plain"),), Reason.TYPE_MISMATCH, id="image as text"
-        ),
-        pytest.param(
-            picture(), (("content-type", b"\xff\xfe"),), Reason.TYPE_MISMATCH, id="header not UTF-8"
-        ),
-        pytest.param(
-            envelope(data=base64.b64encode(picture()).decode()),
-            (("content-type", b"image/png"),),
-            Reason.TYPE_MISMATCH,
-            id="JSON as image",
-        ),
-        pytest.param(b"GIF89a" + b"\0" * 20, (), Reason.TYPE_MISMATCH, id="GIF"),
-        pytest.param(b"RIFF\0\0\0\0WEBPVP8 ", (), Reason.TYPE_MISMATCH, id="WebP"),
-        pytest.param(b"II*\0" + b"\0" * 20, (), Reason.TYPE_MISMATCH, id="TIFF"),
-        pytest.param(b"\0\0\0\x20ftypheic", (), Reason.TYPE_MISMATCH, id="HEIC"),
-        pytest.param(b"<svg xmlns=''/>", (), Reason.TYPE_MISMATCH, id="SVG"),
-        pytest.param(b"%PDF-1.7", (), Reason.TYPE_MISMATCH, id="PDF"),
-        pytest.param(b"%!PS-Adobe-3.0 EPSF", (), Reason.TYPE_MISMATCH, id="EPS"),
-        pytest.param(picture() + b"\0" * 200_000, (), Reason.TOO_LARGE, id="raw too large"),
-    ],
-)
-def test_value_that_is_no_image_is_refused(
-    value: bytes | None, headers: tuple[tuple[str, bytes], ...], reason: Reason
-) -> None:
-    assert refusal(value, headers).reason is reason
-
-
 B64 = base64.b64encode(picture()).decode()
 GOOD_CLAIM = {"uri": CLAIM.uri, "sha256": CLAIM.sha256, "size": 10, "type": "image/png"}
-
-
-@pytest.mark.parametrize(
-    ("value", "reason"),
-    [
-        pytest.param(b"{", Reason.BAD_ENVELOPE, id="cut off"),
-        pytest.param(b'{"data":"' + B64.encode() + b'"} x', Reason.BAD_ENVELOPE, id="trailing"),
-        pytest.param(b"\xef\xbb\xbf{}", Reason.BAD_ENVELOPE, id="BOM"),
-        pytest.param(json.dumps({"data": B64}).encode("utf-16"), Reason.BAD_ENVELOPE, id="UTF-16"),
-        pytest.param(b'{"data":"' + B64.encode() + b'","a":NaN}', Reason.BAD_ENVELOPE, id="NaN"),
-        pytest.param(
-            b'{"data":"' + B64.encode() + b'","a":"\\ud800"}', Reason.BAD_ENVELOPE, id="surrogate"
-        ),
-        pytest.param(b'{"a":' * 2000, Reason.BAD_ENVELOPE, id="deep"),
-        pytest.param(
-            b'{"data":"' + B64.encode() + b'","a":' + b'{"a":[' * 32 + b"1" + b"]}" * 32 + b"}",
-            Reason.BAD_ENVELOPE,
-            id="65 levels",
-        ),
-        pytest.param(
-            b'{"data":"' + B64.encode() + b'","a":1e999}', Reason.BAD_ENVELOPE, id="1e999"
-        ),
-        pytest.param(b"{}", Reason.BAD_ENVELOPE, id="neither form"),
-        pytest.param(envelope(data=B64, **GOOD_CLAIM), Reason.BAD_ENVELOPE, id="both forms"),
-        pytest.param(envelope(data=17), Reason.BAD_ENVELOPE, id="data is a number"),
-        pytest.param(envelope(data=B64, type=3), Reason.BAD_ENVELOPE, id="type is a number"),
-        pytest.param(envelope(data="@@@@"), Reason.BAD_ENVELOPE, id="no base64"),
-        pytest.param(envelope(data=B64[:-3]), Reason.BAD_ENVELOPE, id="base64 without padding"),
-        pytest.param(envelope(data=B64[:8] + "\n" + B64[8:]), Reason.BAD_ENVELOPE, id="line break"),
-        pytest.param(envelope(data=""), Reason.EMPTY, id="empty data"),
-        pytest.param(envelope(data=B64, type="image/jpeg"), Reason.TYPE_MISMATCH, id="type"),
-        pytest.param(
-            envelope(data=base64.b64encode(b"GIF89a....").decode()), Reason.TYPE_MISMATCH, id="GIF"
-        ),
-        pytest.param(
-            envelope(data=base64.b64encode(b"....").decode()), Reason.BAD_ENVELOPE, id="no image"
-        ),
-        pytest.param(envelope(data="A" * 266_672), Reason.TOO_LARGE, id="base64 too large"),
-        pytest.param(b'{"data":"' + b"A" * 400_000, Reason.TOO_LARGE, id="envelope too large"),
-        pytest.param(
-            envelope(data=B64, note="n" * METADATA_BYTES), Reason.TOO_LARGE, id="metadata"
-        ),
-        pytest.param(
-            envelope(data=B64, **{f"key{n}": "v" * 10 for n in range(METADATA_VALUES)}),
-            Reason.TOO_LARGE,
-            id="many keys",
-        ),
-        pytest.param(envelope(**{**GOOD_CLAIM, "size": 0}), Reason.EMPTY, id="claim of nothing"),
-        pytest.param(
-            envelope(**{**GOOD_CLAIM, "size": -1}), Reason.BAD_ENVELOPE, id="negative size"
-        ),
-        pytest.param(envelope(**{**GOOD_CLAIM, "size": 1.5}), Reason.BAD_ENVELOPE, id="size 1.5"),
-        pytest.param(envelope(**{**GOOD_CLAIM, "size": 10**9}), Reason.TOO_LARGE, id="huge claim"),
-        pytest.param(envelope(**{**GOOD_CLAIM, "sha256": "a" * 63}), Reason.BAD_ENVELOPE, id="sha"),
-        pytest.param(
-            envelope(**{**GOOD_CLAIM, "sha256": "a" * 64 + "\n"}),
-            Reason.BAD_ENVELOPE,
-            id="sha and line",
-        ),
-        pytest.param(envelope(**{**GOOD_CLAIM, "uri": ""}), Reason.BAD_ENVELOPE, id="no uri"),
-        pytest.param(
-            envelope(**{**GOOD_CLAIM, "uri": "file:///a\n"}), Reason.BAD_ENVELOPE, id="uri and line"
-        ),
-        pytest.param(
-            envelope(**{**GOOD_CLAIM, "uri": "f" * 3000}), Reason.BAD_ENVELOPE, id="long uri"
-        ),
-        pytest.param(
-            envelope(**{**GOOD_CLAIM, "type": "image/gif"}), Reason.TYPE_MISMATCH, id="claimed GIF"
-        ),
-        pytest.param(envelope(uri=CLAIM.uri), Reason.BAD_ENVELOPE, id="half a claim"),
-    ],
-)
-def test_envelope_that_is_wrong_is_refused(value: bytes, reason: Reason) -> None:
-    assert refusal(value).reason is reason
 
 
 def test_refusal_shows_neither_payload_nor_path() -> None:
@@ -241,19 +126,6 @@ def test_refusal_shows_neither_payload_nor_path() -> None:
     ):
         assert secret not in refusal(value).detail
     assert secret not in refusal(picture(), (("content-type", secret.encode()),)).detail
-
-
-def test_name_written_twice_counts_with_its_last_value() -> None:
-    image = record(b'{"data":"","a":1,"data":"' + B64.encode() + b'","a":2}')
-    image.check(LIMITS)
-    assert image.bytes == picture()
-    assert image.metadata == {"a": 2}
-
-
-def test_metadata_may_be_64_levels_deep() -> None:
-    image = record(b'{"data":"' + B64.encode() + b'","a":' + b"[" * 63 + b"]" * 63 + b"}")
-    image.check(LIMITS)
-    assert str(image.metadata["a"]).count("[") == 63
 
 
 def test_escaped_slashes_of_base64_are_no_metadata() -> None:
@@ -286,14 +158,23 @@ def test_encoding_refuses_what_would_be_refused_on_the_topic(
         encode_json(picture(), {"user": object()})
 
 
-@UNHURRIED
+@given(
+    st.binary(max_size=200),
+    st.dictionaries(st.text("abc", min_size=1, max_size=5), st.integers(0, 9) | st.text("é\0")),
+)
+def test_what_is_encoded_is_read_back(rest: bytes, metadata: dict[str, object]) -> None:
+    payload = picture() + rest
+    image = checked(encode_json(payload, metadata))
+    assert (image.bytes, image.metadata) == (payload, metadata)
+    assert checked(encode_raw(payload)).bytes == payload
+
+
 @given(st.one_of(st.binary(max_size=300), st.binary(max_size=40).map(lambda end: b"{" + end)))
 def test_any_bytes_are_accepted_or_refused_and_nothing_else(value: bytes) -> None:
     with suppress(RecordError):
         record(value).check(LIMITS)
 
 
-@UNHURRIED
 @given(
     st.dictionaries(
         st.sampled_from(["data", "uri", "sha256", "size", "type", "x"]),

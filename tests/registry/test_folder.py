@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pickle
+import shutil
 import threading
 import zipfile
 from collections.abc import Callable
@@ -179,6 +180,12 @@ def flip(path: Path) -> None:
     path.write_bytes(content)
 
 
+def exchange(folder: Path) -> None:
+    other = put(folder.parents[1], folder.parents[2] / "source", "other")
+    shutil.rmtree(folder)
+    shutil.copytree(folder.parents[1] / "other" / other, folder)
+
+
 @pytest.mark.parametrize(
     "damage",
     [
@@ -188,17 +195,27 @@ def flip(path: Path) -> None:
         pytest.param(lambda folder: (folder / "new.json").write_text("{}"), id="a file is new"),
         pytest.param(lambda folder: (folder / "manifest.json").write_text("{}"), id="manifest"),
         pytest.param(lambda folder: (folder / "manifest.json").write_text("{"), id="no JSON"),
+        pytest.param(exchange, id="another version in its place"),
     ],
 )
-def test_damaged_model_is_refused(
-    registry: Path, source: Path, damage: Callable[[Path], object]
+def test_damaged_model_is_refused_and_the_newest_whole_one_is_used_loudly(
+    registry: Path,
+    source: Path,
+    damage: Callable[[Path], object],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    put(registry, source)
-    put(registry, source)
-    damage(registry / "digits" / "2")
+    for _ in range(3):
+        put(registry, source)
+    damage(registry / "digits" / "3")
+    flip(registry / "digits" / "2" / "model.safetensors")
     with pytest.raises(SetupError, match="digits"):
+        resolve(classifier("models://digits@3"), registry)
+    assert resolve(classifier("models://digits"), registry).id == "digits@1"
+    assert "digits@1 is used instead of digits@3, which is damaged" in caplog.text
+    assert "model.safetensors" in caplog.text
+    damage(registry / "digits" / "1")
+    with pytest.raises(SetupError, match="digits/3"):
         resolve(classifier("models://digits"), registry)
-    assert resolve(classifier("models://digits@1"), registry).version == "1"
 
 
 class Trap:

@@ -47,6 +47,10 @@ class Obedient:
                 raise RecordError(Reason.TOO_LARGE, "too large for this model")
             case b"decode-hangs":
                 time.sleep(1000)
+            case b"decode-memory":
+                raise MemoryError
+            case b"decode-grows":
+                self._grow(int(data.split(b" ")[1]))
         return data
 
     def predict(self, inputs: Sequence[bytes]) -> Any:
@@ -76,8 +80,11 @@ class Obedient:
                 # Unlike a sleep, this keeps the interpreter's lock: no other thread can run.
                 ctypes.PyDLL(None).usleep(int(float(argument) * 1e6))
             case b"grow":
-                self._hoard = bytearray(os.urandom(1024)) * (int(argument) * 1024)
-                time.sleep(1000)
+                self._grow(int(argument))
+
+    def _grow(self, megabytes: int) -> None:
+        self._hoard = bytearray(os.urandom(1024)) * (megabytes * 1024)
+        time.sleep(1000)
 
     def _answer(self, data: bytes) -> Any:
         if data == b"no-answer":

@@ -83,6 +83,8 @@ class InProcessLink:
         ms_per_row: what a row adds to it.
         fixed_ms: what a batch takes besides.
         memory_rows: rows above which memory runs out.
+        broken: what every batch is answered with while the model is broken.
+        unloadable: the model cannot be loaded any more.
         is_open: batches are answered while it is set.
         batches: every batch that was sent.
         beside: for each batch, how many were in flight, itself included.
@@ -96,6 +98,8 @@ class InProcessLink:
     batches: list[list[bytes]] = field(default_factory=list)
     beside: list[int] = field(default_factory=list)
     specs: list[ModelSpec] = field(default_factory=list)
+    broken: BatchFailed | bytes | None = None
+    unloadable: bool = False
     is_open: asyncio.Event = field(default_factory=asyncio.Event)
     deaths: int = 0
     calls: list[Call] = field(default_factory=list)
@@ -110,7 +114,7 @@ class InProcessLink:
         return [payload for batch in self.batches for payload in batch]
 
     async def load(self, spec: ModelSpec) -> None:
-        if spec.version == "refused":
+        if spec.version == "refused" or self.unloadable:
             raise SetupError(f"{spec.id} cannot be loaded")
         self.specs.append(spec)
 
@@ -139,10 +143,10 @@ class InProcessLink:
         words = set(call.payloads)
         predict_ms = self.fixed_ms + self.ms_per_row * len(call.payloads)
         self.clock.now += predict_ms / 1000
-        if b"crash" in words:
+        if self.unloadable or self.broken is not None:
+            self._refuse(call)
+        elif b"crash" in words:
             self._die(call)
-        elif b"gone" in words:
-            call.future.set_exception(SetupError("the model cannot be loaded again"))
         elif b"bug" in words:
             call.future.set_exception(ZeroDivisionError("a bug of the engine"))
         elif len(call.payloads) > self.memory_rows or b"huge" in words:
@@ -155,6 +159,14 @@ class InProcessLink:
             if b"one-more" in words:
                 answers.append(b"")
             call.future.set_result(Scored(answers, 0.0, 0.0, predict_ms))
+
+    def _refuse(self, call: Call) -> None:
+        if self.unloadable:
+            call.future.set_exception(SetupError("the model cannot be loaded again"))
+        elif isinstance(self.broken, bytes):
+            call.future.set_result(Scored([self.broken] * len(call.payloads), 0.0, 0.0, 1.0))
+        elif self.broken is not None:
+            call.future.set_exception(self.broken)
 
     def _die(self, culprit: Call) -> None:
         """As a device link does: what ran and what was decoded is suspect, what waited is not."""

@@ -76,9 +76,10 @@ class Engine:
             for row in range(unit.first_row, unit.end_row):
                 assert offsets[row] not in fates, "a record has two outcomes"
                 fates[offsets[row]] = ("quiet", [])
-            for answer in unit.answers:
-                held = fates[offsets[answer.row]][1]
-                fates[offsets[answer.row]] = ("answered", [*held, answer.value])
+            for answers in unit.answers:
+                for row, value in zip(answers.rows, answers.values, strict=True):
+                    held = fates[offsets[row]][1]
+                    fates[offsets[row]] = ("answered", [*held, value])
             for failure in unit.failures:
                 fates[offsets[failure.row]] = (failure.error.reason.value, [])
         return fates

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 
 from aimass_stream.errors import RecordError
 from aimass_stream.model import Model
@@ -100,6 +101,39 @@ async def test_a_record_that_hangs_costs_itself(scorer: Scorer) -> None:
     payloads[13] = b"sleep 1000"
     outcomes = await finish(await scorer.submit(MODEL, records(*payloads)))
     check(payloads, outcomes, {13: "model_timeout"})
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [(b"decode-hangs ", "model_timeout"), (b"decode-memory ", "undecodable")],
+)
+async def test_a_decode_that_hangs_or_fails_costs_its_record(
+    scorer: Scorer, payload: bytes, reason: str
+) -> None:
+    payloads = [b"%d" % row for row in range(24)]
+    payloads[13] = payload
+    outcomes = await finish(await scorer.submit(MODEL, records(*payloads)))
+    check(payloads, outcomes, {13: reason})
+
+
+async def test_a_decode_that_balloons_costs_its_record() -> None:
+    options = HostOptions(spare=True, rss_limit_bytes=400 << 20)
+    host = DeviceHost(ROOT, models_package="", options=options)
+    await host.start()
+    link = DeviceLink(host.socket_path)
+    await link.connect()
+    scorer = Scorer(link, buffer_bytes=1 << 20)
+    await scorer.add(MODEL, replace(SPEC, timeout_s=20))
+    payloads = [b"%d" % row for row in range(6)]
+    payloads[3] = b"decode-grows 800"
+    try:
+        outcomes = await finish(await scorer.submit(MODEL, records(*payloads)))
+        check(payloads, outcomes, {3: "model_crash"})
+        assert all("memory" in death.reason for death in host.deaths)
+    finally:
+        await scorer.close()
+        await link.close()
+        await host.stop()
 
 
 async def test_a_process_that_is_killed_costs_no_record(scorer: Scorer, link: DeviceLink) -> None:

@@ -4,6 +4,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from aimass_stream.kafka.outcomes import Outcomes, encode
 from aimass_stream.records import Chunk, Embedding, identity
 from aimass_stream.verify.oracle import Account, Oracle, Watched, agree
 
@@ -50,3 +51,37 @@ def test_repeats_are_counted_by_id() -> None:
     account = oracle.accounts["agent"]
     assert (account.duplicated, account.differing) == (2, 1)
     assert account.answers == {(0, 7): b'{"score":0.6}'}
+
+
+def outcomes(fate: str, *, replayed: bool = False) -> Chunk:
+    """An outcomes record that says one thing of in/0/7."""
+    ranges: dict[str, list[tuple[int, int]]] = {
+        "answered": [],
+        "quiet": [],
+        "dead_lettered": [],
+        fate: [(7, 7)],
+    }
+    value = encode(Outcomes("agent", "in", 0, 7, 7, **ranges, replayed=replayed))
+    return Chunk("app.outcomes", 0, [0], [5], [None], [value], [()])
+
+
+@pytest.mark.parametrize(("replayed", "differing"), [(True, 0), (False, 1)])
+def test_the_latest_outcome_counts_and_differs_unless_somebody_replayed(
+    replayed: bool, differing: int
+) -> None:
+    oracle = Oracle("kafka://127.0.0.1:1", "app", [Watched("agent", "in", "out")])
+    account = oracle.accounts["agent"]
+    headers = [
+        (identity.SOURCE, b"in/0/7"),
+        (identity.ID, b"id"),
+        (identity.AGENT, b"agent"),
+        (identity.REASON, b"model_error"),
+    ]
+    oracle._read(Chunk("in", 0, [7], [1], [None], [b"x"], [()]))
+    oracle._read(Chunk("app.dead_letters", 0, [0], [1], [None], [b"x"], [headers]))
+    oracle._read(outcomes("dead_lettered"))
+    oracle._read(Chunk("out", 0, [0], [1], [None], [b"answer"], [headers]))
+    oracle._read(outcomes("answered", replayed=replayed))
+    assert account.fates == {(0, 7): "answered"}
+    assert account.lost() == []
+    assert (account.duplicated, account.differing) == (0, differing)

@@ -12,7 +12,7 @@ from aimass_stream.cli.units import count_text, size_text
 from aimass_stream.errors import AimassError
 from aimass_stream.model import Model
 from aimass_stream.registry import packages
-from aimass_stream.registry.folder import SCHEME, resolve
+from aimass_stream.registry.folder import SCHEME, find, resolve
 
 HASHED_BYTES = 500 * 1000 * 1000
 """More than this is not read: the command is to answer within seconds."""
@@ -49,7 +49,7 @@ def check_models(declared: Iterable[str], models_folder: Path) -> list[Finding]:
             continue
         left_bytes -= size
         try:
-            spec = resolve(_Located(place=place), models_folder)
+            spec = resolve(_Located(place=_newest(place, models_folder)), models_folder)
         except AimassError as error:
             findings.append(_broken(error, needed=place in wanted))
         else:
@@ -61,6 +61,15 @@ def check_models(declared: Iterable[str], models_folder: Path) -> list[Finding]:
         fix = "aimass demo trains one; the app declares what it needs"
         findings.append(warn("models", f"none declared, none in {models_folder}", fix))
     return findings
+
+
+def _newest(place: str, models_folder: Path) -> str:
+    """The version that was published last: a worker would fall back to one before it."""
+    name, given, _ = place.removeprefix(SCHEME).partition("@")
+    if given or not place.startswith(SCHEME):
+        return place
+    manifest = find(models_folder, name)
+    return f"{place}@{manifest.version}" if manifest is not None else place
 
 
 def _broken(error: AimassError, *, needed: bool) -> Finding:

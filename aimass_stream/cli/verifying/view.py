@@ -107,12 +107,13 @@ class View:
 
 def result_table(rows: Sequence[Row]) -> Table:
     """The rows of a run."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("row", justify="right")
-    table.add_column("fault", min_width=22)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("row", justify="right", no_wrap=True)
+    # A name is wrapped where the terminal is narrow, figures never are.
+    table.add_column("fault", min_width=16)
     for column in ("records", "lost", "duplicated", "differing", "recovery"):
-        table.add_column(column, justify="right")
-    table.add_column("verdict")
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("verdict", no_wrap=True)
     for row in rows:
         shown = row.verdict is not Verdict.SKIPPED
         figures = [f"{row.records:,}", str(row.lost), str(row.duplicated), str(row.differing)]

@@ -1,0 +1,1 @@
+"""Dead letters at the terminal: picked, listed, shown whole, and replayed."""

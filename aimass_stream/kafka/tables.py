@@ -1,0 +1,139 @@
+"""Faust's tables, which come up whole or not at all.
+
+Faust's own manager fills tables from their changelogs without asking what these held before, and
+waits for the end of a recovery for as long as it takes. This one compares first
+(`aimass_stream/kafka/changelogs.py`), and ends a worker whose recovery stands still.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Mapping
+from typing import Any, cast
+
+from aiokafka.errors import KafkaError
+from faust.tables import TableManager
+from faust.types.tuples import TP
+from mode import Service
+
+from aimass_stream.config import settings
+from aimass_stream.errors import AimassError, StalledError
+from aimass_stream.kafka.changelogs import Changelog, Changelogs
+from aimass_stream.kafka.survey import refused
+
+NOTE_EVERY_S = 5.0
+"""How often the owner of a changelog notes how far it reaches, and looks whether it still does."""
+LAST_NOTE_S = 2.0
+
+
+class Stall:
+    """Tells that a number has not changed for too long.
+
+    Args:
+        limit_s: for how long it may stay.
+    """
+
+    def __init__(self, limit_s: float) -> None:
+        self._limit_s = limit_s
+        self._value: object = None
+        self._since_s = 0.0
+
+    def lasts(self, value: object, now_s: float) -> bool:
+        """Whether it was this value at every look of the last `limit_s` seconds."""
+        if value != self._value:
+            self._value, self._since_s = value, now_s
+        return now_s - self._since_s >= self._limit_s
+
+
+class Tables(TableManager):
+    """The tables of an app of ours."""
+
+    @property
+    def _changelogs_kept(self) -> Changelogs:
+        return cast(Changelogs, cast(Any, self.app).changelogs)
+
+    async def on_start(self) -> None:
+        """Compare before Faust creates a changelog that is missing."""
+        await self._verify_or_end()
+        await super().on_start()
+
+    async def on_rebalance(
+        self,
+        assigned: set[TP],
+        revoked: set[TP],
+        newly_assigned: set[TP],
+        generation_id: int = 0,
+    ) -> None:
+        """Compare before tables are filled; agents and bodies run after that."""
+        await self._verify_or_end()
+        await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
+
+    async def on_stop(self) -> None:
+        """Leave a note of the end, where the broker lets us."""
+        with contextlib.suppress(KafkaError, TimeoutError, AimassError):
+            async with asyncio.timeout(LAST_NOTE_S):
+                await self._note()
+        await super().on_stop()
+
+    @Service.task
+    async def _keep_notes(self) -> None:
+        stall = Stall(settings().stall_s)
+        async for _ in self.itertimer(NOTE_EVERY_S, name="changelogs"):
+            if self.recovery.in_recovery:
+                self._watch_recovery(stall)
+                continue
+            stall.lasts(None, time.monotonic())
+            try:
+                await self._verify()
+                await self._note()
+            except KafkaError as error:
+                self.log.info("changelogs not noted, trying again: %r", error)
+            except AimassError as error:
+                self._end_worker(error)
+                return
+
+    def _watch_recovery(self, stall: Stall) -> None:
+        remaining: Mapping[TP, int] = self.recovery.active_remaining()
+        if stall.lasts(remaining, time.monotonic()):
+            waiting = ", ".join(
+                f"{tp.topic}/{tp.partition} ({count} to read)"
+                for tp, count in sorted(remaining.items())
+                if count > 0
+            )
+            self._end_worker(
+                StalledError(
+                    f"Tables were not filled: for {settings().stall_s:.0f} s nothing came of "
+                    f"{waiting or 'their changelogs'}. Is the broker well? Try: aimass doctor. "
+                    "A key or value that the table's types cannot read has this effect too, and "
+                    "stands in the log above."
+                )
+            )
+
+    async def _verify(self) -> None:
+        if not self:
+            return
+        await self._changelogs_kept.verify(
+            [
+                Changelog(table.name, topic, bool(table.changelog_topic.deleting))
+                for topic, table in self._changelogs.items()
+            ]
+        )
+
+    async def _verify_or_end(self) -> None:
+        try:
+            await self._verify()
+        except KafkaError as error:
+            self._end_worker(refused(error))
+            raise
+        except AimassError as error:
+            self._end_worker(error)
+            raise
+
+    async def _note(self) -> None:
+        if self and self.actives_ready:
+            await self._changelogs_kept.note(set(self.recovery.active_tps))
+
+    def _end_worker(self, error: BaseException) -> None:
+        cast(Any, self.app).end_worker(error)

@@ -1,0 +1,63 @@
+"""Models of a replay: one of them in a version that somebody chose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from aimass_stream.config import Settings
+from aimass_stream.errors import ConfigError
+from aimass_stream.model import Model, ModelSpec
+from aimass_stream.registry.folder import SCHEME, resolve
+from aimass_stream.runtime.models import Models
+
+
+class PinnedModels(Models):
+    """Models of which the one of a name is loaded in a given version; the others as declared.
+
+    A registered model is taken from the registry in that version. Any other has the one version
+    that the app declares, which must then be the one asked for.
+
+    Args:
+        settings: where models and payloads lie.
+        on_error: told when a device process of its own cannot be kept alive.
+        wanted: `name@version`.
+
+    Attributes:
+        pinned: the model of that name, once it was prepared.
+
+    Raises:
+        ConfigError: `wanted` names no version.
+    """
+
+    def __init__(
+        self, settings: Settings, on_error: Callable[[BaseException], None], wanted: str
+    ) -> None:
+        super().__init__(settings, on_error)
+        self._name, _, self._version = wanted.partition("@")
+        if not self._name or not self._version:
+            raise ConfigError(f"{wanted!r} names no version of a model; write NAME@VERSION")
+        self.pinned: ModelSpec | None = None
+
+    def _resolve(self, model: Model[Any]) -> ModelSpec:
+        location = model.location
+        known = [self._version]
+        if location.startswith(SCHEME) and _registered_name(location) == self._name:
+            # What follows the number stands for settings, and comes from the declaration.
+            number = self._version.partition("-")[0]
+            spec = resolve(model, self._settings.models_folder, registered_version=number)
+            known.append(spec.version if self._version == number else "")
+        else:
+            spec = super()._resolve(model)
+        if spec.name == self._name:
+            if spec.version not in known:
+                raise ConfigError(
+                    f"The app declares {spec.id}, so {self._name}@{self._version} cannot be had "
+                    f"here. Change its declaration, or replay with {spec.id}."
+                )
+            self.pinned = spec
+        return spec
+
+
+def _registered_name(location: str) -> str:
+    return location.removeprefix(SCHEME).partition("@")[0]

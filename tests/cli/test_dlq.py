@@ -1,0 +1,463 @@
+"""`aimass dlq`: what is listed and shown, what a replay writes, and that it is noted."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.text import Text
+from typer.testing import CliRunner
+
+from aimass_stream.cli.letters.listing import Listing, list_lines
+from aimass_stream.cli.letters.page import Page, page_json, page_lines
+from aimass_stream.cli.letters.replaying import pick_letters
+from aimass_stream.cli.letters.selection import Selection, read_moment, read_reason
+from aimass_stream.cli.main import app
+from aimass_stream.codecs.claims import PayloadStore
+from aimass_stream.errors import Reason, RecordError
+from aimass_stream.kafka.dead_letters import dead_letter, dead_letters_topic
+from aimass_stream.kafka.letters import Letter, Letters, NoLettersError, letter_of, read_letters
+from aimass_stream.kafka.outcomes import Outcomes, encode, outcomes_topic
+from aimass_stream.kafka.reader import bootstrap_servers
+from aimass_stream.kafka.replays import Replay, replays_topic
+from aimass_stream.kafka.revival import Revived
+from aimass_stream.kafka.sender import Sender
+from aimass_stream.kafka.survey import TopicState
+from aimass_stream.kafka.topics import TopicPlan, create_topics
+from aimass_stream.records import Chunk, Record, identity
+from aimass_stream.runtime.handover import Failure
+from aimass_stream.verify.oracle import Oracle, Watched
+from tests.cli.commands import PNG, aimass, read_topic, start_aimass
+from tests.runtime.helpers import until
+
+NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
+HOSTILE = b"\x1b]0;owned\x07\x1b[2J\xe2\x80\xaegnp.exe\n\r\x9b31m\xff\x00"
+
+AGENTS = """
+import os
+from collections.abc import AsyncIterator
+
+from aimass_stream import App, Inline, Record, Stream, Topic
+from tests.learning.learners import Fold, Folded
+
+app = App("{name}")
+source = Topic("{name}.source", Record)
+answers = Topic("{name}.answers", bytes)
+VERSION = os.environ.get("TEST_ECHO", "1")
+fold = Fold("fold")
+
+
+def double(chunk):
+    if VERSION == "1" and any(value.startswith(b"bad") for value in chunk.values):
+        raise ValueError("bad")
+    return [value * 2 for value in chunk.values]
+
+
+echo = Inline("echo", double, VERSION, answer=bytes)
+
+
+@app.agent(source, to=answers)
+async def repeat(stream: Stream[Record]) -> AsyncIterator[bytes]:
+    async for record, answer in app.score(echo, stream):
+        yield answer
+
+
+@app.agent(Topic("{name}.events", Record), to=Topic("{name}.learnt", Folded))
+async def study(stream: Stream[Record]) -> AsyncIterator[Folded]:
+    async for event, folded in app.learn(fold, stream):
+        yield folded
+"""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """An app's folder and topics, with dead letters of records that lie on the source topic."""
+
+    name: str
+    url: str
+    folder: Path
+    env: Mapping[str, str]
+
+    def dlq(self, *args: str, version: str = "1") -> subprocess.CompletedProcess[str]:
+        return aimass("dlq", *args, env={**self.env, "TEST_ECHO": version}, cwd=self.folder)
+
+    def start_worker(self) -> subprocess.Popen[bytes]:
+        """A worker whose model can answer everything."""
+        with (self.folder / "log").open("wb") as log:
+            return subprocess.Popen(
+                [sys.executable, "-m", "aimass_stream.cli.worker_process", "agents"],
+                env={**self.env, "TEST_ECHO": "2", "AIMASS_WEB_PORT": "17180"},
+                cwd=self.folder,
+                stderr=log,
+            )
+
+    async def records(self, topic: str) -> list[Record]:
+        return await read_topic(self.url, f"{self.name}.{topic}")
+
+    async def replays(self) -> list[dict[str, Any]]:
+        records = await read_topic(self.url, replays_topic(self.name))
+        return [json.loads(record.value or b"") for record in records]
+
+    async def bury(
+        self,
+        *values: bytes,
+        agent: str = "repeat",
+        topic: str = "source",
+        headers: Sequence[tuple[str, bytes]] = (("meta-a", b"1"),),
+    ) -> None:
+        """Send records to partition 1, and dead-letter each as a worker would."""
+        store = PayloadStore(self.folder / "state" / "payloads")
+        async with Sender(self.url) as sender:
+            for value in values:
+                sent = await sender.send(
+                    f"{self.name}.{topic}",
+                    value,
+                    key=b"k",
+                    headers=headers,
+                    timestamp_ms=1_700_000_000_000,
+                    partition=1,
+                )
+                _, offset = await sent
+                chunk = Chunk(
+                    f"{self.name}.{topic}",
+                    1,
+                    [offset],
+                    [1_700_000_000_000],
+                    [b"k"],
+                    [value],
+                    [headers],
+                )
+                error = RecordError(Reason.MODEL_ERROR, "ValueError: bad", "Traceback: bad")
+                letter = dead_letter(agent, chunk, Failure(0, "echo@1", error), store.put)
+                told = Outcomes(agent, chunk.topic, 1, offset, offset, [], [], [(offset, offset)])
+                await sender.deliver({(dead_letters_topic(self.name), 1): [letter]})
+                await (await sender.send(outcomes_topic(self.name), encode(told), partition=1))
+
+
+@pytest.fixture
+async def scene(
+    broker_url: str, topic_name: str, worker_env: dict[str, str], tmp_path: Path
+) -> Scene:
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "agents" / "__init__.py").write_text(AGENTS.format(name=topic_name))
+    own = (dead_letters_topic(topic_name), outcomes_topic(topic_name))
+    names = [f"{topic_name}.{name}" for name in ("source", "answers", "events", "learnt")]
+    client = {"bootstrap_servers": bootstrap_servers(broker_url)}
+    await create_topics(client, [TopicPlan(name, 2) for name in (*own, *names)], 1)
+    env = {**worker_env, "PYTHONPATH": str(Path(__file__).parents[2])}
+    return Scene(topic_name, broker_url, tmp_path, env)
+
+
+def letter_record(
+    offset: int,
+    value: bytes = b"bad",
+    headers: Sequence[tuple[str, bytes]] = (),
+    error: RecordError | None = None,
+    source: tuple[str, int, int] = ("in", 1, 7),
+    agent: str = "a",
+) -> Record:
+    """A dead letter as it lies on its topic."""
+    topic, partition, at = source
+    chunk = Chunk(topic, partition, [at], [5], [b"k\x1b"], [value], [headers])
+    error = error or RecordError(Reason.MODEL_ERROR, "why")
+    failure = Failure(0, "m@1", error)
+    _, key, sent, kept = dead_letter(agent, chunk, failure, lambda *_: pytest.fail("large"))
+    return Record("app.dead_letters", 1, offset, 5, key, sent, kept)
+
+
+def letters_of(*records: Record, replays: Mapping[tuple[int, int], Any] | None = None) -> Letters:
+    found = [letter for record in records if (letter := letter_of(record)) is not None]
+    return Letters("app.dead_letters", found, replays or {}, len(records) - len(found))
+
+
+def letter(offset: int, **changes: Any) -> Letter:
+    found = letter_of(letter_record(offset))
+    assert found is not None
+    facts = {name: getattr(found, name) for name in Letter.__slots__}
+    return Letter(**{**facts, **changes})
+
+
+class TestSelection:
+    @pytest.mark.parametrize(
+        ("text", "ago"),
+        [
+            ("90s", timedelta(seconds=90)),
+            ("1.5h", timedelta(minutes=90)),
+            ("2d", timedelta(days=2)),
+            ("2026-01-02T11:00", timedelta(hours=1)),
+            ("2026-01-02T11:00+01:00", timedelta(hours=2)),
+        ],
+    )
+    def test_moments(self, text: str, ago: timedelta) -> None:
+        assert read_moment(text, NOW) == (NOW - ago).timestamp() * 1000
+
+    def test_words_that_mean_nothing_are_refused(self) -> None:
+        with pytest.raises(ValueError, match="neither a duration"):
+            read_moment("yesterday", NOW)
+        with pytest.raises(ValueError, match="did you mean: model_error"):
+            read_reason("model_eror")
+
+    @pytest.mark.parametrize(
+        ("selection", "offsets"),
+        [
+            (Selection(), [0, 1, 2]),
+            (Selection(reasons=("empty", "model_error")), [0, 1]),
+            (Selection(agents=("b",)), [1]),
+            (Selection(models=("m",)), [0, 2]),
+            (Selection(models=("m@2",)), [2]),
+            (Selection(models=("n@3",)), [2]),
+            (Selection(topics=("other",)), [2]),
+            (Selection(since_ms=20), [1, 2]),
+            (Selection(since_ms=20, until_ms=30), [1]),
+            (Selection(ids=("the-id",)), [1]),
+            (Selection(ids=("1/2", "app.dead_letters/1/0")), [0, 2]),
+            (Selection(ids=("in/1/7",)), [0, 1]),
+            (Selection(reasons=("empty",), agents=("a",)), []),
+        ],
+    )
+    def test_every_filter_must_be_met(self, selection: Selection, offsets: list[int]) -> None:
+        held = [
+            letter(0, written_ms=10),
+            letter(1, written_ms=20, agent="b", reason="empty", model="-", id="the-id"),
+            letter(2, written_ms=30, topic="other", reason="too_large", model="m@2+n@3"),
+        ]
+        picked = selection.pick(Letters("app.dead_letters", held, {}, 0))
+        assert [each.place[1] for each in picked] == offsets
+
+
+class TestPick:
+    TOPICS: Mapping[str, TopicState] = {"in": TopicState(2, 0, 0)}
+
+    def test_one_letter_stands_for_all_of_its_record(self) -> None:
+        first, repeat, other = letter_record(0), letter_record(1), letter_record(2, agent="b")
+        letters = letters_of(first, repeat, other)
+        for per_agent, offsets in ((True, [1, 2]), (False, [2])):
+            pick = pick_letters(letters, Selection(), self.TOPICS, again=False, per_agent=per_agent)
+            assert sorted(each.place[1] for each in pick.letters) == offsets
+            settled = [each.place[1] for held in pick.repeats.values() for each in held]
+            assert sorted(settled + offsets) == [0, 1, 2]
+
+    def test_what_was_replayed_is_left_out_unless_it_failed_anew(self) -> None:
+        letters = letters_of(
+            letter_record(0), letter_record(1, source=("in", 0, 9)), replays={(1, 0): [object()]}
+        )
+        pick = pick_letters(letters, Selection(), self.TOPICS, again=False, per_agent=False)
+        assert ([each.place for each in pick.letters], pick.replayed) == ([(1, 1)], 1)
+        pick = pick_letters(letters, Selection(), self.TOPICS, again=True, per_agent=False)
+        assert (len(pick.letters), pick.replayed) == (2, 0)
+
+    def test_a_record_without_a_place_to_go_back_to_is_named(self) -> None:
+        gone, small = letter_record(0, source=("out", 0, 1)), letter_record(1, source=("in", 2, 1))
+        letters = letters_of(gone, small)
+        pick = pick_letters(letters, Selection(), self.TOPICS, again=False, per_agent=False)
+        assert pick.letters == []
+        assert [why for _, why in sorted(pick.impossible)] == [
+            "topic out is gone",
+            "in has no such partition",
+        ]
+
+
+class TestScreens:
+    @pytest.mark.parametrize("width", [80, 120])
+    def test_the_list_fits_its_width_and_is_aligned(self, width: int) -> None:
+        long = RecordError(Reason.MODEL_ERROR, "北京 \x1b[2J " + "x" * 300)
+        records = [letter_record(at, error=long, agent=f"agent-{at}") for at in range(30)]
+        letters = letters_of(*records, Record("app.dead_letters", 1, 99, 5, None, b"?", ()))
+        lines = list_lines(Listing(letters, letters.letters, 20, "newest"), NOW, width)
+        assert all(line.plain.isprintable() for line in lines)
+        assert max(line.cell_len for line in lines) <= width
+        text = [line.plain for line in lines]
+        assert text[0] == "app.dead_letters: 30 dead letters, 0 of them replayed"
+        assert text[1].startswith("1 record there that no engine wrote")
+        assert "and 10 letters of 10 further kinds" in text
+        starts = {line.index("model_error") for line in text[-20:]}
+        assert len(starts) == 1
+
+    @pytest.mark.parametrize("width", [None, 40])
+    def test_nothing_of_a_letter_acts_on_the_terminal(self, width: int | None) -> None:
+        told = HOSTILE.decode(errors="replace")
+        record = letter_record(
+            3,
+            HOSTILE,
+            [("evil\x1b[0m", HOSTILE), (identity.ID, HOSTILE)],
+            RecordError(Reason.AGENT_ERROR, told, f"Traceback\n  {told}"),
+            agent=told,
+        )
+        letters = letters_of(record)
+        page = Page(
+            letters, letters.letters[0], record, Revived(letters.letters[0], record, HOSTILE)
+        )
+        lines: list[Text] = page_lines(page, width)
+        assert all(line.plain.isprintable() for line in lines)
+        assert width is None or max(line.cell_len for line in lines) <= width
+        about = json.loads(page_json(page))
+        assert page_json(page).isprintable()
+        assert about["record"]["headers"]["aimass-id"] == HOSTILE.decode(errors="replace")
+
+    def test_who_replayed_a_letter_stands_on_its_page(self) -> None:
+        replay = Replay(
+            letters=["app.dead_letters/1/2"],
+            id="i",
+            source="in/1/7",
+            agent="a",
+            mode="source",
+            to="in/1/9",
+            outcome="sent",
+            by="u@h",
+        )
+        record = letter_record(2)
+        letters = letters_of(record, replays={(1, 2): [replay]})
+        lines = page_lines(Page(letters, letters.letters[0], record, None), None)
+        assert any("by u@h, written again at in/1/9" in line.plain for line in lines)
+
+    def test_a_record_that_is_no_letter_is_told_from_one(self) -> None:
+        for headers in ([], [(identity.SOURCE, b"x")], [(identity.SOURCE, b"in/0/1")]):
+            assert letter_of(Record("d", 0, 0, 0, None, b"", headers)) is None
+
+
+def test_a_replay_wants_a_filter() -> None:
+    ended = CliRunner().invoke(app, ["dlq", "replay", "--again"])
+    assert ended.exit_code == 2
+    assert "--all" in ended.output
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(180)
+class TestCommand:
+    async def test_letters_are_counted_and_shown(self, scene: Scene) -> None:
+        large = PNG + bytes(600 * 1024)
+        await scene.bury(b"bad 1", large)
+        counted = json.loads(scene.dlq("list", "--app-id", scene.name, "--json").stdout)
+        assert counted["by"]["reason"] == {"model_error": 2}
+        assert [row["letter"].rpartition("/")[2] for row in counted["rows"]] == ["1", "0"]
+        shown = scene.dlq("show", f"{scene.name}.source/1/1", "--payload", "p.png")
+        assert shown.returncode == 0, shown.stderr
+        assert "Traceback: bad" in shown.stdout
+        assert "(from the payload store)" in shown.stdout
+        assert (scene.folder / "p.png").read_bytes() == large
+        with pytest.raises(NoLettersError, match=rf"Apps that have one: .*{scene.name}"):
+            await read_letters(scene.url, f"{scene.name}x")
+
+    async def test_records_go_back_to_their_topic_once(self, scene: Scene) -> None:
+        large = bytes(600 * 1024)
+        await scene.bury(b"bad 1", large)
+        own = [(identity.ROOT, b"begin/0/4"), (identity.ID, b"own-id")]
+        await scene.bury(b"bad 2", headers=own)
+        dry = scene.dlq("replay", "--all", "--dry-run")
+        assert (dry.returncode, dry.stdout.splitlines()[0]) == (0, "To replay: 3 letters.")
+        assert len(await scene.records("source")) == 3
+        done = scene.dlq("replay", "--model", "echo", "--reason", "model_error")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == "Replayed 3 letters: 3 sent to where they came from.\n"
+        records = await scene.records("source")
+        assert [r.value for r in records[3:]] == [b"bad 1", large, b"bad 2"]
+        assert {(r.partition, r.key, r.timestamp_ms) for r in records} == {
+            (1, b"k", 1_700_000_000_000)
+        }
+        again, chained = records[3], records[5]
+        assert (again.header("meta-a"), again.root) == ("1", f"{scene.name}.source/1/0")
+        assert dict(chained.headers) == dict(own)
+        audits = await scene.replays()
+        assert [audit["to"] for audit in audits] == [
+            f"{scene.name}.source/1/{offset}" for offset in (3, 4, 5)
+        ]
+        assert audits[0]["letters"] == [f"{scene.name}.dead_letters/1/0"]
+        assert audits[0]["picked_by"] == ["--reason model_error", "--model echo"]
+        assert "@" in audits[0]["by"]
+        rerun = scene.dlq("replay", "--all")
+        assert "Replayed before: 3 letters" in rerun.stderr
+        assert len(await scene.records("source")) == 6
+
+    async def test_an_answer_to_a_replay_has_the_id_it_would_have_had(self, scene: Scene) -> None:
+        await scene.bury(b"bad")
+        assert scene.dlq("replay", "--id", "1/0").returncode == 0
+        worker = scene.start_worker()
+        try:
+            async with Oracle(
+                scene.url,
+                scene.name,
+                [Watched("repeat", f"{scene.name}.source", f"{scene.name}.answers")],
+            ) as oracle:
+                account = oracle.accounts["repeat"]
+                while list(account.fates.values()) != ["answered", "answered"]:
+                    await oracle.follow()
+                    assert worker.poll() is None, (scene.folder / "log").read_text()
+        finally:
+            worker.send_signal(signal.SIGTERM)
+            await asyncio.to_thread(worker.wait, 60)
+        # The record itself and its replay, both read by a worker that can answer them.
+        first, second = await scene.records("answers")
+        assert first.header(identity.SOURCE) != second.header(identity.SOURCE)
+        assert first.header(identity.ID) == second.header(identity.ID)
+
+    async def test_an_agent_answers_its_letters_with_the_model_that_was_chosen(
+        self, scene: Scene
+    ) -> None:
+        await scene.bury(b"bad 0", b"bad 1")
+        other = scene.dlq("replay", "--all", "--to-model", "other@1", version="2")
+        assert (other.returncode, other.stdout.splitlines()[-1]) == (78, "Not yet replayed: 2.")
+        assert "scores no model of the name other" in other.stderr
+        failed = scene.dlq("replay", "--id", "1/0", "--to-model", "echo@1")
+        assert failed.returncode == 1, failed.stderr
+        assert "1 dead-lettered again" in failed.stdout
+        done = scene.dlq("replay", "--agent", "repeat", "--to-model", "echo@2", version="2")
+        assert done.returncode == 0, done.stderr
+        assert done.stdout == "Replayed 2 letters with echo@2: 2 answered.\n"
+        answers = {r.value: r for r in await scene.records("answers")}
+        assert set(answers) == {b"bad 0bad 0", b"bad 1bad 1"}
+        source = f"{scene.name}.source/1/0"
+        answer = answers[b"bad 0bad 0"]
+        assert answer.header(identity.SOURCE) == source
+        assert answer.header(identity.ID) == identity.answer_id(source, "repeat", "echo@2", 0)
+        assert (answer.partition, answer.timestamp_ms) == (1, 1_700_000_000_000)
+        outcomes = [(audit["to"], audit["outcome"]) for audit in await scene.replays()]
+        assert sorted(outcomes) == [
+            ("echo@1", "dead_lettered"),
+            ("echo@2", "answered"),
+            ("echo@2", "answered"),
+        ]
+        watched = Watched("repeat", f"{scene.name}.source", f"{scene.name}.answers")
+        async with Oracle(scene.url, scene.name, [watched]) as oracle:
+            await oracle.catch_up()
+        account = oracle.accounts["repeat"]
+        assert set(account.fates.values()) == {"answered"}
+        assert (account.lost(), account.differing) == ([], 0)
+
+    async def test_an_agent_that_learns_is_refused(self, scene: Scene) -> None:
+        await scene.bury(b"event", agent="study", topic="events")
+        ended = scene.dlq("replay", "--agent", "study", "--to-model", "fold@1")
+        assert ended.returncode == 78
+        assert "learns only in the order of its log" in ended.stderr
+        assert await scene.records("learnt") == []
+
+    async def test_ctrl_c_finishes_what_is_in_hand(self, scene: Scene) -> None:
+        await scene.bury(*[b"bad %d" % number for number in range(3)])
+        slow = scene.folder / "agents" / "__init__.py"
+        slow.write_text(
+            slow.read_text().replace(
+                "        yield answer\n",
+                "        import asyncio, pathlib\n"
+                "        pathlib.Path('begun').touch()\n"
+                "        await asyncio.sleep(1)\n"
+                "        yield answer\n",
+            )
+        )
+        process = start_aimass(
+            "dlq", "replay", "--all", "--to-model", "echo@2",
+            env={**scene.env, "TEST_ECHO": "2"}, cwd=scene.folder,
+        )  # fmt: skip
+        await until((scene.folder / "begun").exists, "an answer", timeout_s=60)
+        process.send_signal(signal.SIGINT)
+        said = await asyncio.to_thread(process.communicate)
+        assert process.returncode == 130, said[0]
+        assert "Replayed 3 letters with echo@2: 3 answered." in said[0]
+        assert len(await scene.replays()) == 3

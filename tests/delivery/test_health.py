@@ -1,0 +1,190 @@
+"""What fails on everything, or stands still: seen, said, and nothing lost over it."""
+
+import asyncio
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.delivery.harness import Harness, running, send
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
+
+APP = "tests.delivery.fragile_app"
+ROOT = Path(__file__).parents[2]
+
+
+class Scene:
+    """Workers of the fragile app, and the mood they are in."""
+
+    def __init__(self, harness: Harness, url: str, mood: Path) -> None:
+        self.harness = harness
+        self.url = url
+        self._mood = mood
+
+    def set_mood(self, mood: str) -> None:
+        # Renamed, since the model may read it at any time.
+        draft = self._mood.with_suffix(".draft")
+        draft.write_text(mood)
+        draft.replace(self._mood)
+
+    async def send(self, count: int) -> None:
+        await send(self.url, f"{self.harness.name}.source", [b"%d" % n for n in range(count)])
+
+    def page(self, path: str) -> tuple[int, Any]:
+        """A page of the latest worker: status and content; 0 while nobody listens."""
+        url = f"http://127.0.0.1:{self.harness.ports[-1]}{path}"
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except OSError:
+            return 0, ""
+
+    def server(self) -> str | None:
+        """What a worker says of the program behind its pages."""
+        url = f"http://127.0.0.1:{self.harness.ports[-1]}/livez"
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            server: str | None = answer.headers["Server"]
+            return server
+
+    def reasons(self, path: str = "/readyz") -> list[str]:
+        status, text = self.page(path)
+        reasons: list[str] = json.loads(text)["reasons"] if text else []
+        assert (status == 503) == bool(reasons)
+        return reasons
+
+    async def exit_code(self) -> int:
+        return await asyncio.to_thread(self.harness.workers[-1].wait, 60)
+
+
+@pytest.fixture
+async def scene(
+    broker_url: str, topic_name: str, worker_env: dict[str, str], tmp_path: Path
+) -> AsyncIterator[Scene]:
+    env = {**worker_env, "TEST_MOOD_FILE": str(tmp_path / "mood"), "PYTHONPATH": str(ROOT)}
+    async with running(topic_name, broker_url, env, tmp_path, APP) as harness:
+        # A `models` package of its own, so that device processes have little to import.
+        (tmp_path / "models").mkdir()
+        (tmp_path / "models" / "__init__.py").touch()
+        harness.cwd = tmp_path
+        scene = Scene(harness, broker_url, tmp_path / "mood")
+        scene.set_mood("well")
+        yield scene
+
+
+def assert_nothing_lost(harness: Harness, count: int) -> None:
+    account = harness.account
+    assert account.counts()["in"] == count
+    assert account.lost() == []
+    assert account.differing == 0
+
+
+@pytest.mark.parametrize(("mood", "limit"), [("raise", 50), ("exit", 5)])
+async def test_a_model_that_always_fails_holds_its_records_until_it_is_mended(
+    scene: Scene, mood: str, limit: int
+) -> None:
+    harness, account = scene.harness, scene.harness.account
+    scene.set_mood(mood)
+    await scene.send(800)
+    worker = harness.start_worker()
+    await harness.until(lambda: len(account.dead) > 0)
+    seen_s = time.monotonic()
+    await harness.until(lambda: any("fragile@1" in reason for reason in scene.reasons()))
+    if mood == "raise":
+        # A process that ends must be started again each time, which is the machine's affair.
+        assert time.monotonic() - seen_s < 10
+    (reason,) = (reason for reason in scene.reasons() if "fragile@1" in reason)
+    assert "answered nothing" in reason
+    assert scene.reasons("/livez") == []
+    await harness.until(lambda: len(account.dead) >= limit)
+    busy = psutil.Process(worker.pid)
+    busy.cpu_percent()
+    await asyncio.sleep(3)  # what is measured is that nothing happens meanwhile
+    assert busy.cpu_percent() < 20
+    await harness.oracle.follow(timeout_ms=500)
+    assert len(account.dead) == limit
+    assert 'aimass_open_circuits{model="fragile@1"} 1.0' in scene.page("/metrics")[1]
+    scene.set_mood("well")
+    await harness.until_settled(800)
+    assert scene.reasons() == []
+    assert await harness.stop(worker) == 0
+    assert_nothing_lost(harness, 800)
+    assert account.duplicated == 0
+    assert account.counts()["dead_lettered"] == limit
+
+
+async def test_an_open_circuit_does_not_hold_up_the_end(scene: Scene) -> None:
+    harness = scene.harness
+    scene.set_mood("raise")
+    await scene.send(400)
+    worker = harness.start_worker()
+    await harness.until(lambda: any("fragile@1" in reason for reason in scene.reasons()))
+    began_s = time.monotonic()
+    assert await harness.stop(worker) == 0
+    assert time.monotonic() - began_s < 10
+    scene.set_mood("well")
+    harness.start_worker()
+    await harness.until_settled(400)
+    assert_nothing_lost(harness, 400)
+    assert harness.account.duplicated == 0
+
+
+async def test_a_bad_deploy_ends_before_it_dead_letters_the_day(scene: Scene) -> None:
+    harness, account = scene.harness, scene.harness.account
+    harness.env |= {"AIMASS_FAILURE_WINDOW": "200", "AIMASS_FAILURE_SHARE": "0.5"}
+    scene.set_mood("agent raises")
+    await scene.send(4000)
+    harness.start_worker()
+    assert await scene.exit_code() == 78
+    last_line = harness.logs().rstrip().splitlines()[-1]
+    assert "agent copy stopped" in last_line
+    assert "AIMASS_FAILURE_SHARE" in last_line
+    scene.set_mood("well")
+    harness.start_worker()
+    await harness.until_settled(4000)
+    assert_nothing_lost(harness, 4000)
+    assert account.duplicated == 0
+    assert 100 < account.counts()["dead_lettered"] < 2000
+
+
+@pytest.mark.parametrize("mood", ["agent waits", "agent blocks"])
+async def test_an_agent_that_never_comes_back_ends_its_worker_and_the_next_goes_on(
+    scene: Scene, mood: str
+) -> None:
+    harness = scene.harness
+    harness.env |= {"AIMASS_STALL_S": "3"}
+    scene.set_mood(mood)
+    await scene.send(200)
+    harness.start_worker()
+    assert await scene.exit_code() == 75
+    assert "copy" in harness.logs()
+    scene.set_mood("well")
+    harness.start_worker()
+    await harness.until_settled(200)
+    assert_nothing_lost(harness, 200)
+
+
+async def test_the_worker_shows_metrics_and_health_and_nothing_else(scene: Scene) -> None:
+    harness = scene.harness
+    await scene.send(100)
+    worker = harness.start_worker()
+    await harness.until_settled(100)
+    await harness.until(lambda: scene.page("/readyz")[0] == 200)
+    assert scene.reasons("/livez") == []
+    for path in ("/", "/table/", "/router/", "/graph/", "/stats/", "/performance/"):
+        assert scene.page(path)[0] == 404, path
+    lag = f'aimass_lag_records{{partition="0",topic="{harness.name}.source"}} 0.0'
+    await harness.until(lambda: lag in scene.page("/metrics")[1])
+    metrics = scene.page("/metrics")[1]
+    for name in ("aimass_buffered_bytes{", "aimass_loop_lag_milliseconds "):
+        assert f"\n{name}" in metrics
+    assert scene.server() == "aimass-stream"
+    assert await harness.stop(worker) == 0
