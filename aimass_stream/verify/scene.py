@@ -7,6 +7,7 @@ long, and is started anew only where a fault has left it in doubt.
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -35,6 +36,7 @@ START_S = 180.0
 READY_S = 30.0
 USUAL_START_S = 10.0
 IDLE_S = 30.0
+WEB_PORTS = 10_000
 ROUND = 2
 """Records of each source topic that show that an application works again."""
 LOAD_SHARE = 0.2
@@ -105,6 +107,7 @@ class Scene:
                 "AIMASS_REPLICATION": "1",
                 "AIMASS_STATE": str(state),
                 "AIMASS_SNAPSHOTS": str(state / "snapshots"),
+                "AIMASS_WEB_PORT": str(_web_port()),
                 FAULTS: str(folder / "faults.json"),
             },
             folder / "worker.log",
@@ -177,12 +180,16 @@ class Scene:
         self.say("stopping the application")
         await self.workers.stop()
 
-    async def wait_ready(self, within_s: float = READY_S) -> None:
+    async def wait_ready(self, within_s: float | None = None) -> None:
         """Wait until every worker is there and says that it is ready.
+
+        Args:
+            within_s: 30 s, or what that comes to here, when not given.
 
         Raises:
             VerifyError: one is not; or the application has ended.
         """
+        within_s = within_s or self.bound_s(READY_S)
         deadline = time.monotonic() + within_s
         while reasons := await self.workers.unready():
             self.workers.check()
@@ -312,6 +319,11 @@ class Scene:
                 yield window
             finally:
                 self.window_now = None
+
+
+def _web_port() -> int:
+    """Where the workers' ports begin: away from those of workers that run here in earnest."""
+    return WEB_PORTS + os.getpid() % 1_000 * 9
 
 
 def _rounds(app: Application) -> Iterator[tuple[str, Example]]:
