@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     buffer_bytes: int = Field(
         default=64 * 1024 * 1024,
         ge=1,
-        description="bytes of records held per partition, and by each worker for its models",
+        description="bytes of records held by a worker, and as many again for each of its models",
     )
     failure_share: float = Field(
         default=0.5,

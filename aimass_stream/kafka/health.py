@@ -142,6 +142,7 @@ class HealthWatch:
             *problems,
             *worker.models.troubles,
             *worker.learning.troubles,
+            *worker.learning.unsaved.values(),
             *worker.health.reasons,
         ]
 

@@ -90,7 +90,8 @@ class Intake:
     Args:
         limits: bounds for records that no model checks.
         make_limit: makes the limit of an agent's failures, given its name.
-        buffer_bytes: bytes a feed holds before it is left out of fetches.
+        buffer_bytes: bytes that all feeds hold together; one that holds more than an equal part
+            is left out of fetches.
         on_error: called with whatever ends an agent's run; the worker must stop.
 
     Attributes:
@@ -161,11 +162,17 @@ class Intake:
 
     def wanted(self, active: Iterable[TP]) -> set[TP]:
         """Which of the active partitions have room for another fetch."""
+        part_bytes = self._part_bytes
         return {
             tp
             for tp in active
-            if (feed := self.feeds.get(tp)) is not None and feed.held_bytes < self._buffer_bytes
+            if (feed := self.feeds.get(tp)) is not None and feed.held_bytes < part_bytes
         }
+
+    @property
+    def _part_bytes(self) -> int:
+        """What one feed may hold, so that a worker's memory does not grow with its partitions."""
+        return max(1, self._buffer_bytes // max(1, len(self.feeds)))
 
     def doubtful(self) -> dict[TP, int]:
         """Where to seek before the next fetch: positions that may not be the client's."""
@@ -259,7 +266,7 @@ class Intake:
     def _note_settled(self, feed: Feed, agent: str, unit: Unit) -> None:
         feed.report(agent, unit)
         feed.release()
-        if feed.held_bytes < self._buffer_bytes:
+        if feed.held_bytes < self._part_bytes:
             self.room.set()
         error = self._failure_limits[agent].count(unit)
         if error is not None:

@@ -20,7 +20,6 @@ class Need(StrEnum):
     TABLE = "a table"
     CHECKED = "a source topic whose records are checked"
     CHAIN = "an agent that reads what another writes"
-    CIRCUIT = "a circuit for each model"
     STRIKABLE = "a model that is given what is sent"
 
 

@@ -16,7 +16,7 @@ from aimass_stream.codecs.audio import decode_audio
 from aimass_stream.codecs.images import decode_image
 from aimass_stream.codecs.text import decode_text, estimate_tokens
 from aimass_stream.errors import RecordError
-from aimass_stream.records import Audio, FeedbackRecord, Image, Limits, Record, Text, read_behaviour
+from aimass_stream.records import Audio, Image, Limits, Record, Text, read_behaviour
 from aimass_stream.records.behaviour import FIRST_MS, LAST_MS, encode_behaviour
 from aimass_stream.records.feedback import encode_feedback, read_feedback
 from aimass_stream.records.text import encode_text
@@ -103,16 +103,13 @@ def run_text(data: bytes) -> None:
         assert len(decode_text(record.bytes, LIMITS)) == len(record.text)
 
 
-def run_behaviour(data: bytes) -> None:
+def run_event(data: bytes) -> None:
+    """The same bytes as a behaviour event and as feedback."""
     with suppress(RecordError):
         action = read_behaviour(data, NOW_MS, LIMITS)
         assert FIRST_MS <= action.time_ms < LAST_MS
         assert read_behaviour(encode_behaviour(action), 0) == action
-
-
-def run_feedback(data: bytes) -> None:
     with suppress(RecordError):
-        checked(FeedbackRecord, data, ())
         found = read_feedback(data, LIMITS)
         assert read_feedback(encode_feedback(found.record, found.label)) == found
 
@@ -162,8 +159,12 @@ TARGETS = {
     "images": Target(run_image, image_seeds),
     "audio": Target(run_audio, audio_seeds),
     "texts": Target(run_text, lambda: with_declarations(values_of(test_texts.CASES))),
-    "behaviour": Target(run_behaviour, lambda: values_of(test_behaviour.CASES, test_json.CASES)),
-    "feedback": Target(run_feedback, lambda: values_of(test_json.cases_of(test_json.KINDS[4]))),
+    "events": Target(
+        run_event,
+        lambda: values_of(
+            test_behaviour.CASES, test_json.CASES, test_json.cases_of(test_json.KINDS[4])
+        ),
+    ),
     "envelopes": Target(
         run_envelope,
         lambda: with_declarations(

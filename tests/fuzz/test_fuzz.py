@@ -14,7 +14,7 @@ from tests.fuzz.__main__ import NAMES
 from tests.fuzz.targets import TARGETS
 
 ROOT = Path(__file__).parents[2]
-SECONDS = 3
+SECONDS = 2
 RUNS = re.compile(r"Done (\d+) runs in")
 
 needs_atheris = pytest.mark.skipif(

@@ -16,7 +16,7 @@ from tests.cli.demos import ROOT
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 FOLDER = Path(__file__).parent / "struck"
-FAULTS = ("raises on one", "NaN", "wrong number", "SIGSEGV")
+FAULTS = ("raises on one", "NaN", "SIGSEGV")
 
 
 @pytest.mark.timeout(240)
@@ -43,9 +43,9 @@ def test_models_that_do_wrong_cost_their_victims_and_nothing_else(tmp_path: Path
     report: dict[str, Any] = orjson.loads(file.read_bytes())
     assert [row["verdict"] for row in report["faults"]] == ["pass"] * len(FAULTS)
     assert sum(row["lost"] + row["differing"] for row in report["faults"]) == 0
-    raising, nan, miscounting, crashing = report["faults"]
+    raising, nan, crashing = report["faults"]
     # Two models and a learner, a victim each; the crash has one.
-    assert [row["dead_lettered"] for row in (raising, nan, miscounting)] == [3, 3, 3]
+    assert [row["dead_lettered"] for row in (raising, nan)] == [3, 3]
     assert crashing["dead_lettered"] == 1
     for model in ("image-sizes", "text-sizes"):
         assert raising["measured"][f"{model}_rows_of_batch"] > 1

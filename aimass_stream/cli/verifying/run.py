@@ -6,7 +6,6 @@ import random
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
@@ -153,7 +152,6 @@ def _offers(report: AppReport) -> frozenset[Need]:
         Need.TABLE: bool(report.tables),
         Need.CHAIN: bool({a.to for a in report.agents} & {a.topic for a in report.agents}),
         Need.CHECKED: any(source.checked for source in report.sources),
-        Need.CIRCUIT: find_spec("aimass_stream.runtime.circuit") is not None,
     }
     return frozenset(need for need, there in has.items() if there)
 

@@ -31,7 +31,7 @@ class FailingModel(Fault):
     name = "a model fails on everything"
     row = "9"
     promise = "its records are held, not dead-lettered; /readyz says why; it goes on when repaired"
-    needs = frozenset({Need.STRIKABLE, Need.CIRCUIT})
+    needs = frozenset({Need.STRIKABLE})
 
     async def run(self, scene: Scene) -> Finding:
         """Fail until the circuit is open, look at the silence, and repair."""

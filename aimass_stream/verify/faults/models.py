@@ -24,8 +24,8 @@ from aimass_stream.verify.targets import Target, one_a_topic
 from aimass_stream.verify.usage import measure
 from aimass_stream.verify.window import Window
 
-OTHERS_S = MODEL_TIMEOUT_S + 10.0
-"""How long other models may stand still when one takes the device with it."""
+BACK_S = 10.0
+"""How long it takes a model process to be replaced, once it is known to be lost."""
 DEVICE_MEMORY = "AIMASS_DEVICE_MEMORY_BYTES"
 GATHER_MS = 100.0
 """How much slower a model is made, so that records gather and batches have several rows."""
@@ -133,11 +133,13 @@ class LostCall(Fault):
     Attributes:
         kind: what the model does.
         reasons: what the record may be dead-lettered for.
+        noticed_s: how long it takes until the process is known to be lost.
     """
 
     needs = frozenset({Need.STRIKABLE})
     kind: ClassVar[Kind]
     reasons: ClassVar[frozenset[Reason]]
+    noticed_s: ClassVar[float] = MODEL_TIMEOUT_S
 
     async def prepare(self, scene: Scene) -> None:
         """Bring about what the fault needs beside a running application."""
@@ -170,7 +172,7 @@ class LostCall(Fault):
 
         await window.until(strikes, f"a call of {target.model} with the victim")
         window.note_struck()
-        began, back_s = time.monotonic(), scene.bound_s(OTHERS_S)
+        began, back_s = time.monotonic(), scene.bound_s(self.noticed_s + BACK_S)
         others = [a.agent for a in scene.app.agents if a.topic in scene.app.inputs]
         others = [a for a in others if a not in {r.agent for r in scene.app.readers(target.topic)}]
 
@@ -215,6 +217,8 @@ class FreezeModel(LostCall):
     promise = "its worker kills it; the culprit is named, other models go on"
     kind = "freeze"
     reasons = frozenset({Reason.MODEL_TIMEOUT})
+    # The worker goes by what a model declares, 30 s unless told otherwise, and 3 s beside that.
+    noticed_s = 33.0
 
 
 class CrashModel(LostCall):
