@@ -6,6 +6,7 @@ import asyncio
 import re
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -121,3 +122,17 @@ def test_without_a_broker_nothing_is_started(worker_env: dict[str, str], project
     done = aimass("worker", env=env, cwd=project)
     assert done.returncode == 69
     assert "Kafka does not answer at 127.0.0.1:1" in done.stderr
+
+
+def test_a_worker_that_cannot_begin_says_why_once_and_last(
+    worker_env: dict[str, str], project: Path
+) -> None:
+    env = {**worker_env, "AIMASS_BROKER": "kafka://127.0.0.1:1", "AIMASS_WEB_PORT": "17300"}
+    argv = [sys.executable, "-m", "aimass_stream.cli.worker_process", "agents"]
+    done = subprocess.run(
+        argv, env=env, cwd=project, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 69
+    assert "Kafka does not answer" in done.stderr.rstrip().splitlines()[-1]
+    assert done.stderr.count("Kafka does not answer") == 1
+    assert "Traceback" not in done.stderr
