@@ -6,6 +6,8 @@ Started by the supervisor as `python -m aimass_stream.cli.worker_process APP`; p
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import io
 import logging
 import os
@@ -74,6 +76,20 @@ class Worker(faust.Worker):
         if self.app.end_reason is not None:
             self.crash_reason = None
 
+    def work(self) -> None:
+        """Run until told to stop.
+
+        What Faust's own verb logs with its trace, and turns into an exit code, is raised here.
+        """
+        self._starting_fut = asyncio.ensure_future(self.start(), loop=self.loop)
+        try:
+            with contextlib.suppress(asyncio.CancelledError):
+                self.loop.run_until_complete(self._starting_fut)
+        finally:
+            self._starting_fut.cancel()
+            self.on_worker_shutdown()
+            self.stop_and_shutdown()
+
     async def _sentinel_task(self) -> None:
         """Faust waits a second here, for nothing of ours."""
 
@@ -97,6 +113,7 @@ def run(name: str) -> int:
     watch_parent()
     configure_logging()
     log = logging.getLogger("aimass_stream.worker")
+    reason: BaseException | None = None
     try:
         app = load_app(name)
         app.finalize()
@@ -109,20 +126,20 @@ def run(name: str) -> int:
             stderr=io.StringIO(),
             stdout=io.StringIO(),
         )
-        worker.execute_from_commandline()
-    except AimassError as error:
-        log.error("%s", error)  # noqa: TRY400 - the text is the message, the trace is noise
-        return error.exit_code
-    except SystemExit as ending:
-        reason = app.end_reason
-        if isinstance(reason, AimassError):
-            log.error("%s", reason)  # noqa: TRY400 - as above
-            return reason.exit_code
-        if reason is not None:
-            log.error("the worker ends: %r", reason, exc_info=reason)  # noqa: TRY400 - its own trace
-            return 1
-        return ending.code if isinstance(ending.code, int) else 1
-    return 0
+        try:
+            worker.work()
+        finally:
+            reason = app.end_reason
+    except Exception as error:
+        reason = reason or error
+    if reason is None:
+        return 0
+    if isinstance(reason, AimassError):
+        # The text is the message, a trace would be noise.
+        log.error("%s", reason)
+        return reason.exit_code
+    log.error("the worker ends: %r", reason, exc_info=reason)
+    return 1
 
 
 def main(name: str) -> None:

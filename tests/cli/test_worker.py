@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
+import signal
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -68,6 +71,42 @@ async def test_a_worker_serves_its_metrics(
         worker.communicate()
 
 
+@pytest.mark.parametrize(("second", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+async def test_a_second_signal_ends_a_worker_that_drains(
+    broker_url: str,
+    topic_name: str,
+    worker_env: dict[str, str],
+    project: Path,
+    second: signal.Signals,
+    code: int,
+) -> None:
+    agents = project / "agents" / "__init__.py"
+    stuck = agents.read_text().replace(
+        "        yield answer\n",
+        "        print('holds one', file=sys.stderr, flush=True)\n"
+        "        await asyncio.Event().wait()\n"
+        "        yield answer\n",
+    )
+    agents.write_text("import asyncio\nimport sys\n" + stuck)
+    client = {"bootstrap_servers": bootstrap_servers(broker_url)}
+    await create_topics(client, [TopicPlan(f"{topic_name}.source", 4)], 1)
+    await send(broker_url, f"{topic_name}.source", b"a")
+    errors = project / "errors.log"
+    env = {**worker_env, "AIMASS_WEB_PORT": "17200"}
+    worker = start_aimass("worker", env=env, cwd=project, errors=errors)
+    try:
+        await until(lambda: "holds one" in errors.read_text(), "a record held", timeout_s=60)
+        worker.send_signal(signal.SIGTERM)
+        await until(lambda: "Stopping..." in errors.read_text(), "a drain", timeout_s=10)
+        began_s = time.monotonic()
+        worker.send_signal(second)
+        assert await asyncio.to_thread(worker.wait, 10) == code
+        assert time.monotonic() - began_s < 2
+    finally:
+        worker.kill()
+        worker.communicate()
+
+
 @pytest.mark.parametrize("command", ["worker", "doctor"])
 def test_a_module_that_cannot_be_imported_is_not_left_out(
     worker_env: dict[str, str], project: Path, command: str
@@ -83,3 +122,17 @@ def test_without_a_broker_nothing_is_started(worker_env: dict[str, str], project
     done = aimass("worker", env=env, cwd=project)
     assert done.returncode == 69
     assert "Kafka does not answer at 127.0.0.1:1" in done.stderr
+
+
+def test_a_worker_that_cannot_begin_says_why_once_and_last(
+    worker_env: dict[str, str], project: Path
+) -> None:
+    env = {**worker_env, "AIMASS_BROKER": "kafka://127.0.0.1:1", "AIMASS_WEB_PORT": "17300"}
+    argv = [sys.executable, "-m", "aimass_stream.cli.worker_process", "agents"]
+    done = subprocess.run(
+        argv, env=env, cwd=project, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 69
+    assert "Kafka does not answer" in done.stderr.rstrip().splitlines()[-1]
+    assert done.stderr.count("Kafka does not answer") == 1
+    assert "Traceback" not in done.stderr
