@@ -8,6 +8,7 @@ worker's event loop.
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from faust.types.tuples import TP
 
 from aimass_stream.kafka.agent_run import AgentRun
 from aimass_stream.kafka.delivery import Outlet
-from aimass_stream.kafka.ledger import Ledger
+from aimass_stream.kafka.ledger import Ledger, Standing
 from aimass_stream.records import Chunk, Headers, Limits
 from aimass_stream.runtime.body import Agent
 from aimass_stream.runtime.failure_limit import FailureLimit
@@ -60,7 +61,18 @@ class Feed:
         self.held_bytes += weight
         for run in self.runs:
             run.stream.lag = max(0, self.highwater - self.ledger.position)
-            run.put(Work(chunk, first_ordinal))
+            self._hand_on(run, chunk, first_ordinal)
+        self.release()
+
+    def _hand_on(self, run: AgentRun, chunk: Chunk, first_ordinal: int) -> None:
+        """Give an agent what it has not done, under this or an earlier owner."""
+        agent, offsets = run.agent.name, chunk.offsets
+        done_rows = bisect_left(offsets, self.ledger.done_before(agent))
+        if done_rows:
+            end = first_ordinal + done_rows
+            self.ledger.report(agent, first_ordinal, end, offsets[done_rows - 1] + 1)
+        if done_rows < len(chunk):
+            run.put(Work(chunk, first_ordinal, done_rows))
 
     def report(self, agent: str, unit: Unit) -> None:
         """Tell the ledger that the outcome of a unit of this partition is on the broker."""
@@ -139,12 +151,12 @@ class Intake:
         """Topics the engine reads."""
         return list(self._agents)
 
-    def open(self, tp: TP, position: int, generation: int) -> None:
-        """Begin a feed at an offset; its runs start with the next `thaw`."""
+    def open(self, tp: TP, standing: Standing, generation: int) -> None:
+        """Begin a feed where the group stands; its runs start with the next `thaw`."""
         if self._outlet is None:
             raise RuntimeError("serve() comes before the first feed")
         agents, outlet = self._agents[tp.topic], self._outlet
-        ledger = Ledger(position, [agent.name for agent in agents])
+        ledger = Ledger(standing, [agent.name for agent in agents])
         feed = Feed(tp, ledger, generation)
         feed.runs = [
             AgentRun(
@@ -233,12 +245,12 @@ class Intake:
         self.feeds.clear()
         await self._end(feeds)
 
-    def committable(self) -> dict[TP, int]:
-        """Offsets that may be committed and are not yet."""
+    def committable(self) -> dict[TP, Standing]:
+        """What may be committed and is not yet."""
         return {
-            tp: feed.ledger.watermark
+            tp: standing
             for tp, feed in self.feeds.items()
-            if feed.ledger.watermark > feed.ledger.committed
+            if (standing := feed.ledger.standing) != feed.ledger.committed
         }
 
     def unfinished(self) -> dict[TP, int]:
@@ -248,16 +260,16 @@ class Intake:
         """
         committable = self.committable()
         return {
-            tp: feed.ledger.committed
+            tp: feed.ledger.committed.offset
             for tp, feed in self.feeds.items()
             if tp in committable or any(run.is_delivering for run in feed.runs)
         }
 
-    def note_committed(self, offsets: Mapping[TP, int]) -> None:
-        """These offsets are committed on the broker."""
-        for tp, offset in offsets.items():
+    def note_committed(self, standings: Mapping[TP, Standing]) -> None:
+        """These are committed on the broker."""
+        for tp, standing in standings.items():
             if (feed := self.feeds.get(tp)) is not None:
-                feed.ledger.committed = max(feed.ledger.committed, offset)
+                feed.ledger.committed = standing
 
     def _start(self, feed: Feed) -> None:
         for run in feed.runs:

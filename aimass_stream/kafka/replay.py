@@ -54,7 +54,7 @@ class Logs:
     def committed(self, topic: str, partition: int) -> int:
         """What the group has committed of a partition this worker owns, else 0."""
         feed = self._intake.feeds.get(TP(topic, partition))
-        return 0 if feed is None else feed.ledger.committed
+        return 0 if feed is None else feed.ledger.committed.offset
 
     async def replay(
         self, topic: str, partition: int, start: int, end: int

@@ -26,6 +26,7 @@ from faust.types.tuples import TP
 from mode import Service
 
 from aimass_stream.kafka.intake import Intake
+from aimass_stream.kafka.ledger import Standing
 from aimass_stream.kafka.producer import Producer
 from aimass_stream.kafka.raw_records import pass_raw_records
 from aimass_stream.kafka.record_batches import read_odd_names
@@ -173,39 +174,41 @@ class Consumer(driver.Consumer):
         In one coroutine of the consumer thread, so that no fetch comes between. Feeds of new
         partitions begin here; bodies do not, since Faust also calls this inside a revoke.
         """
-        known = {tp: feed.ledger.position for tp, feed in self.intake.feeds.items()}
-        positions: dict[TP, int] = await self._in_thread(self._find_positions(known))
+        known = {tp: Standing(feed.ledger.position) for tp, feed in self.intake.feeds.items()}
+        plain, ours = await self._in_thread(self._find_positions(known))
         generation = self.app.consumer_generation_id
-        for tp, position in positions.items():
-            if self.intake.owns(tp) and tp not in self.intake.feeds:
-                self.intake.open(tp, position, generation)
-        return positions
+        for tp, standing in ours.items():
+            if tp not in self.intake.feeds:
+                self.intake.open(tp, standing, generation)
+        return {**plain, **{tp: standing.offset for tp, standing in ours.items()}}
 
-    async def _find_positions(self, known: Mapping[TP, int]) -> dict[TP, int]:
+    async def _find_positions(
+        self, known: Mapping[TP, Standing]
+    ) -> tuple[dict[TP, int], dict[TP, Standing]]:
+        """Seek every partition; where those of Faust and ours stand."""
         consumer = self._thread._ensure_consumer()  # noqa: SLF001
         assigned = {TP(tp.topic, tp.partition): tp for tp in consumer.assignment()}
-        plain = [theirs for tp, theirs in assigned.items() if not self.intake.owns(tp)]
-        positions: dict[TP, int] = {}
-        if plain:
-            committed = await consumer.seek_to_committed(*plain)
-            positions.update({TP(tp.topic, tp.partition): at for tp, at in committed.items()})
-        for tp, theirs in assigned.items():
+        theirs = [place for tp, place in assigned.items() if not self.intake.owns(tp)]
+        plain: dict[TP, int] = {}
+        if theirs:
+            committed = await consumer.seek_to_committed(*theirs)
+            plain = {TP(tp.topic, tp.partition): at for tp, at in committed.items()}
+        ours: dict[TP, Standing] = {}
+        for tp, place in assigned.items():
             if self.intake.owns(tp):
-                position = known.get(tp)
-                if position is None:
-                    position = await self._first_position(consumer, theirs)
-                consumer.seek(theirs, position)
-                positions[tp] = position
-        return positions
+                ours[tp] = known.get(tp) or await self._first_standing(consumer, place)
+                consumer.seek(place, ours[tp].offset)
+        return plain, ours
 
     @staticmethod
-    async def _first_position(consumer: Any, tp: Any) -> int:
+    async def _first_standing(consumer: Any, tp: Any) -> Standing:
         """Committed, or the beginning; the client itself does not seek for 0 and None."""
-        committed = await consumer.committed(tp)
-        if committed:
-            return int(committed)
+        # What is committed beside an offset has no other door.
+        committed = (await consumer._coordinator.fetch_committed_offsets([tp])).get(tp)  # noqa: SLF001
+        if committed is not None and committed.offset >= 0:
+            return Standing.read(committed.offset, committed.metadata)
         beginnings = await consumer.beginning_offsets([tp])
-        return int(beginnings[tp])
+        return Standing(int(beginnings[tp]))
 
     # -- flow and rebalance --------------------------------------------------------------
 
@@ -266,21 +269,21 @@ class Consumer(driver.Consumer):
             if not done:
                 return
             assigned = self.assignment()
-            offsets = {tp: at for tp, at in done.items() if tp in assigned}
-            if not offsets:
+            standings = {tp: at for tp, at in done.items() if tp in assigned}
+            if not standings:
                 return
-            accepted: bool = await self._in_thread(self._commit_in_thread(offsets))
+            accepted: bool = await self._in_thread(self._commit_in_thread(standings))
             if accepted:
-                self.intake.note_committed(offsets)
+                self.intake.note_committed(standings)
 
-    async def _commit_in_thread(self, offsets: Mapping[TP, int]) -> bool:
+    async def _commit_in_thread(self, standings: Mapping[TP, Standing]) -> bool:
         """Whether the broker took the commit; Faust's own would end the worker if not."""
         consumer = self._thread._ensure_consumer()  # noqa: SLF001
         try:
             await consumer.commit(
                 {
-                    driver.ensure_aiokafka_TP(tp): OffsetAndMetadata(offset, "")
-                    for tp, offset in offsets.items()
+                    driver.ensure_aiokafka_TP(tp): OffsetAndMetadata(at.offset, at.note)
+                    for tp, at in standings.items()
                 }
             )
         except KafkaError as error:

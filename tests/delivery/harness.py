@@ -13,6 +13,7 @@ from random import randrange
 
 from aimass_stream.cli.worker import free_ports
 from aimass_stream.kafka.dead_letters import dead_letters_topic
+from aimass_stream.kafka.groups import read_committed
 from aimass_stream.kafka.outcomes import outcomes_topic
 from aimass_stream.kafka.reader import TopicReader, bootstrap_servers
 from aimass_stream.kafka.sender import Sender
@@ -72,6 +73,14 @@ class Harness:
         account = self.account
         await self.until(lambda: len(account.fates) >= count)
         await self.until(lambda: len(account.arrived_ms) >= count and self.oracle.settled())
+
+    async def until_committed(self, topic: str, count: int) -> None:
+        """Follow until the app's group has committed so many records of a topic."""
+        committed = 0
+        while committed < count:
+            await self.oracle.follow(timeout_ms=100)
+            offsets = await read_committed(self.env["AIMASS_BROKER"], self.name)
+            committed = sum(at for (name, _), at in offsets.items() if name == topic)
 
     async def stop(self, worker: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> int:
         worker.send_signal(number)

@@ -9,7 +9,8 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from aimass_stream.kafka.reader import bootstrap_servers
-from tests.delivery.harness import Harness, running, send
+from aimass_stream.verify.oracle import Watched
+from tests.delivery.harness import Harness, running, running_app, send
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
 
@@ -84,6 +85,37 @@ async def test_holes_in_the_offsets_are_no_lost_records(
         assert_nothing_lost(harness, count)
         offsets = [offset for _, offset in harness.account.arrived_ms]
         assert max(offsets) >= count // 4 + transactions // 2, "there were no holes"
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+async def test_an_agent_that_is_ahead_of_another_repeats_nothing(
+    broker_url: str, topic_name: str, worker_env: dict[str, str], tmp_path: Path, how: int
+) -> None:
+    count = 3_000
+    app, source = "tests.delivery.shared_app", f"{topic_name}.source"
+    watched = [
+        Watched("copy", source, f"{topic_name}.answers"),
+        Watched("dawdle", source, f"{topic_name}.slow"),
+    ]
+    topics = dict.fromkeys([source, f"{topic_name}.answers", f"{topic_name}.slow"], 4)
+    async with running_app(
+        app, topic_name, broker_url, worker_env, tmp_path, topics, watched
+    ) as harness:
+        await send(broker_url, source, [b"v%d" % n for n in range(count)])
+        quick, slow = (harness.oracle.accounts[each.agent] for each in watched)
+        worker = harness.start_worker()
+        await harness.until(lambda: len(quick.fates) == count and len(slow.fates) > count // 4)
+        await harness.until_committed(source, count // 4)
+        await harness.stop(worker, how)
+        assert len(slow.fates) < count, "stopped too late to prove anything"
+        harness.start_worker()
+        await harness.until(lambda: len(slow.fates) == count and harness.oracle.settled())
+        for account in (quick, slow):
+            assert account.lost() == []
+            assert account.counts()["answered"] == count
+        assert quick.duplicated == 0
+        if how == signal.SIGTERM:
+            assert slow.duplicated == 0
 
 
 async def test_a_worker_that_slept_through_its_eviction_does_no_harm(

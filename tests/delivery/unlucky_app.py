@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from faust.types.tuples import TP
 
+from aimass_stream.kafka.ledger import Standing
 from aimass_stream.kafka.transport import Consumer, Transport
 from tests.delivery import app as copying
 
@@ -40,10 +41,10 @@ class UnluckyConsumer(Consumer):
         await done
         raise ThrownAwayError
 
-    async def _commit_in_thread(self, offsets: Mapping[TP, int]) -> bool:
+    async def _commit_in_thread(self, standings: Mapping[TP, Standing]) -> bool:
         if random.random() < BAD_LUCK:
             return False
-        return await super()._commit_in_thread(offsets)
+        return await super()._commit_in_thread(standings)
 
 
 class UnluckyTransport(Transport):
