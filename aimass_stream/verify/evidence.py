@@ -7,22 +7,12 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from aimass_stream.kafka.sender import Place
 from aimass_stream.verify.application import Application
 from aimass_stream.verify.errors import MissedError
 from aimass_stream.verify.finding import Finding
 from aimass_stream.verify.oracle import Account
-
-
-class Exposed(StrEnum):
-    """What may be answered once more after a strike."""
-
-    NOTHING = "nothing"
-    SHARED = "what is not committed on topics that several agents read"
-    """What is committed is what all of them have done, so one that was ahead repeats."""
-    ALL = "what is not committed"
 
 
 @dataclass(slots=True)

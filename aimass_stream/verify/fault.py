@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, ClassVar
 
 from aimass_stream.verify.application import Need
-from aimass_stream.verify.evidence import Exposed
 from aimass_stream.verify.finding import Finding
 from aimass_stream.verify.roles import Role
 
@@ -51,12 +50,12 @@ class Strike(Fault):
 
     Attributes:
         recovers_within_s: until each agent has answered something new; see `Scene.bound_s`.
-        exposed: what may be answered once more.
+        repeats: whether what is not committed when it strikes may be answered once more.
         workers_live: whether no worker process may die of it.
     """
 
     recovers_within_s: ClassVar[float]
-    exposed: ClassVar[Exposed] = Exposed.NOTHING
+    repeats: ClassVar[bool] = False
     workers_live: ClassVar[bool] = False
 
     @abstractmethod
@@ -69,7 +68,7 @@ class Strike(Fault):
         async with scene.window() as window:
             async with window.steady_load():
                 await window.catch_in_hand()
-                await window.note_strike(self.exposed)
+                await window.note_strike(repeats=self.repeats)
                 scene.say("striking")
                 await self.strike(scene, window)
                 window.note_over()

@@ -21,7 +21,6 @@ from aimass_stream.kafka.sender import Sender
 from aimass_stream.verify.errors import VerifyError
 from aimass_stream.verify.evidence import (
     Evidence,
-    Exposed,
     Strikes,
     first_new_ms,
     judge,
@@ -157,10 +156,10 @@ class Window(Load):
             lambda: self.outcomes() - before >= share * count, "outcomes of a burst of records"
         )
 
-    async def note_strike(self, exposed: Exposed) -> None:
-        """The fault strikes now; `exposed` may be answered again."""
-        if exposed is not Exposed.NOTHING:
-            await self._note_exposed(exposed)
+    async def note_strike(self, *, repeats: bool) -> None:
+        """The fault strikes now; with `repeats` what is not committed may be answered again."""
+        if repeats:
+            await self._note_exposed()
         self.strikes.struck_ms.append(now_ms())
 
     def note_struck(self) -> None:
@@ -178,7 +177,7 @@ class Window(Load):
         """The fault is over: recovery counts from here."""
         self.strikes.over_ms = now_ms()
 
-    async def _note_exposed(self, what: Exposed) -> None:
+    async def _note_exposed(self) -> None:
         """Count what is not committed: these records, and what comes of them, may be repeated."""
         committed, ends = await asyncio.gather(
             read_committed(self._scene.broker.url, self._app.id), self._oracle.ends()
@@ -187,8 +186,6 @@ class Window(Load):
         exposed: Counter[str] = Counter({topic: math.ceil(self._scene.rate) for topic, _ in ends})
         for place, end in ends.items():
             exposed[place[0]] += max(0, end - max(committed.get(place, 0), self._start(place)))
-        if what is Exposed.SHARED:
-            exposed = Counter({t: n for t, n in exposed.items() if len(self._app.readers(t)) > 1})
         self.may_repeat += repeats(self._app, exposed)
 
     def _start(self, place: tuple[str, int]) -> int:

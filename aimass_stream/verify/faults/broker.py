@@ -7,7 +7,6 @@ import asyncio
 from aimass_stream.kafka.topics import set_config
 from aimass_stream.records import Example
 from aimass_stream.verify.application import Need
-from aimass_stream.verify.evidence import Exposed
 from aimass_stream.verify.fault import Fault, Strike
 from aimass_stream.verify.finding import Finding
 from aimass_stream.verify.roles import Role
@@ -27,7 +26,7 @@ class KillBroker(Strike):
     promise = "workers live on and go on by themselves; nothing lost"
     quick = True
     recovers_within_s = 45.0
-    exposed = Exposed.ALL
+    repeats = True
     workers_live = True
 
     async def strike(self, scene: Scene, window: Window) -> None:
@@ -47,7 +46,7 @@ class PauseBroker(Strike):
     row = "5"
     promise = "workers live on; 15 s after it goes on, so do they; nothing lost"
     recovers_within_s = 15.0
-    exposed = Exposed.ALL
+    repeats = True
     workers_live = True
     paused_s = 20.0
 

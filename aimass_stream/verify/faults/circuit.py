@@ -9,7 +9,6 @@ import psutil
 
 from aimass_stream.runtime.injection_plan import Injection
 from aimass_stream.verify.application import Need
-from aimass_stream.verify.evidence import Exposed
 from aimass_stream.verify.fault import Fault
 from aimass_stream.verify.finding import Finding
 from aimass_stream.verify.roles import Role
@@ -55,7 +54,7 @@ class FailingModel(Fault):
         inputs = scene.app.inputs[target.topic]
         for number in range(BURST):
             await window.send(target.topic, inputs[number % len(inputs)])
-        await window.note_strike(Exposed.NOTHING)
+        await window.note_strike(repeats=False)
         began, reasons = time.monotonic(), list[str]()
         while not reasons and time.monotonic() - began < 3 * OPENS_S:
             await window.follow()

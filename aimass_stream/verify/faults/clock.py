@@ -7,7 +7,6 @@ from pathlib import Path
 
 from aimass_stream.verify import clock
 from aimass_stream.verify.clock.sitecustomize import CLOCK
-from aimass_stream.verify.evidence import Exposed
 from aimass_stream.verify.fault import Fault
 from aimass_stream.verify.finding import Finding
 from aimass_stream.verify.scene import Scene
@@ -39,7 +38,7 @@ class WrongClock(Fault):
         async with scene.window() as window:
             async with window.steady_load():
                 await window.catch_in_hand()
-                await window.note_strike(Exposed.NOTHING)
+                await window.note_strike(repeats=False)
                 for off_s in (STEP_S, -STEP_S):
                     settled = window.outcomes()
                     file.write_text(str(off_s))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 
-from aimass_stream.verify.evidence import Exposed
 from aimass_stream.verify.fault import Fault
 from aimass_stream.verify.finding import Finding
 from aimass_stream.verify.relay import CLEAR, Relay, Weather
@@ -38,7 +37,7 @@ class BadNetwork(Fault):
             workers, said = scene.workers.find(Role.WORKER), scene.workers.log_lines()
             async with window.steady_load():
                 await window.catch_in_hand()
-                await window.note_strike(Exposed.ALL)
+                await window.note_strike(repeats=True)
                 try:
                     await _weather(scene, relay)
                 finally:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from aimass_stream.runtime.injection_plan import Injection
 from aimass_stream.verify.application import Application, Need
 from aimass_stream.verify.errors import VerifyError
-from aimass_stream.verify.evidence import Exposed
 from aimass_stream.verify.fault import Fault
 from aimass_stream.verify.finding import Finding
 from aimass_stream.verify.oracle import Account
@@ -57,7 +56,7 @@ class SlowModel(Fault):
 
     async def _overload(self, scene: Scene, window: Window, before: int) -> int:
         began, most, backlog = time.monotonic(), before, 0
-        await window.note_strike(Exposed.NOTHING)
+        await window.note_strike(repeats=False)
         async with window.steady_load(4 * scene.rate):
             await window.send_burst(4 * scene.burst)
             while time.monotonic() - began < SLOW_S:

@@ -8,7 +8,6 @@ import time
 
 from aimass_stream.verify.application import Need
 from aimass_stream.verify.errors import MissedError, VerifyError
-from aimass_stream.verify.evidence import Exposed
 from aimass_stream.verify.fault import Strike
 from aimass_stream.verify.roles import Role
 from aimass_stream.verify.scene import START_S, Scene
@@ -31,7 +30,7 @@ class KillWorker(Strike):
     promise = "nothing lost; only what was not committed is answered again, with the same id"
     quick = True
     recovers_within_s = SESSION_S + 10
-    exposed = Exposed.ALL
+    repeats = True
 
     async def strike(self, scene: Scene, window: Window) -> None:
         """Kill one of them."""
@@ -75,11 +74,8 @@ class TerminateWorkers(Strike):
 
     name = "SIGTERM in the middle, then a new start"
     row = "2"
-    promise = (
-        "what is in hand is finished and committed, exit code 0; no agent repeats that is alone"
-    )
+    promise = "what is in hand is finished and committed, exit code 0; nothing is repeated"
     quick = True
-    exposed = Exposed.SHARED
     recovers_within_s = 30.0
     restarts = True
 
@@ -104,7 +100,7 @@ class SecondSignal(Strike):
     promise = "the end within 2 s with 130 or 143; state intact, as after kill -9"
     recovers_within_s = 30.0
     restarts = True
-    exposed = Exposed.ALL
+    repeats = True
 
     async def strike(self, scene: Scene, window: Window) -> None:
         """SIGTERM, and SIGINT or SIGTERM as the seed has it, while it drains."""

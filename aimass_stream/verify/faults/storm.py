@@ -5,7 +5,6 @@ from __future__ import annotations
 import signal
 import time
 
-from aimass_stream.verify.evidence import Exposed
 from aimass_stream.verify.fault import Fault
 from aimass_stream.verify.finding import Finding
 from aimass_stream.verify.roles import Role
@@ -50,6 +49,6 @@ class Storm(Fault):
         number = scene.draw.choice((signal.SIGTERM, signal.SIGKILL))
         if pids:
             pid = scene.draw.choice(pids)
-            await window.note_strike(Exposed.ALL)
+            await window.note_strike(repeats=True)
             scene.say(f"strike {len(window.strikes.struck_ms)}: {number.name} to worker {pid}")
             scene.workers.signal(pid, number)
