@@ -146,7 +146,9 @@ class InProcessLink:
         if self.unloadable or self.broken is not None:
             self._refuse(call)
         elif b"crash" in words:
-            self._die(call)
+            self._die(call, Reason.MODEL_CRASH, suspects=2)
+        elif b"hang" in words:
+            self._die(call, Reason.MODEL_TIMEOUT, suspects=1)
         elif b"bug" in words:
             call.future.set_exception(ZeroDivisionError("a bug of the engine"))
         elif len(call.payloads) > self.memory_rows or b"huge" in words:
@@ -168,13 +170,16 @@ class InProcessLink:
         elif self.broken is not None:
             call.future.set_exception(self.broken)
 
-    def _die(self, culprit: Call) -> None:
-        """As a device link does: what ran and what was decoded is suspect, what waited is not."""
+    def _die(self, culprit: Call, reason: Reason, suspects: int) -> None:
+        """As a device link does: what ran and what was decoded is suspect, what waited is not.
+
+        A process that hangs names what hung.
+        """
         self.deaths += 1
         flying, self.calls = [culprit, *self.calls], []
         for at, call in enumerate(flying):
             if not call.future.done():
-                failure = BatchFailed(Reason.MODEL_CRASH, "the process died", suspect=at < 2)
+                failure = BatchFailed(reason, "the process died", suspect=at < suspects)
                 call.future.set_exception(failure)
 
 

@@ -277,6 +277,22 @@ async def test_blame_for_a_crash_needs_a_call_apart_from_all_others(
     assert set(fatal) == {1}
 
 
+async def test_whoever_lost_a_batch_without_blame_is_served_before_the_suspect(
+    scorer: Scorer, model: Echo, link: InProcessLink
+) -> None:
+    other_model = Echo()
+    await scorer.add(other_model, type(SPEC)("other", "1", Echo.adapter, ""))
+    link.is_open.clear()
+    guilty = await scorer.submit(model, records(b"hang"))
+    await turns()
+    innocent = await scorer.submit(other_model, records(b"a"))
+    await turns()
+    link.is_open.set()
+    assert names(await finish(innocent)) == ["a"]
+    assert names(await finish(guilty)) == ["model_timeout"]
+    assert link.sent == [b"hang", b"a", b"a", b"hang"]
+
+
 async def test_running_out_of_memory_is_blamed_on_nobody_and_remembered(
     scorer: Scorer, model: Echo, link: InProcessLink
 ) -> None:
