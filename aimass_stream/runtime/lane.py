@@ -276,6 +276,9 @@ class Lane(Generic[A]):
             self._put_back(wanted)
             return
         self.metrics.split(failure.reason)
+        # One turn of the loop, in which whoever lost a batch without blame goes to the gate: a
+        # successor serves them first, for this batch may end it again.
+        await asyncio.sleep(0)
         try:
             await self._search(batch, failure)
         except _CircuitOpened:
@@ -288,10 +291,6 @@ class Lane(Generic[A]):
             _CircuitOpened: the model is; what has no outcome is to be held.
         """
         gate_share = APART if failure.reason in LOSSES else BESIDE_OTHERS
-        if gate_share == APART:
-            # One turn of the loop, in which whoever lost a batch without blame goes to the gate:
-            # they are served by the successor first, for this one may end it again.
-            await asyncio.sleep(0)
         if gate_share == APART and len(batch) == 1:
             own_failure = await attempt(partial(self._predict, gate_share=APART), batch)
             if own_failure is None:
