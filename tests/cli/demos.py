@@ -132,7 +132,7 @@ class RunningDemo:
         """What it and its workers said, for a failure's message."""
         log = self.state / "logs" / "demo.log"
         worker = log.read_text(errors="replace") if log.exists() else ""
-        return f"{self._output.read_text(errors='replace')}\n{worker[-6000:]}"
+        return f"{self._output.read_text(errors='replace')}\n{worker}"
 
 
 @asynccontextmanager

@@ -24,7 +24,7 @@ from aimass_stream.verify.oracle import Watched
 from tests.delivery.harness import Harness, running_app, send
 from tests.learning.learners import FoldState
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(420)]
 
 Answers = dict[str, set[bytes]]
 
