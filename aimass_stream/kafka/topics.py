@@ -8,8 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.admin.records_to_delete import RecordsToDelete
 from aiokafka.errors import KafkaConnectionError, TopicAlreadyExistsError, for_code
 
 from aimass_stream.errors import BrokerError, ConfigError
@@ -104,6 +106,22 @@ async def set_config(client: Mapping[str, Any], configs: Mapping[str, Mapping[st
             for code, message, _, name in response.resources:
                 if code:
                     raise ConfigError(f"The broker does not change topic {name}: {message}")
+    except KafkaConnectionError as error:
+        raise unreachable(client) from error
+    finally:
+        await admin.close()
+
+
+async def delete_before(client: Mapping[str, Any], topic: str, partition: int, offset: int) -> None:
+    """Delete the records of a partition that come before an offset; there is no way back.
+
+    Raises:
+        BrokerError: the broker cannot be reached.
+    """
+    admin = AIOKafkaAdminClient(**client, request_timeout_ms=REQUEST_TIMEOUT_MS)
+    try:
+        await admin.start()
+        await admin.delete_records({TopicPartition(topic, partition): RecordsToDelete(offset)})
     except KafkaConnectionError as error:
         raise unreachable(client) from error
     finally:

@@ -177,6 +177,12 @@ def inject_state(
     return lambda settings: InjectedState(make_state(settings), harm)
 
 
+def planned_snapshot_rows(declared: int) -> int:
+    """Records that a learner learns from one snapshot to the next, as declared or as planned."""
+    planned = PlanFile(Path(os.environ[FAULTS])).read().snapshot_rows
+    return declared if planned is None else min(declared, planned)
+
+
 def _strike(injection: Injection) -> None:
     match injection.kind:
         case "raise":

@@ -63,11 +63,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         seed: of what is drawn.
         timeout_s: the most that a call may take before it counts as hung, whatever a declaration
             says; counts for models that are loaded after it was written. None leaves it.
+        snapshot_rows: the most that a learner learns from one snapshot to the next, likewise.
         injections: the faults; none when everything is repaired.
     """
 
     seed: int = 0
     timeout_s: float | None = None
+    snapshot_rows: int | None = None
     injections: tuple[Injection, ...] = ()
 
     def concerns(self, model: str) -> list[Injection]:

@@ -79,10 +79,12 @@ class LearnerHost:
         self._make_state: Callable[..., LearnerState[Any, Any]] = import_adapter(
             spec.options["adapter"]
         )
+        self._snapshot_rows: int = spec.options["snapshot_rows"]
         if FAULTS in os.environ:
-            from aimass_stream.runtime.injected import inject_state
+            from aimass_stream.runtime.injected import inject_state, planned_snapshot_rows
 
             self._make_state = inject_state(spec, self._make_state)
+            self._snapshot_rows = planned_snapshot_rows(self._snapshot_rows)
         self._reader = self._make_state(spec.options["settings"])
         self._states: dict[str, _OpenState] = {}
         self._epoch = 0
@@ -232,7 +234,7 @@ class LearnerHost:
     def _keep(self, state: _OpenState, committed: int) -> None:
         """Begin to write a snapshot when one is due and the last is written."""
         learner = state.learner
-        due = learner.learnt_rows - state.kept_rows >= self._options["snapshot_rows"]
+        due = learner.learnt_rows - state.kept_rows >= self._snapshot_rows
         if not due or not learner.is_between_blocks:
             return
         if state.writing is not None and not state.writing.done():

@@ -44,6 +44,8 @@ LOAD_SHARE = 0.2
 MIN_BURST = 40
 MODEL_TIMEOUT_S = 10.0
 """The most that a call of a model may take here before it counts as hung."""
+SNAPSHOT_ROWS = 20
+"""The most that a learner learns here from one snapshot to the next."""
 BURST_S = 4.0
 """Seconds' worth of the steady rate in the burst that a fault strikes in."""
 POLL_S = 0.1
@@ -82,6 +84,7 @@ class Scene:
         in_doubt: whether it is to be started anew before the next fault.
         window_now: of the fault that runs; None between two.
         app: what runs; after `open`, without those inputs that it dead-letters in any case.
+        snapshots: the folder of its learners' snapshots.
         harm: what its models are told to do wrong.
         targets: models that can be struck; known from `open` on.
     """
@@ -99,6 +102,7 @@ class Scene:
         self.start_s = 0.0
         self.window_now: Window | None = None
         state = folder / "state"
+        self.snapshots = state / "snapshots"
         self.workers = Workers(
             app,
             {
@@ -106,7 +110,7 @@ class Scene:
                 "AIMASS_BROKER": broker.url,
                 "AIMASS_REPLICATION": "1",
                 "AIMASS_STATE": str(state),
-                "AIMASS_SNAPSHOTS": str(state / "snapshots"),
+                "AIMASS_SNAPSHOTS": str(self.snapshots),
                 "AIMASS_WEB_PORT": str(_web_port()),
                 FAULTS: str(folder / "faults.json"),
             },
@@ -201,7 +205,9 @@ class Scene:
 
     def strike(self, *injections: Injection) -> None:
         """Have its models do wrong from now on, in this way and no other."""
-        self.harm.write(Plan(timeout_s=MODEL_TIMEOUT_S, injections=injections))
+        self.harm.write(
+            Plan(timeout_s=MODEL_TIMEOUT_S, snapshot_rows=SNAPSHOT_ROWS, injections=injections)
+        )
 
     def repair(self) -> None:
         """Have its models work again."""

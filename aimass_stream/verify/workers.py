@@ -131,6 +131,17 @@ class Workers:
         self.signal(pid, signal.SIGKILL)
         await asyncio.to_thread(wait_gone, pid)
 
+    async def kill_all(self) -> None:
+        """Kill -9 the supervisor and every process it has, and wait until they are gone."""
+        family = psutil.Process(self.child.pid).children(recursive=True)
+        self.signal(self.child.pid, signal.SIGKILL)
+        for process in family:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        await self.child.exited
+        for process in family:
+            await asyncio.to_thread(wait_gone, process.pid)
+
     async def until_idle(self, within_s: float) -> None:
         """Wait until its processes have nothing to do, such as a spare that still imports."""
         deadline = time.monotonic() + within_s

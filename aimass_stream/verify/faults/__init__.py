@@ -39,6 +39,7 @@ from aimass_stream.verify.faults.processes import (
     SecondSignal,
     TerminateWorkers,
 )
+from aimass_stream.verify.faults.state import DamagedSnapshot, FullSnapshots, LostLog
 from aimass_stream.verify.faults.storm import Storm
 
 FAULTS: Sequence[type[Fault]] = (
@@ -67,6 +68,9 @@ FAULTS: Sequence[type[Fault]] = (
     CrashModel,
     BalloonModel,
     SlowModel,
+    DamagedSnapshot,
+    FullSnapshots,
     BadNetwork,
     Storm,
+    LostLog,
 )

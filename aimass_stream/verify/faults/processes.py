@@ -89,7 +89,7 @@ class TerminateWorkers(Strike):
             window.problem(f"it ended with {ended.reason if ended else 'nothing'}, not 0")
         if drained_s > DRAIN_S + 5:
             window.problem(f"the drain took {drained_s:.1f} s")
-        await _start_again(scene, window)
+        await start_again(scene, window)
 
 
 class SecondSignal(Strike):
@@ -119,10 +119,10 @@ class SecondSignal(Strike):
             window.problem(f"it took {took_s:.1f} s to end")
         if ended.code not in FORCED_CODES:
             window.problem(f"it ended with {ended.reason}, not {FORCED_CODES}")
-        await _start_again(scene, window)
+        await start_again(scene, window)
 
 
-async def _start_again(scene: Scene, window: Window) -> None:
+async def start_again(scene: Scene, window: Window) -> None:
     """Start the application, and wait until it answers what is left; no backlog grows meanwhile."""
     began, seen = time.monotonic(), window.outcomes()
     with window.held_load():
