@@ -129,9 +129,9 @@ class Notes:
     ("parts", "calls", "is_promised"),
     [
         (["abcdefgh", "abcd", "efgh", "ef", "e"], 5, True),
-        # The halves of failing halves ride once more, together.
-        (["abcdefgh", "abcd", "efgh", "ab", "a", "bcd"], 6, True),
-        (["abcdefgh", *"abcdefgh"], 9, False),
+        # What was put back rides in ordinary batches once the culprit is found.
+        (["abcdefgh", "abcd", "efgh", "ef", "e", "g", "fh"], 5, True),
+        (["abcdefgh", *"abcdfghe"], 9, False),
         # Another batch, with a record from elsewhere, does not count.
         (["abcdefgh", "abcd", "efgh", "ef", "e", "xa"], 5, True),
     ],

@@ -274,14 +274,16 @@ def _check_reasons(window: Window, reasons: frozenset[Reason]) -> None:
 def count_calls(window: Notes, failed: Call, calls: Sequence[Call]) -> None:
     """Count the calls with nothing but rows of the batch that failed, itself included.
 
-    Where a half failed, the good records of the other one were put back, and nobody else is here
-    for them to ride with: they are one batch more.
+    The search is over when the victim has been called for the last time. Records that were put
+    back are called after that, in ordinary batches.
     """
     rows = Counter(failed.rows)
     victim = next(row for row, kind in failed.struck.items() if kind != "slow")
-    inside = [call for call in calls if call.at_s >= failed.at_s and Counter(call.rows) <= rows]
-    put_back = any(victim in call.rows and len(call.rows) < len(rows) for call in inside)
-    allowed = (len(failed.rows) - 1).bit_length() + 2 + put_back
+    over_s = max(call.at_s for call in calls if victim in call.rows)
+    inside = [
+        call for call in calls if failed.at_s <= call.at_s <= over_s and Counter(call.rows) <= rows
+    ]
+    allowed = (len(failed.rows) - 1).bit_length() + 2
     name = failed.model.partition("@")[0]
     window.measure(f"{name}_rows_of_batch", len(failed.rows))
     window.measure(f"{name}_calls", len(inside))
