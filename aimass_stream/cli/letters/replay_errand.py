@@ -77,6 +77,8 @@ def run_replay(errand: ReplayErrand, app_name: str, app_id: str | None) -> int:
         way = _way(errand, app, pick, url)
         for line in plan_lines(Plan(pick, errand.to_model, agents)):
             typer.echo(line, err=not errand.dry_run)
+        if errand.dry_run:
+            typer.echo("A dry run: nothing is sent.", err=True)
         if errand.dry_run or not pick.letters:
             return NOT_ALL if pick.impossible else 0
         if errand.ask and sys.stdin.isatty():
