@@ -42,7 +42,6 @@ from aimass_stream.records import Limits, Record, Topic
 from aimass_stream.runtime.body import Agent, Body
 from aimass_stream.runtime.failure_limit import FailureLimit
 from aimass_stream.runtime.feeds import forward, forward_answers
-from aimass_stream.runtime.health import Health
 from aimass_stream.runtime.learning import Learning
 from aimass_stream.runtime.loop_watch import LoopWatch
 from aimass_stream.runtime.models import Models
@@ -74,7 +73,6 @@ class App(faust.App):
         super().__init__(name, **{**FAUST_SETTINGS, **own, **options})
         self.engine_agents: dict[str, Agent] = {}
         self.end_reason: BaseException | None = None
-        self.health = Health()
         self._models: Models | None = None
         self._learning: Learning | None = None
         self._is_replay = False

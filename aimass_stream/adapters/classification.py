@@ -5,6 +5,7 @@ Imported in device processes only, by the adapters of the modalities.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ Features = NDArray[Any]
 """One decoded input, as the model takes it."""
 
 
-class Classifier:
+class Classifier(ABC):
     """Base of the `Predictor`s that give each input a label; a modality adds `decode`.
 
     Inputs that `_groups` puts together make one forward pass, whatever their number. Weights are
@@ -39,7 +40,7 @@ class Classifier:
     """
 
     def __init__(self, spec: ModelSpec, device: str, auto_class: Any, kind: str) -> None:
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # the library has no types
         self._folder = Path(spec.folder)
         self._kind = kind
         self._device = torch.device(device)
@@ -75,9 +76,9 @@ class Classifier:
             groups.setdefault(one.shape, []).append(row)
         return list(groups.values())
 
+    @abstractmethod
     def _forward(self, inputs: Sequence[Features]) -> Any:
         """What the model answers to inputs of one group; `logits` of it are `(rows, labels)`."""
-        raise NotImplementedError
 
     def _logits(self, inputs: Sequence[Features]) -> torch.Tensor:
         """`(rows, labels)`, float32, on the CPU."""

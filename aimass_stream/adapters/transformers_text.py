@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
@@ -197,7 +198,7 @@ class TextClassifier(Classifier):
         return self._model(**self._inputs.batch(inputs, self._device))
 
 
-class TextModel:
+class TextModel(ABC):
     """Base of the `Predictor`s that answer a text with something other than a label.
 
     Args:
@@ -213,7 +214,7 @@ class TextModel:
     unused: tuple[str, ...] = ()
 
     def __init__(self, spec: ModelSpec, device: str, auto_class: Any, what: str) -> None:
-        disable_progress_bar()  # type: ignore[no-untyped-call]
+        disable_progress_bar()  # type: ignore[no-untyped-call]  # the library has no types
         self._folder = Path(spec.folder)
         self._device = torch.device(device)
         model = load_model(self._folder, auto_class, what, self.unused)
@@ -243,9 +244,9 @@ class TextModel:
         del folder
         return None
 
+    @abstractmethod
     def _values(self, inputs: Sequence[Ids]) -> torch.Tensor:
         """What the model makes of a batch, `(rows, ...)` float32 on the CPU."""
-        raise NotImplementedError
 
 
 def pack(encoding: Any) -> Ids:
@@ -272,7 +273,7 @@ def _load_tokenizer(folder: Path) -> Any:
         )
         # Without its files some families' tokenizers are made all the same, knowing no word.
         if len(tokenizer) <= len(tokenizer.all_special_tokens):
-            raise ValueError("its tokenizer has no vocabulary")  # noqa: TRY301
+            raise ValueError("its tokenizer has no vocabulary")  # noqa: TRY301 - told as the loader's own
         tokenizer.backend_tokenizer.encode("a")
     except Exception as error:
         raise SetupError(

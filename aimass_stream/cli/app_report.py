@@ -71,7 +71,6 @@ class AppReport(msgspec.Struct, frozen=True):
         models: locations of the models that modules of this folder hold; an inline model has
             none.
         learners: names of the learners that modules of this folder hold.
-        tables: names of the app's tables.
         sources: the topics that are filled from outside, by name.
         brokers: where it connects to.
         examples: records to send to each of the sources, where they were asked for.
@@ -83,7 +82,6 @@ class AppReport(msgspec.Struct, frozen=True):
     models: list[str]
     plans: list[TopicPlan] = []
     learners: list[str] = []
-    tables: list[str] = []
     sources: list[SourceReport] = []
     brokers: list[str] = []
     examples: dict[str, list[Example]] = {}
@@ -185,7 +183,6 @@ def report_app(app: App, examples: int = 0, seed: int = 0) -> AppReport:
         models=sorted({model.location for model in _held(Path.cwd(), Model)} - {""}),
         plans=plans,
         learners=sorted({learner.name for learner in _held(Path.cwd(), Learner)}),
-        tables=sorted(app.tables.keys()),
         sources=[
             SourceReport(name, topic.type.__name__, checked=topic.type is not Record)
             for name, topic in sources.items()

@@ -65,7 +65,7 @@ def stop(state: State = None) -> None:
 @command
 def status(
     state: State = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002 # an option
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,  # noqa: FBT002 - an option
 ) -> None:
     """Say whether Kafka runs, and where. Ends with 0 if it does, else with 1.
 

@@ -49,7 +49,7 @@ def command(function: F) -> F:
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
 
-    return run  # type: ignore[return-value] # wraps keeps the signature typer reads
+    return run  # type: ignore[return-value]  # wraps keeps the signature typer reads
 
 
 def hush_clients() -> None:

@@ -146,25 +146,27 @@ class Delivery:
     @staticmethod
     def _refuse_oversized(unit: Unit) -> None:
         """An answer no message can hold fails its record: the rest of the chunk goes on."""
-        for answers in unit.answers:
-            if max(map(len, answers.values), default=0) > MAX_BATCH_BYTES:
-                sizes = zip(answers.rows, map(len, answers.values), strict=True)
-                large = {row: size for row, size in sizes if size > MAX_BATCH_BYTES}
-                details = {
-                    row: f"an output of {size} bytes; a message holds {MAX_BATCH_BYTES}"
-                    for row, size in large.items()
-                }
-                _refuse(unit, answers.model, Reason.TOO_LARGE, details)
+        large = {
+            row: Failure(row, answers.model, RecordError(Reason.TOO_LARGE, _size_detail(value)))
+            for answers in unit.answers
+            if max(map(len, answers.values), default=0) > MAX_BATCH_BYTES
+            for row, value in zip(answers.rows, answers.values, strict=True)
+            if len(value) > MAX_BATCH_BYTES
+        }
+        _refuse(unit, large)
 
     @staticmethod
     def _refuse_keyless(unit: Unit) -> None:
         """A compacted topic takes no answer without a key, and would refuse its neighbours too."""
         keys = unit.work.chunk.keys
         detail = "the record has no key, and its answers go to a compacted topic"
-        for answers in unit.answers:
-            keyless = {row: detail for row in answers.rows if keys[row] is None}
-            if keyless:
-                _refuse(unit, answers.model, Reason.BAD_ENVELOPE, keyless)
+        keyless = {
+            row: Failure(row, answers.model, RecordError(Reason.BAD_ENVELOPE, detail))
+            for answers in unit.answers
+            for row in answers.rows
+            if keys[row] is None
+        }
+        _refuse(unit, keyless)
 
     def _file_answers(self, unit: Unit, outgoing: Outgoing) -> None:
         if not unit.answers:
@@ -250,8 +252,12 @@ class Delivery:
         outgoing.setdefault(place, []).append(message)
 
 
-def _refuse(unit: Unit, model: str, reason: Reason, details: Mapping[int, str]) -> None:
-    """Rows that have answers fail after all, each with its detail."""
-    for row, detail in details.items():
-        unit.failures.append(Failure(row, model, RecordError(reason, detail)))
-    unit.answers = [answers.without(details) for answers in unit.answers]
+def _size_detail(value: bytes) -> str:
+    return f"an output of {len(value)} bytes; a message holds {MAX_BATCH_BYTES}"
+
+
+def _refuse(unit: Unit, failures: Mapping[int, Failure]) -> None:
+    """Rows that have answers fail after all, each once, however many answers it had."""
+    if failures:
+        unit.failures.extend(failures.values())
+        unit.answers = [answers.without(failures) for answers in unit.answers]

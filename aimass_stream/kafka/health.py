@@ -22,7 +22,6 @@ from aimass_stream.errors import StalledError
 from aimass_stream.kafka.intake import Feed, Intake
 from aimass_stream.kafka.progress import Look, ProgressWatch
 from aimass_stream.kafka.transport import Consumer
-from aimass_stream.runtime.health import Health
 from aimass_stream.runtime.learning import Learning
 from aimass_stream.runtime.models import Models
 
@@ -30,7 +29,6 @@ log = logging.getLogger("aimass_stream.worker")
 
 LOOK_S = 1.0
 ASK_TIMEOUT_S = 5.0
-BROKER_AWAY = "broker"
 CONFIRM_TIMEOUT_S = 20.0
 READ_TIMEOUT_MS = 5_000
 
@@ -38,7 +36,6 @@ READ_TIMEOUT_MS = 5_000
 class Worker(Protocol):
     """What is looked at: the app of this worker."""
 
-    health: Health
     end_reason: BaseException | None
 
     @property
@@ -73,7 +70,7 @@ class Worker(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Standstill:
     """A feed that stood still, for the message."""
 
     tp: TP
@@ -119,6 +116,7 @@ class HealthWatch:
         self._shown: set[TP] = set()
         self._learning_calls = 0
         self._stall: StalledError | None = None
+        self._broker_problems: list[str] = []
 
     # -- pages ---------------------------------------------------------------------------
 
@@ -143,7 +141,7 @@ class HealthWatch:
             *worker.models.troubles,
             *worker.learning.troubles,
             *worker.learning.unsaved.values(),
-            *worker.health.reasons,
+            *self._broker_problems,
         ]
 
     # -- looking -------------------------------------------------------------------------
@@ -203,7 +201,7 @@ class HealthWatch:
         if not confirmed or worker.intake.feeds.get(tp) is not feed or worker.should_stop:
             self._progress.forgive(tp)
             return
-        text = str(Standing(tp, feed, self._behind(tp, feed)))
+        text = str(Standstill(tp, feed, self._behind(tp, feed)))
         self._stall = StalledError(
             f"{text}. No progress for {self._stall_s:.0f} s (AIMASS_STALL_S), so this worker ends "
             "with 75 to be started again; what is unfinished will be read again."
@@ -246,15 +244,14 @@ class HealthWatch:
                     async with asyncio.timeout(ASK_TIMEOUT_S):
                         self._ends = await self._worker.kafka.end_offsets(tps)
                 away_since_s = None
-                self._worker.health.clear(BROKER_AWAY)
+                self._broker_problems = []
             except (KafkaError, TimeoutError) as error:
                 now_s = loop.time()
                 away_since_s = now_s if away_since_s is None else away_since_s
-                self._worker.health.note(
-                    BROKER_AWAY,
+                self._broker_problems = [
                     f"Kafka has not answered for {now_s - away_since_s + ASK_TIMEOUT_S:.0f} s "
-                    f"({type(error).__name__}); records wait until it does",
-                )
+                    f"({type(error).__name__}); records wait until it does"
+                ]
                 for tp in tps:
                     self._progress.forgive(tp)
             await asyncio.sleep(LOOK_S)

@@ -145,6 +145,6 @@ async def _count_partitions(admin: AIOKafkaAdminClient, names: list[str]) -> dic
 def unreachable(client: Mapping[str, Any]) -> BrokerError:
     """The error for a broker that does not answer."""
     return BrokerError(
-        f"Kafka does not answer at {client['bootstrap_servers']}. "
+        f"Kafka does not answer at {', '.join(client['bootstrap_servers'])}. "
         "Is it running, and is AIMASS_BROKER right? Try: aimass doctor"
     )

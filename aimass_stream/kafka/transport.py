@@ -54,6 +54,11 @@ class Consumer(driver.Consumer):
         """The app's feeds."""
         return cast(Intake, cast(Any, self.app).intake)
 
+    @property
+    def _client(self) -> Any:
+        """Aiokafka's own consumer; it lives in the consumer thread's loop."""
+        return self._thread._ensure_consumer()  # noqa: SLF001 - Faust has no public door to it
+
     def on_init(self) -> None:
         """Prepare what `force_commit` and the fetcher need before the first start."""
         super().on_init()
@@ -132,10 +137,10 @@ class Consumer(driver.Consumer):
             self._feed(records)
 
     async def _fetch_in_thread(self, wanted: set[TP], timeout_s: float) -> Mapping[TP, Any]:
-        consumer = self._thread._ensure_consumer()  # noqa: SLF001
-        pass_raw_records(consumer._fetcher, self.intake.reads)  # noqa: SLF001
+        consumer = self._client
+        pass_raw_records(consumer._fetcher, self.intake.reads)  # noqa: SLF001 - as in `_client`
         # The supported call goes through a queue that commits wait behind.
-        records: Mapping[TP, Any] = await self._thread._fetch_records(  # noqa: SLF001
+        records: Mapping[TP, Any] = await self._thread._fetch_records(  # noqa: SLF001 - as in `_client`
             consumer, wanted, timeout=timeout_s, max_records=FETCH_RECORDS
         )
         return records
@@ -156,7 +161,7 @@ class Consumer(driver.Consumer):
             self.intake.trust(positions)
 
     async def _seek_in_thread(self, positions: Mapping[TP, int]) -> None:
-        consumer = self._thread._ensure_consumer()  # noqa: SLF001
+        consumer = self._client
         assigned = consumer.assignment()
         for tp, position in positions.items():
             if driver.ensure_aiokafka_TP(tp) in assigned:
@@ -186,7 +191,7 @@ class Consumer(driver.Consumer):
         self, known: Mapping[TP, Standing]
     ) -> tuple[dict[TP, int], dict[TP, Standing]]:
         """Seek every partition; where those of Faust and ours stand."""
-        consumer = self._thread._ensure_consumer()  # noqa: SLF001
+        consumer = self._client
         assigned = {TP(tp.topic, tp.partition): tp for tp in consumer.assignment()}
         theirs = [place for tp, place in assigned.items() if not self.intake.owns(tp)]
         plain: dict[TP, int] = {}
@@ -204,7 +209,7 @@ class Consumer(driver.Consumer):
     async def _first_standing(consumer: Any, tp: Any) -> Standing:
         """Committed, or the beginning; the client itself does not seek for 0 and None."""
         # What is committed beside an offset has no other door.
-        committed = (await consumer._coordinator.fetch_committed_offsets([tp])).get(tp)  # noqa: SLF001
+        committed = (await consumer._coordinator.fetch_committed_offsets([tp])).get(tp)  # noqa: SLF001 - as in `_client`
         if committed is not None and committed.offset >= 0:
             return Standing.read(committed.offset, committed.metadata)
         beginnings = await consumer.beginning_offsets([tp])
@@ -225,7 +230,7 @@ class Consumer(driver.Consumer):
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Keep the feeds nobody else can have owned, end the rest, before Faust goes on."""
-        coordinator = self._thread._ensure_consumer()._coordinator  # noqa: SLF001 - its id has no other door
+        coordinator = self._client._coordinator  # noqa: SLF001 - its id has no other door
         cast(Any, self.app).membership.note(self.app.conf.id, coordinator.member_id)
         await self.intake.keep(assigned, generation_id)
         await super().on_partitions_assigned(assigned, generation_id)
@@ -278,7 +283,7 @@ class Consumer(driver.Consumer):
 
     async def _commit_in_thread(self, standings: Mapping[TP, Standing]) -> bool:
         """Whether the broker took the commit; Faust's own would end the worker if not."""
-        consumer = self._thread._ensure_consumer()  # noqa: SLF001
+        consumer = self._client
         try:
             await consumer.commit(
                 {
@@ -306,7 +311,7 @@ class Consumer(driver.Consumer):
             KafkaError: the broker does not answer.
         """
         wanted = [driver.ensure_aiokafka_TP(tp) for tp in tps]
-        ends = await self._in_thread(self._thread._ensure_consumer().end_offsets(wanted))  # noqa: SLF001 - Faust asks one by one
+        ends = await self._in_thread(self._client.end_offsets(wanted))
         return {TP(tp.topic, tp.partition): int(end) for tp, end in ends.items()}
 
     def verify_event_path(self, now: float, tp: TP) -> None:

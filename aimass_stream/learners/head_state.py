@@ -285,4 +285,4 @@ def _row_of(item: HeadInput | _Waiting) -> NDArray[np.float64]:
 
 def _softmax(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)  # type: ignore[no-any-return]
+    return powers / powers.sum(axis=1, keepdims=True)  # type: ignore[no-any-return]  # NumPy says Any

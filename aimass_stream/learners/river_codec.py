@@ -126,7 +126,7 @@ class _Writer:
         if not isinstance(reduced, tuple):
             raise CodecError(f"{type(item).__qualname__} cannot be taken apart")
         make, args, state, parts, pairs = (*reduced, None, None, None)[:5]
-        if make is copyreg.__newobj__:  # type: ignore[attr-defined]
+        if make is copyreg.__newobj__:  # type: ignore[attr-defined]  # left out of its stubs
             make, args, way = args[0], args[1:], "new"
         else:
             way = "call"

@@ -11,7 +11,7 @@ import numpy as np
 
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.records import Embedding
-from aimass_stream.runtime.faults import describe
+from aimass_stream.runtime.error_text import describe
 
 A = TypeVar("A")
 

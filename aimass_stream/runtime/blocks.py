@@ -16,7 +16,7 @@ import msgspec
 
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.learner import Event, LearnerState, Snapshot
-from aimass_stream.runtime.faults import describe, trace_of
+from aimass_stream.runtime.error_text import describe, trace_of
 
 InputT = TypeVar("InputT")
 

@@ -19,7 +19,7 @@ from aimass_stream.errors import Reason, RecordError
 from aimass_stream.learner import Event, LearnerState
 from aimass_stream.model import ModelSpec
 from aimass_stream.runtime.blocks import BlockLearner, LaidDown
-from aimass_stream.runtime.faults import describe, trace_of
+from aimass_stream.runtime.error_text import describe, trace_of
 from aimass_stream.runtime.injection_plan import FAULTS
 from aimass_stream.runtime.learner_messages import (
     COMMAND,

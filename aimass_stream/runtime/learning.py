@@ -213,7 +213,7 @@ class StreamLearning:
         """Have the learner loaded."""
         spec = await self._learning.prepare(learner)
         if id(learner) not in self._places:
-            reader: AnswerReader[Any] = AnswerReader(learner.answer_type | None)  # type: ignore[arg-type]
+            reader: AnswerReader[Any] = AnswerReader(learner.answer_type | None)  # type: ignore[arg-type]  # a union is no type to mypy
             self._places[id(learner)] = _Place(learner, spec, "", reader)
         return spec
 

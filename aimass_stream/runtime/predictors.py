@@ -22,7 +22,7 @@ from aimass_stream.errors import SetupError
 from aimass_stream.learner import Learner
 from aimass_stream.model import Model, ModelSpec, Predictor
 from aimass_stream.registry.files import check_digest
-from aimass_stream.runtime.faults import describe
+from aimass_stream.runtime.error_text import describe
 from aimass_stream.runtime.injection_plan import FAULTS
 
 log = logging.getLogger("aimass.device")

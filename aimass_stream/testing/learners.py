@@ -97,7 +97,7 @@ class _Bench:
         state = self.new()
         return [step(state, block) for block in blocks]
 
-    def require(self, what: bool, law: str) -> None:  # noqa: FBT001
+    def require(self, what: bool, law: str) -> None:  # noqa: FBT001 - what is required
         """Raise where a law does not hold."""
         if not what:
             raise LearnerCheckError(f"{self.declaration.id}: {law}")

@@ -176,8 +176,8 @@ def small_whisper(
         id2label=dict(enumerate(labels)),
         label2id={label: row for row, label in enumerate(labels)},
     )
-    model = WhisperForAudioClassification(config)  # type: ignore[no-untyped-call]
-    extractor = WhisperFeatureExtractor(  # type: ignore[no-untyped-call]
+    model = WhisperForAudioClassification(config)  # type: ignore[no-untyped-call]  # the library has no types
+    extractor = WhisperFeatureExtractor(  # type: ignore[no-untyped-call]  # the library has no types
         feature_size=_MELS, chunk_length=window_s
     )
     return model, extractor

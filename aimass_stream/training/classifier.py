@@ -31,7 +31,7 @@ def small_resnet(labels: Sequence[str], hidden_sizes: Sequence[int]) -> Any:
         id2label=dict(enumerate(labels)),
         label2id={label: row for row, label in enumerate(labels)},
     )
-    return ResNetForImageClassification(config)  # type: ignore[no-untyped-call]
+    return ResNetForImageClassification(config)  # type: ignore[no-untyped-call]  # the library has no types
 
 
 def square_processor(edge: int) -> Any:

@@ -96,7 +96,7 @@ def wordpiece(texts: Iterable[str], vocabulary: int, max_tokens: int) -> Any:
     made = _tokenizer(models.WordPiece(ids, unk_token=_UNK))
     made.post_processor = processors.BertProcessing((_SEP, ids[_SEP]), (_CLS, ids[_CLS]))
     names = {"pad_token": _PAD, "unk_token": _UNK, "cls_token": _CLS, "sep_token": _SEP}
-    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # the library has no types
         tokenizer_object=made, model_max_length=max_tokens, **names
     )
 
@@ -179,7 +179,7 @@ def train(
                 logits, goal, label_smoothing=recipe.label_smoothing, ignore_index=UNLABELLED
             )
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()  # type: ignore[no-untyped-call]  # the library has no types
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             schedule.step()
@@ -191,7 +191,7 @@ def train(
 
 def save(model: Any, tokenizer: Any, folder: Path) -> None:
     """Write model and tokenizer as the adapters load them."""
-    disable_progress_bar()  # type: ignore[no-untyped-call]
+    disable_progress_bar()  # type: ignore[no-untyped-call]  # the library has no types
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 

@@ -99,7 +99,7 @@ def fit(  # noqa: PLR0913 - what is trained, on what, and how
             logits = model(**{name: batch}).logits
             loss = functional.cross_entropy(logits, goal, label_smoothing=recipe.label_smoothing)
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()  # type: ignore[no-untyped-call]  # the library has no types
             optimizer.step()
             schedule.step()
         if progress is not None:

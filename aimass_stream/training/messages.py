@@ -113,7 +113,7 @@ class _Maker:
         phrases = _PHRASES[self._split][intent]
         return self._pick([one for one in phrases if one.isascii() != chinese])
 
-    def _fill(self, template: str, chinese: bool) -> tuple[str, tuple[Span, ...]]:  # noqa: FBT001
+    def _fill(self, template: str, chinese: bool) -> tuple[str, tuple[Span, ...]]:  # noqa: FBT001 - a language of two
         """The text of a template, misspelt between its entities."""
         text, entities = "", []
         lower = self._draw.random() < 0.3
@@ -127,7 +127,7 @@ class _Maker:
             text += filled
         return text, tuple(entities)
 
-    def _entity(self, kind: str, chinese: bool) -> str:  # noqa: FBT001
+    def _entity(self, kind: str, chinese: bool) -> str:  # noqa: FBT001 - a language of two
         if kind in {"product", "city"}:
             names = (PRODUCTS if kind == "product" else CITIES)[self._split][chinese]
             made_up = self._split == "train" and self._draw.random() < _MADE_UP
@@ -136,7 +136,7 @@ class _Maker:
             return self._order()
         return self._date(chinese) if kind == "date" else self._amount(chinese)
 
-    def _make_up(self, names: Sequence[str], chinese: bool) -> str:  # noqa: FBT001
+    def _make_up(self, names: Sequence[str], chinese: bool) -> str:  # noqa: FBT001 - a language of two
         """A name that is none, of parts of names and of syllables."""
         if chinese:
             return "".join(self._pick(self._pick(names)) for _ in range(self._number(2, 3)))
@@ -152,14 +152,14 @@ class _Maker:
         number = self._number(10_000, 9_999_999)
         return self._pick((f"{number}", f"A-{number}", f"#{number}", f"{number}-{number % 97:02}"))
 
-    def _date(self, chinese: bool) -> str:  # noqa: FBT001
+    def _date(self, chinese: bool) -> str:  # noqa: FBT001 - a language of two
         month, day = self._number(1, 12), self._number(1, 28)
         if chinese:
             return f"{month}月{day}日"
         name = self._pick(_MONTHS)
         return self._pick((f"{day} {name}", f"{name} {day}", f"2026-{month:02}-{day:02}"))
 
-    def _amount(self, chinese: bool) -> str:  # noqa: FBT001
+    def _amount(self, chinese: bool) -> str:  # noqa: FBT001 - a language of two
         whole, cents = self._number(5, 900), self._number(0, 99)
         if chinese:
             return self._pick((f"{whole}元", f"{whole}.{cents:02}元"))

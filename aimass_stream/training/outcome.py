@@ -81,7 +81,7 @@ def keep(models_folder: Path, name: str, made: Made, held_out: Files) -> Trained
     A file that cannot be decoded counts as wrong.
     """
     files, labels = held_out
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # the library has no types
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         made.model.save_pretrained(folder)

@@ -17,7 +17,6 @@ class Need(StrEnum):
 
     MODEL = "a model in a device process"
     LEARNER = "a learner"
-    TABLE = "a table"
     CHECKED = "a source topic whose records are checked"
     CHAIN = "an agent that reads what another writes"
     STRIKABLE = "a model that is given what is sent"
@@ -53,6 +52,11 @@ class Application:
     def sources(self) -> Sequence[str]:
         """The topics that are filled from outside, in order of name."""
         return sorted(self.inputs)
+
+    @property
+    def checked_sources(self) -> Sequence[str]:
+        """The source topics that refuse what is no record of theirs, in order of name."""
+        return sorted(self.checked & self.inputs.keys())
 
     def readers(self, topic: str) -> Sequence[Watched]:
         """The agents on a topic."""

@@ -17,7 +17,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from benchmarks.engine.workload import BATCH_ROWS, answer_batch
 
 
-def headers_of(record: Any, with_headers: bool) -> list[tuple[str, bytes]]:  # noqa: FBT001
+def headers_of(record: Any, with_headers: bool) -> list[tuple[str, bytes]]:  # noqa: FBT001 - one of two contestants
     """The four headers our engine writes on every answer."""
     if not with_headers:
         return []
@@ -30,7 +30,7 @@ def headers_of(record: Any, with_headers: bool) -> list[tuple[str, bytes]]:  # n
     ]
 
 
-async def run(server: str, source: str, answers: str, group: str, with_headers: bool) -> None:  # noqa: FBT001
+async def run(server: str, source: str, answers: str, group: str, with_headers: bool) -> None:  # noqa: FBT001 - one of two contestants
     """Answer records for as long as the process lives."""
     consumer = AIOKafkaConsumer(
         source,
@@ -66,7 +66,7 @@ async def send(
     topic: str,
     tp: TopicPartition,
     records: Sequence[Any],
-    with_headers: bool,  # noqa: FBT001
+    with_headers: bool,  # noqa: FBT001 - one of two contestants
 ) -> Any:
     """Answer one batch; the future says when it is delivered."""
     batch = producer.create_batch()

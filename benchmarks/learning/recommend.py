@@ -54,7 +54,7 @@ class Tally:
 
 def view(user: str, item: str, time_ms: int, kind: str = "view") -> Action:
     """An event of a user."""
-    return Action(user, kind, item, None, None, time_ms)  # type: ignore[arg-type]
+    return Action(user, kind, item, None, None, time_ms)  # type: ignore[arg-type]  # one of the kinds, as read
 
 
 def sessions(folder: Path, part: float) -> None:

@@ -29,6 +29,7 @@ from tests.codecs.audio_files import (
     tone,
     wav,
 )
+from tests.codecs.mutations import mutations
 
 RATE = 16_000
 
@@ -199,19 +200,11 @@ def test_any_bytes_decode_or_are_refused(start: bytes, rest: bytes) -> None:
     decodes_or_refuses(start + rest)
 
 
-@given(
-    st.sampled_from(SEEDS),
-    st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), min_size=1, max_size=8),
-    st.integers(0, 10_000),
-)
-def test_any_mutation_decodes_or_is_refused(
-    seed: bytes, changes: list[tuple[int, int]], end: int
-) -> None:
-    payload = bytearray(seed)
-    for at, value in changes:
-        payload[at % len(payload)] = value
-    decodes_or_refuses(bytes(payload))
-    decodes_or_refuses(bytes(payload[: end % len(payload)]))
+@given(mutations(SEEDS))
+def test_any_mutation_decodes_or_is_refused(mutated: tuple[bytes, bytes]) -> None:
+    changed, cut = mutated
+    decodes_or_refuses(changed)
+    decodes_or_refuses(cut)
 
 
 @given(st.data())

@@ -144,3 +144,11 @@ async def total_of(url: str, changelog: str, at_least: int) -> int:
                 for key, value in zip(chunk.keys, chunk.values, strict=True):
                     latest[key] = int(value or b"0")
     return sum(latest.values())
+
+
+def assert_nothing_lost(harness: Harness, count: int) -> None:
+    """So many records are on the topic, each with an outcome that no repeat contradicts."""
+    account = harness.account
+    assert account.counts()["in"] == count
+    assert account.lost() == []
+    assert account.differing == 0

@@ -7,16 +7,9 @@ from pathlib import Path
 import pytest
 
 from aimass_stream.errors import Reason
-from tests.delivery.harness import Harness, running, send, total_of
+from tests.delivery.harness import assert_nothing_lost, running, send, total_of
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
-
-
-def assert_nothing_lost(harness: Harness, count: int) -> None:
-    account = harness.account
-    assert account.counts()["in"] == count
-    assert account.lost() == []
-    assert account.differing == 0
 
 
 async def test_bad_records_cost_themselves(

@@ -5,7 +5,7 @@ from typing import Any
 
 from aimass_stream.kafka.delivery import Delivery, Outlet
 from aimass_stream.kafka.outcomes import outcomes_topic
-from aimass_stream.kafka.outgoing import Outgoing
+from aimass_stream.kafka.outgoing import MAX_BATCH_BYTES, Outgoing
 from aimass_stream.records import Chunk, Record, Topic, identity
 from aimass_stream.runtime.body import Agent
 from aimass_stream.runtime.handover import Answers, Unit, Work
@@ -28,12 +28,17 @@ async def body(stream: Any) -> None:
     """Never called: the delivery is handed what it would have yielded."""
 
 
-async def deliver(to: Topic[bytes], keys: list[bytes | None]) -> StubDeliverer:
-    """Deliver an answer to each of the records with these keys."""
+async def deliver(
+    to: Topic[bytes], keys: list[bytes | None], *yields: list[bytes]
+) -> StubDeliverer:
+    """Deliver answers to records with these keys: one to each, or what each yield has for it."""
     count = len(keys)
     chunk = Chunk("in", 0, range(count), [0] * count, keys, [b"x"] * count, [()] * count)
-    answers = Answers(0, "m@1", list(range(count)), [b"y"] * count, [])
-    unit = Unit(Work(chunk, 0), 0, count, [answers])
+    answers = [
+        Answers(ordinal, "m@1", list(range(count)), values, [])
+        for ordinal, values in enumerate(yields or ([b"y"] * count,))
+    ]
+    unit = Unit(Work(chunk, 0), 0, count, answers)
     stub, reported = StubDeliverer(), asyncio.Event()
     outlet = Outlet("app", stub, refuse_to_store, (), lambda *_: 0, 1)
     agent = Agent("feed", Topic("in", Record), to, body)
@@ -57,3 +62,15 @@ async def test_elsewhere_a_key_is_not_needed() -> None:
     stub = await deliver(Topic("answers", bytes), [b"a", None])
     assert [key for _, key, _, _ in stub.values["answers"]] == [b"a", None]
     assert not any("dead" in topic for topic in stub.values)
+
+
+async def test_a_record_is_dead_lettered_once_however_many_of_its_answers_are_refused() -> None:
+    large = b"z" * (MAX_BATCH_BYTES + 1)
+    keyless = await deliver(
+        Topic("feeds", bytes, compacted=True), [b"a", None], [b"y", b"y"], [b"y", b"y"]
+    )
+    oversized = await deliver(Topic("answers", bytes), [b"a", b"b"], [b"y", large], [b"y", large])
+    for stub, answers in ((keyless, "feeds"), (oversized, "answers")):
+        assert [key for _, key, _, _ in stub.values[answers]] == [b"a", b"a"]
+        (letters,) = (held for topic, held in stub.values.items() if "dead" in topic)
+        assert len(letters) == 1

@@ -40,6 +40,8 @@ class Plan:
 def plan_lines(plan: Plan) -> list[str]:
     """What would be done, for people."""
     pick = plan.pick
+    if not (pick.letters or pick.replayed or pick.impossible):
+        return ["No letter meets these filters; aimass dlq list shows what there is."]
     lines = [f"To replay: {count_text(len(pick.letters), 'letter')}{_merged(pick)}."]
     if pick.replayed:
         lines.append(
@@ -69,6 +71,8 @@ def end_lines(replaying: Replaying, to_model: str | None, *, stopped: bool) -> l
     done = f": {', '.join(parts)}" if parts else ""
     with_model = f" with {to_model}" if to_model else ""
     lines = [f"Replayed {count_text(tally.acknowledged, 'letter')}{with_model}{done}."]
+    if outcomes["sent"]:
+        lines.append("With a worker running, aimass dlq list shows those that fail again.")
     if tally.unsendable:
         lines.append(f"Not replayed: {count_text(len(tally.unsendable), 'letter')}")
         lines += named(f"{place}: {why}" for place, why in tally.unsendable)

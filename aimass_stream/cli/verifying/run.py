@@ -149,7 +149,6 @@ def _offers(report: AppReport) -> frozenset[Need]:
     has = {
         Need.MODEL: bool(report.models),
         Need.LEARNER: bool(report.learners),
-        Need.TABLE: bool(report.tables),
         Need.CHAIN: bool({a.to for a in report.agents} & {a.topic for a in report.agents}),
         Need.CHECKED: any(source.checked for source in report.sources),
     }

@@ -73,7 +73,7 @@ class Oversize(Fault):
 
     async def run(self, scene: Scene) -> Finding:
         """Raise the topics' limit, send a large record to each among good ones, set it back."""
-        topics = sorted(scene.app.checked & scene.app.inputs.keys())
+        topics = scene.app.checked_sources
         usual = {plan.name: plan.config for plan in scene.app.plans if plan.name in topics}
         larger = {
             name: {**config, "max.message.bytes": str(TAKEN_BYTES)}

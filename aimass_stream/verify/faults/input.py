@@ -39,7 +39,7 @@ class Poison(Fault):
     async def run(self, scene: Scene) -> Finding:
         """Send a bad record to each topic that checks, after a hundred good ones each time."""
         async with scene.window() as window:
-            for topic in checked_topics(scene):
+            for topic in scene.app.checked_sources:
                 await window.send_burst(round(1 / BAD_SHARE))
                 await window.send(topic, scene.draw.choice(bad_records(scene)), bad=True)
             await window.settle()
@@ -83,7 +83,7 @@ class PoisonOnly(Fault):
         async with scene.window() as window:
             count = 10 * scene.burst
             while sum(window.sent.values()) < count:
-                for topic in checked_topics(scene):
+                for topic in scene.app.checked_sources:
                     await window.send(topic, scene.draw.choice(bad_records(scene)), bad=True)
             await window.send_burst(scene.burst)
             await window.settle()
@@ -163,11 +163,6 @@ class SkewedTimes(Fault):
             return msgspec.structs.replace(window.find(), longest_wait_s=None)
 
 
-def checked_topics(scene: Scene) -> list[str]:
-    """Source topics that refuse what is no record of theirs."""
-    return sorted(scene.app.checked & scene.app.inputs.keys())
-
-
 def bad_records(scene: Scene) -> list[Example]:
     """Of every kind one: empty, noise, and JSON that breaks off in noise."""
     noise = b"\xff\xfe" + scene.draw.randbytes(100)
@@ -188,7 +183,7 @@ def _disagreeing(
 async def _time_round(scene: Scene, window: Window, good: int, bad: int) -> float:
     """Seconds until so many records have an outcome."""
     began = time.monotonic()
-    topics = checked_topics(scene)
+    topics = scene.app.checked_sources
     every = good // max(bad, 1)
     for number in range(good):
         if bad and number % every == 0:

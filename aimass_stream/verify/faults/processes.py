@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from typing import ClassVar
 
 from aimass_stream.verify.application import Need
 from aimass_stream.verify.errors import MissedError, VerifyError
@@ -22,51 +23,56 @@ GAP_S = 0.3
 FORCED_CODES = (130, 143)
 
 
-class KillWorker(Strike):
+class Kill(Strike):
+    """A process of one role is gone in the middle of its work.
+
+    Attributes:
+        role: of the process; a spare is never struck.
+    """
+
+    role: ClassVar[Role]
+    quick = True
+    recovers_within_s = 20.0
+
+    async def strike(self, scene: Scene, window: Window) -> None:
+        """Kill one of them."""
+        del window
+        pids = scene.workers.find(self.role)
+        if not pids:
+            raise VerifyError(f"there is no {self.role} process to kill")
+        await scene.workers.kill(scene.draw.choice(pids))
+
+
+class KillWorker(Kill):
     """A worker process is gone in the middle of its batches."""
 
     name = "kill -9 a worker"
     row = "1"
     promise = "nothing lost; only what was not committed is answered again, with the same id"
-    quick = True
+    role = Role.WORKER
     recovers_within_s = SESSION_S + 10
     repeats = True
 
-    async def strike(self, scene: Scene, window: Window) -> None:
-        """Kill one of them."""
-        del window
-        await _kill_one(scene, Role.WORKER)
 
-
-class KillDevice(Strike):
+class KillDevice(Kill):
     """The process that holds the models is gone in the middle of a batch."""
 
     name = "kill -9 the device process"
     row = "11"
     promise = "its batches are predicted again by the successor; nothing lost, nothing repeated"
-    quick = True
     needs = frozenset({Need.MODEL})
-    recovers_within_s = 20.0
-
-    async def strike(self, scene: Scene, window: Window) -> None:
-        """Kill the one that is at work, not its spare."""
-        del window
-        await _kill_one(scene, Role.DEVICE)
+    role = Role.DEVICE
 
 
-class KillLearner(Strike):
-    """The process that holds the learners' states is gone."""
+class KillLearner(Kill):
+    """The process that holds the learners' states is gone; it has no spare."""
 
     name = "kill -9 the learner process"
     row = "1"
     promise = "states are restored from snapshot and log; answers as if nothing had happened"
     needs = frozenset({Need.LEARNER})
-    recovers_within_s = 20.0
-
-    async def strike(self, scene: Scene, window: Window) -> None:
-        """Kill it; it has no spare."""
-        del window
-        await _kill_one(scene, Role.LEARNER)
+    role = Role.LEARNER
+    quick = False
 
 
 class TerminateWorkers(Strike):
@@ -131,10 +137,3 @@ async def start_again(scene: Scene, window: Window) -> None:
             lambda: window.outcomes() > seen, "an outcome after a new start", START_S
         )
     window.measure("start_s", time.monotonic() - began)
-
-
-async def _kill_one(scene: Scene, role: Role) -> None:
-    pids = scene.workers.find(role)
-    if not pids:
-        raise VerifyError(f"there is no {role} process to kill")
-    await scene.workers.kill(scene.draw.choice(pids))
