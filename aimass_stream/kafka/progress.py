@@ -1,6 +1,6 @@
 """Which partitions make no progress although nothing holds them up; pure bookkeeping.
 
-Told once a second how each partition is, by somebody who can see. Its clock counts what it was
+Told again and again how each partition is, by somebody who can see. Its clock counts what it was
 told has passed, and a long gap as little: a process that was stopped has not lived through it.
 """
 
@@ -13,7 +13,7 @@ from typing import Generic, TypeVar
 P = TypeVar("P")
 
 MAX_STEP_S = 2.0
-"""What one look may add, however long ago the last one was."""
+"""Enough for somebody who looks once a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,12 @@ class ProgressWatch(Generic[P]):
 
     Args:
         stall_s: seconds it may.
+        max_step_s: what one look may add, however long ago the last one was.
     """
 
-    def __init__(self, stall_s: float) -> None:
+    def __init__(self, stall_s: float, max_step_s: float = MAX_STEP_S) -> None:
         self._stall_s = stall_s
+        self._max_step_s = max_step_s
         self._done: dict[P, int] = {}
         self._still_s: dict[P, float] = {}
 
@@ -54,7 +56,7 @@ class ProgressWatch(Generic[P]):
         Returns:
             Partitions that have stood still for too long.
         """
-        step_s = min(step_s, MAX_STEP_S)
+        step_s = min(step_s, self._max_step_s)
         for gone in self._done.keys() - looks.keys():
             del self._done[gone], self._still_s[gone]
         for partition, look in looks.items():

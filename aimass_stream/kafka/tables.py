@@ -21,30 +21,12 @@ from mode import Service
 from aimass_stream.config import settings
 from aimass_stream.errors import AimassError, StalledError
 from aimass_stream.kafka.changelogs import Changelog, Changelogs
+from aimass_stream.kafka.progress import Look, ProgressWatch
 from aimass_stream.kafka.survey import refused
 
 NOTE_EVERY_S = 5.0
 """How often the owner of a changelog notes how far it reaches, and looks whether it still does."""
 LAST_NOTE_S = 2.0
-
-
-class Stall:
-    """Tells that a number has not changed for too long.
-
-    Args:
-        limit_s: for how long it may stay.
-    """
-
-    def __init__(self, limit_s: float) -> None:
-        self._limit_s = limit_s
-        self._value: object = None
-        self._since_s = 0.0
-
-    def lasts(self, value: object, now_s: float) -> bool:
-        """Whether it was this value at every look of the last `limit_s` seconds."""
-        if value != self._value:
-            self._value, self._since_s = value, now_s
-        return now_s - self._since_s >= self._limit_s
 
 
 class Tables(TableManager):
@@ -79,12 +61,15 @@ class Tables(TableManager):
 
     @Service.task
     async def _keep_notes(self) -> None:
-        stall = Stall(settings().stall_s)
+        progress = ProgressWatch[str](settings().stall_s, max_step_s=2 * NOTE_EVERY_S)
+        looked_s = time.monotonic()
         async for _ in self.itertimer(NOTE_EVERY_S, name="changelogs"):
+            now_s = time.monotonic()
+            step_s, looked_s = now_s - looked_s, now_s
             if self.recovery.in_recovery:
-                self._watch_recovery(stall)
+                self._watch_recovery(progress, step_s)
                 continue
-            stall.lasts(None, time.monotonic())
+            progress.look({}, step_s)
             try:
                 await self._verify()
                 await self._note()
@@ -94,9 +79,10 @@ class Tables(TableManager):
                 self._end_worker(error)
                 return
 
-    def _watch_recovery(self, stall: Stall) -> None:
+    def _watch_recovery(self, progress: ProgressWatch[str], step_s: float) -> None:
         remaining: Mapping[TP, int] = self.recovery.active_remaining()
-        if stall.lasts(remaining, time.monotonic()):
+        look = Look(-sum(remaining.values()), is_behind=True, is_excused=False)
+        if progress.look({"tables": look}, step_s):
             waiting = ", ".join(
                 f"{tp.topic}/{tp.partition} ({count} to read)"
                 for tp, count in sorted(remaining.items())

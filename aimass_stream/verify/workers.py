@@ -162,10 +162,7 @@ class Workers:
         return spent_s
 
     async def unready(self) -> list[str]:
-        """Why it is not ready, a line for each worker; empty where all are.
-
-        A worker that offers no `/readyz` is ready when it listens.
-        """
+        """Why it is not ready, a line for each worker; empty where all are."""
         pids = self.find(Role.WORKER)
         told = [await asyncio.to_thread(_ask_ready, pid) for pid in pids]
         missing = self.count - len(pids)
@@ -222,6 +219,6 @@ def _ask_ready(pid: int) -> str:
             return ""
     except urllib.error.HTTPError as error:
         with error:
-            return "" if error.code == 404 else error.read(500).decode(errors="replace")
+            return error.read(500).decode(errors="replace")
     except (psutil.Error, OSError) as error:
         return f"worker {pid} does not answer: {error}"
