@@ -32,6 +32,9 @@ LAST_NOTE_S = 2.0
 class Tables(TableManager):
     """The tables of an app of ours."""
 
+    _in_use: frozenset[TP] = frozenset()
+    """The changelogs' partitions of the last assignment; a rebalance that hangs forgets none."""
+
     @property
     def _changelogs_kept(self) -> Changelogs:
         return cast(Changelogs, cast(Any, self.app).changelogs)
@@ -51,6 +54,7 @@ class Tables(TableManager):
         """Compare before tables are filled; agents and bodies run after that."""
         await self._verify_or_end()
         await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
+        self._in_use = frozenset(self.recovery.active_tps)
 
     async def on_stop(self) -> None:
         """Leave a note of the end, where the broker lets us."""
@@ -66,10 +70,7 @@ class Tables(TableManager):
         async for _ in self.itertimer(NOTE_EVERY_S, name="changelogs"):
             now_s = time.monotonic()
             step_s, looked_s = now_s - looked_s, now_s
-            if self.recovery.in_recovery:
-                self._watch_recovery(progress, step_s)
-                continue
-            progress.look({}, step_s)
+            self._watch_recovery(progress, step_s)
             try:
                 await self._verify()
                 await self._note()
@@ -80,6 +81,9 @@ class Tables(TableManager):
                 return
 
     def _watch_recovery(self, progress: ProgressWatch[str], step_s: float) -> None:
+        if not self.recovery.in_recovery:
+            progress.look({}, step_s)
+            return
         remaining: Mapping[TP, int] = self.recovery.active_remaining()
         look = Look(-sum(remaining.values()), is_behind=True, is_excused=False)
         if progress.look({"tables": look}, step_s):
@@ -118,8 +122,8 @@ class Tables(TableManager):
             raise
 
     async def _note(self) -> None:
-        if self and self.actives_ready:
-            await self._changelogs_kept.note(set(self.recovery.active_tps))
+        if self._in_use:
+            await self._changelogs_kept.note(self._in_use)
 
     def _end_worker(self, error: BaseException) -> None:
         cast(Any, self.app).end_worker(error)

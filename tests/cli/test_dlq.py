@@ -360,7 +360,9 @@ class TestCommand:
         assert len(await scene.records("source")) == 3
         done = scene.dlq("replay", "--model", "echo", "--reason", "model_error")
         assert done.returncode == 0, done.stderr
-        assert done.stdout == "Replayed 3 letters: 3 sent to where they came from.\n"
+        told, hint = done.stdout.splitlines()
+        assert told == "Replayed 3 letters: 3 sent to where they came from."
+        assert "dlq list" in hint
         records = await scene.records("source")
         assert [r.value for r in records[3:]] == [b"bad 1", large, b"bad 2"]
         assert {(r.partition, r.key, r.timestamp_ms) for r in records} == {(1, b"k", THEN_MS)}

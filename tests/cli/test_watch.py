@@ -227,4 +227,4 @@ class TestCommand:
         await make_topic(broker_url, topic_name)
         ended = aimass("watch", f"{topic_name}x", env=worker_env, cwd=tmp_path)
         assert ended.returncode == 1
-        assert f"Did you mean {topic_name}?" in ended.stderr
+        assert f"Did you mean {topic_name}" in ended.stderr

@@ -86,7 +86,7 @@ def wait_for(reached: Callable[[], bool], what: str, log: Path) -> None:
 @pytest.mark.timeout(300)
 def test_a_small_application_loses_nothing(env: dict[str, str], tmp_path: Path) -> None:
     log, file = tmp_path / "log", tmp_path / "report.json"
-    only = ("--only", "kill -9 a worker", "--only", "wrote arrives twice", "--only", "learner")
+    only = ("--only", "kill -9 a worker", "--only", "wrote arrives twice", "--only", "the learner")
     with running(*SMALL, *only, "--report", str(file), env=env, log=log) as process:
         assert process.wait(280) == 0, log.read_text()
         assert left_behind(env) == []
