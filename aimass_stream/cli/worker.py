@@ -13,7 +13,8 @@ from pathlib import Path
 from aimass_stream.cli.terminal import say, use_broker
 from aimass_stream.config import Settings, load_settings
 from aimass_stream.errors import BrokerError
-from aimass_stream.runtime.device_host import DeviceHost, HostOptions, memory_limit_bytes
+from aimass_stream.runtime.device_host import DeviceHost, HostOptions
+from aimass_stream.runtime.memory_limit import memory_limit_bytes
 from aimass_stream.runtime.messages import LEARNERS
 from aimass_stream.runtime.parent import watch_parent
 from aimass_stream.runtime.process_link import LEARNER_OPTIONS

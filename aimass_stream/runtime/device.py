@@ -49,7 +49,6 @@ log = logging.getLogger("aimass.device")
 
 _BEAT_S = 1.0
 _ANNOUNCE_S = 0.5
-_SPARE_NICENESS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +60,7 @@ class DeviceOptions:
         device: `cpu`, `cuda:0`, or `learners`.
         models: package whose declarations name the adapters to import at start.
         spare: import, then wait to be told to take over.
+        niceness: that of the imports.
         threads: cores one call of `predict` may use.
         decode_threads: rows decoded at a time.
     """
@@ -69,6 +69,7 @@ class DeviceOptions:
     device: str
     models: str
     spare: bool
+    niceness: int
     threads: int
     decode_threads: int
 
@@ -189,7 +190,7 @@ def _claim_stdout() -> BinaryIO:
 
 
 def _warm_up(options: DeviceOptions) -> None:
-    """Import what the models need, on a thread that gives way to the process at work.
+    """Import what the models need, on a thread that may give way to the process at work.
 
     Linux keeps niceness by thread, and only root can take it back, so the thread that is nice
     must be one that ends.
@@ -197,8 +198,8 @@ def _warm_up(options: DeviceOptions) -> None:
     failures: list[BaseException] = []
 
     def import_models() -> None:
-        if options.spare and sys.platform == "linux":
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _SPARE_NICENESS)
+        if options.niceness and sys.platform == "linux":
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), options.niceness)
         try:
             kind = Learner if options.device == LEARNERS else Model
             adapters = import_declared(options.models, kind) if options.models else []
@@ -226,6 +227,7 @@ def _parse_options(argv: Sequence[str] | None) -> DeviceOptions:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--models", default="", metavar="PACKAGE")
     parser.add_argument("--spare", action="store_true")
+    parser.add_argument("--niceness", type=int, default=0)
     parser.add_argument("--threads", type=int, default=cores)
     parser.add_argument("--decode-threads", type=int, default=min(4, cores))
     return DeviceOptions(**vars(parser.parse_args(argv)))

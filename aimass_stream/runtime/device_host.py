@@ -2,6 +2,10 @@
 
 The spare has its imports done and waits. Whatever ends the active process, the spare takes
 over at once, and a new one is started behind it. Links find the successor at the same socket.
+
+The first spare gives way to the process at work, since nothing has happened yet. Those after a
+death do not: one death is often followed by another, as when a record that ends the process is
+looked for.
 """
 
 from __future__ import annotations
@@ -15,7 +19,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aimass_stream.config import Settings
 from aimass_stream.errors import DeviceError
 from aimass_stream.runtime.messages import HUNG_EXIT_CODE, READY, TAKE_OVER, WARM
 from aimass_stream.runtime.processes import (
@@ -30,15 +33,9 @@ from aimass_stream.runtime.socket_folder import SocketFolder
 
 MAX_FAILED_STARTS = 5
 
-MEMORY_SHARE = 0.8
-"""Of the machine's memory, for one model process, where no setting says otherwise."""
-
 _RSS_POLL_S = 0.25
-_CGROUP_LIMITS = (
-    Path("/sys/fs/cgroup/memory.max"),
-    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
-)
 _KEPT_DEATHS = 100
+_FIRST_SPARE_NICENESS = 10
 
 _ENV = {
     # Models come from the registry; nothing is fetched while records wait.
@@ -75,22 +72,6 @@ class HostOptions:
 
 
 _DEFAULT_OPTIONS = HostOptions()
-
-
-def memory_limit_bytes(settings: Settings) -> int:
-    """Memory beyond which a model process is ended: the setting, else a share of the machine's.
-
-    Better one process than whichever the kernel picks when there is no memory left.
-    """
-    import psutil
-
-    if settings.device_memory_bytes is not None:
-        return settings.device_memory_bytes
-    total_bytes = int(psutil.virtual_memory().total)
-    for limit in _CGROUP_LIMITS:
-        with contextlib.suppress(OSError, ValueError):
-            total_bytes = min(total_bytes, int(limit.read_text()))
-    return int(total_bytes * MEMORY_SHARE)
 
 
 class DeviceHost:
@@ -220,9 +201,9 @@ class DeviceHost:
     # -- the active process --------------------------------------------------------------
 
     async def _keep(self) -> None:
-        backoff, failed_starts, was_ready = Backoff(max_s=10.0), 0, False
+        backoff, failed_starts, was_ready = Backoff(), 0, False
         while True:
-            active = self._active = self._take_spare() or self._spawn(spare=False)
+            active = self._active = self._take_spare() or self._spawn()
             if await self._wait_started(active):
                 failed_starts, was_ready = 0, True
                 self._ready.set()
@@ -278,20 +259,22 @@ class DeviceHost:
     async def _keep_spare(self) -> None:
         backoff = Backoff()
         while True:
-            self._spare = spare = self._spawn(spare=True)
+            niceness = 0 if self.restarts else _FIRST_SPARE_NICENESS
+            self._spare = spare = self._spawn("--spare", "--niceness", str(niceness))
+            spare.gives_way = niceness > 0
             death = await asyncio.shield(spare.child.exited)
             self._spare = None
             self._options.on_event(f"the spare of device {self._device} died ({death.reason})")
             await asyncio.sleep(backoff.delay_s(death.lived_s))
 
     def _take_spare(self) -> _DeviceChild | None:
-        """The spare, if its imports are done.
+        """The spare, if that is quicker than a new process.
 
-        Else a new process is quicker: the imports of a spare give way to everything else, and
-        only root can take that back. The spare goes on meanwhile, for the next time.
+        Imports that give way to everything else are not, and only root can take that back. Such
+        a spare goes on meanwhile, for the next time.
         """
         spare = self._spare
-        if spare is None or not spare.is_warm or spare.child.exited.done():
+        if spare is None or spare.child.exited.done() or (spare.gives_way and not spare.is_warm):
             return None
         self._spare = None
         if self._spare_task is not None:
@@ -299,7 +282,7 @@ class DeviceHost:
             self._spare_task = None
         return spare
 
-    def _spawn(self, *, spare: bool) -> _DeviceChild:
+    def _spawn(self, *flags: str) -> _DeviceChild:
         argv = [sys.executable, "-m", "aimass_stream.runtime.device"]
         argv += ["--socket", str(self.socket_path), "--device", self._device]
         if self._models_package:
@@ -308,8 +291,7 @@ class DeviceHost:
             value: int | None = getattr(self._options, flag)
             if value is not None:
                 argv += [f"--{flag.replace('_', '-')}", str(value)]
-        if spare:
-            argv += ["--spare"]
+        argv += flags
         threads = self._options.threads
         env = _ENV if threads is None else {**_ENV, "OMP_NUM_THREADS": str(threads)}
         command = Command(name=f"device {self._device}", argv=argv, folder=self._folder, env=env)
@@ -317,10 +299,16 @@ class DeviceHost:
 
 
 class _DeviceChild:
-    """A device process and how far it has come."""
+    """A device process and how far it has come.
+
+    Attributes:
+        is_warm: its imports are done.
+        gives_way: they yield to everything else.
+    """
 
     def __init__(self, command: Command, on_stderr: Callable[[bytes], None]) -> None:
         self.is_warm = False
+        self.gives_way = False
         self.ready: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self.child = Child.start(command, self._on_stdout, on_stderr)
         self.child.exited.add_done_callback(lambda exited: self._settle(ready=False))

@@ -57,6 +57,7 @@ class Lane(Generic[A]):
         self._spec = spec
         self._device = device
         self.room = device.make_room()
+        device.join(self)
         self._circuit = Circuit(model.circuit_failures, device.clock)
         self._healing = Healing(
             self._circuit, spec.id, device.clock, self._try_one, self._on_heal, self._break
@@ -114,6 +115,12 @@ class Lane(Generic[A]):
         return self._healing.trouble
 
     @property
+    def next_row(self) -> Row | None:
+        """The row that has waited longest; None where none does, or none would be served now."""
+        is_served = not self._is_isolating and not self._circuit.is_open
+        return self._queue.oldest if is_served else None
+
+    @property
     def is_isolating(self) -> bool:
         """Whether a record that made its batch fail is being looked for."""
         return self._is_isolating
@@ -128,6 +135,7 @@ class Lane(Generic[A]):
     def _forget(self, submission: Submission[Any]) -> None:
         self._open.discard(submission)
         self._queue.remove(lambda row: row.submission is submission)
+        self._device.report()
 
     # -- batches -------------------------------------------------------------------------
 
@@ -170,6 +178,7 @@ class Lane(Generic[A]):
         if self._is_isolating:
             return
         self._is_isolating = True
+        self._device.report()
         try:
             while self._failed:
                 await self._isolate(*self._failed.popleft())
@@ -186,6 +195,8 @@ class Lane(Generic[A]):
         gate, cost = self._device.gate, padded_cost(batch)
         payloads = [row.payload for row in batch]
         while True:
+            if gate_share == APART:
+                await self._device.let_others_go_first(self)
             await gate.take(gate_share)
             try:
                 if self._circuit.is_open and batch is not self._tried:
@@ -276,9 +287,6 @@ class Lane(Generic[A]):
             self._put_back(wanted)
             return
         self.metrics.split(failure.reason)
-        # One turn of the loop, in which whoever lost a batch without blame goes to the gate: a
-        # successor serves them first, for this batch may end it again.
-        await asyncio.sleep(0)
         try:
             await self._search(batch, failure)
         except _CircuitOpened:
@@ -327,6 +335,7 @@ class Lane(Generic[A]):
     def _put_back(self, rows: Sequence[Row]) -> None:
         self._queue.put_back(row for row in rows if not row.submission.is_over)
         self._arrived.set()
+        self._device.report()
 
     def _break(self, error: Exception) -> None:
         self._error = error
@@ -339,6 +348,7 @@ class Lane(Generic[A]):
         self._queue = self._empty_queue()
         for submission in list(self._open):
             submission.fail(self._error)
+        self._device.report()
 
     # -- an open circuit -----------------------------------------------------------------
 

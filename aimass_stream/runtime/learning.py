@@ -23,7 +23,6 @@ from aimass_stream.records import Chunk, Record
 from aimass_stream.records.identity import ID, ROOT, SOURCE
 from aimass_stream.runtime.answers import AnswerReader
 from aimass_stream.runtime.batch import BatchFailed, Scored
-from aimass_stream.runtime.device_host import memory_limit_bytes
 from aimass_stream.runtime.learner_messages import (
     COMMAND,
     EVENT,
@@ -34,6 +33,7 @@ from aimass_stream.runtime.learner_messages import (
     Opened,
     encode,
 )
+from aimass_stream.runtime.memory_limit import memory_limit_bytes
 from aimass_stream.runtime.messages import LEARNERS
 from aimass_stream.runtime.process_link import LEARNER_OPTIONS, ProcessLink
 from aimass_stream.runtime.scored import NOTHING_DUE, Outcomes

@@ -17,8 +17,9 @@ from aimass_stream.errors import RecordError
 from aimass_stream.model import Model, ModelSpec
 from aimass_stream.records import Chunk, Record
 from aimass_stream.registry.folder import resolve
-from aimass_stream.runtime.device_host import HostOptions, memory_limit_bytes
+from aimass_stream.runtime.device_host import HostOptions
 from aimass_stream.runtime.inline import score_inline
+from aimass_stream.runtime.memory_limit import memory_limit_bytes
 from aimass_stream.runtime.process_link import ProcessLink
 from aimass_stream.runtime.scored import Outcomes
 from aimass_stream.runtime.scorer import Scorer

@@ -85,11 +85,15 @@ class ProcessStatus:
 
 @dataclass(slots=True)
 class Backoff:
-    """How long to wait before the next start: longer each time, short again after a long life."""
+    """How long to wait before the next start: longer each time, short again after a long life.
+
+    A process that was at work for `reset_after_s` could start, so what ended it is no reason to
+    wait; and nobody waits longer than a restart is promised to take.
+    """
 
     first_s: float = 0.2
-    max_s: float = 30.0
-    reset_after_s: float = 30.0
+    max_s: float = 10.0
+    reset_after_s: float = 10.0
     _next_s: float = field(default=0.0, init=False)
 
     def delay_s(self, lived_s: float) -> float:

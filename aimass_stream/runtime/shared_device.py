@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import weakref
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -9,6 +11,7 @@ from aimass_stream import metrics
 from aimass_stream.model import ModelSpec
 from aimass_stream.runtime.batch import Scored
 from aimass_stream.runtime.room import Room
+from aimass_stream.runtime.submission import Row
 from aimass_stream.runtime.usage import Clock, DeviceUsage
 
 BESIDE_OTHERS = 1
@@ -39,6 +42,15 @@ class Link(Protocol):
         ...
 
 
+class Sharer(Protocol):
+    """One of those that share a device: a lane."""
+
+    @property
+    def next_row(self) -> Row | None:
+        """The row that has waited longest; None where none does, or none would be served now."""
+        ...
+
+
 class SharedDevice:
     """What the lanes of one device share.
 
@@ -57,6 +69,25 @@ class SharedDevice:
         self.usage = DeviceUsage(clock)
         self._buffer_bytes = buffer_bytes
         self._rooms: list[Room] = []
+        self._sharers: weakref.WeakSet[Sharer] = weakref.WeakSet()
+        self._changed = asyncio.Event()
+
+    def join(self, sharer: Sharer) -> None:
+        """Have one more lane counted among those that share the device."""
+        self._sharers.add(sharer)
+
+    async def let_others_go_first(self, sharer: Sharer) -> None:
+        """Wait until each other lane was served what has waited there longest.
+
+        What may end the device process would make them wait for another one, and again.
+        """
+        # One turn of the loop, in which whoever lost a batch without blame goes to the gate.
+        await asyncio.sleep(0)
+        others = [other for other in self._sharers if other is not sharer]
+        due = [(other, row) for other in others if (row := other.next_row) is not None]
+        while any(other.next_row is not None and not row.is_over for other, row in due):
+            self._changed.clear()
+            await self._changed.wait()
 
     def make_room(self) -> Room:
         """A bound on the payloads that are held for one more model.
@@ -68,5 +99,6 @@ class SharedDevice:
         return room
 
     def report(self) -> None:
-        """Bring the metric of held bytes up to date."""
+        """Note that rows were settled, or wait no longer, or must wait for something else."""
+        self._changed.set()
         metrics.HELD_BYTES.set(sum(room.held for room in self._rooms))

@@ -47,6 +47,11 @@ class Row(Entry):
         """Whether its outcome is known."""
         return self.submission.outcomes[self.index] is not None
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nobody waits for its outcome any more, known or not."""
+        return self.is_settled or self.submission.is_over
+
 
 class Submission(Generic[A]):
     """Outcomes of records submitted together, in the order they were given.

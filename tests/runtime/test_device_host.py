@@ -180,6 +180,19 @@ async def test_a_model_that_kills_each_process_that_loads_it_is_given_up(
     await usable_again_s(link)
 
 
+async def test_after_a_death_the_next_spare_is_not_waited_for(
+    host: DeviceHost, link: DeviceLink
+) -> None:
+    kill(host.pid)
+    await usable_again_s(link)
+    spare = host._spare
+    assert spare is not None
+    assert not spare.is_warm
+    kill(host.pid)
+    await until(lambda: host.pid == spare.child.pid, "the spare at work, cold as it is")
+    await usable_again_s(link, limit_s=10)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="niceness is kept by thread on Linux")
 async def test_a_promoted_spare_is_not_nice_any_more(host: DeviceHost, link: DeviceLink) -> None:
     kill(host.pid)

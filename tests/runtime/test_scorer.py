@@ -293,6 +293,43 @@ async def test_whoever_lost_a_batch_without_blame_is_served_before_the_suspect(
     assert link.sent == [b"hang", b"a", b"a", b"hang"]
 
 
+async def test_what_others_have_waiting_is_served_before_the_suspect(
+    scorer: Scorer, model: Echo, link: InProcessLink
+) -> None:
+    other_model = Echo()
+    await scorer.add(other_model, type(SPEC)("other", "1", Echo.adapter, ""))
+    link.is_open.clear()
+    guilty = await scorer.submit(model, records(b"hang"))
+    await turns()
+    innocent = []
+    for name in (b"a", b"b", b"c"):
+        innocent.append(await scorer.submit(other_model, records(name)))
+        await turns()
+    assert link.sent == [b"hang", b"a", b"b"]
+    link.is_open.set()
+    assert [names(await finish(each)) for each in innocent] == [["a"], ["b"], ["c"]]
+    assert names(await finish(guilty)) == ["model_timeout"]
+    assert link.sent == [b"hang", b"a", b"b", b"a", b"b", b"c", b"hang"]
+
+
+async def test_a_suspect_does_not_wait_for_who_gave_up_or_searches_too(
+    scorer: Scorer, model: Echo, link: InProcessLink
+) -> None:
+    other_model = Echo()
+    await scorer.add(other_model, type(SPEC)("other", "1", Echo.adapter, ""))
+    link.is_open.clear()
+    submissions = []
+    for name in (b"hang", b"hang", b"hang"):
+        submissions += [await scorer.submit(each, records(name)) for each in (model, other_model)]
+        await turns()
+    gone = await scorer.submit(other_model, records(b"a"))
+    link.is_open.set()
+    await turns()
+    gone.cancel()
+    reasons = [names(await finish(each)) for each in submissions]
+    assert reasons == [["model_timeout"]] * 6
+
+
 async def test_running_out_of_memory_is_blamed_on_nobody_and_remembered(
     scorer: Scorer, model: Echo, link: InProcessLink
 ) -> None:
