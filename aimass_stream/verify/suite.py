@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from aimass_stream.errors import AimassError, ConfigError
+from aimass_stream.errors import AimassError
 from aimass_stream.verify.application import Need
 from aimass_stream.verify.errors import MissedError
 from aimass_stream.verify.fault import Fault
@@ -39,7 +39,7 @@ def choose(names: Sequence[str], *, quick: bool) -> list[type[Fault]]:
         quick: only the quick ones, unless named.
 
     Raises:
-        ConfigError: a name is of no fault, or of several.
+        ValueError: a name is of no fault, or of several.
     """
     if not names:
         return [fault for fault in FAULTS if fault.quick or not quick]
@@ -53,7 +53,7 @@ def _named(name: str) -> type[Fault]:
     if len(found) != 1:
         known = "\n".join(f"  {fault.name}" for fault in found or FAULTS)
         what = "several faults" if found else "no fault"
-        raise ConfigError(f"{name!r} names {what}. Write one of:\n{known}")
+        raise ValueError(f"{name!r} names {what}. Write one of:\n{known}")
     return found[0]
 
 

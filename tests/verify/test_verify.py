@@ -15,7 +15,9 @@ from typing import Any
 import orjson
 import psutil
 import pytest
+from typer.testing import CliRunner
 
+from aimass_stream.cli.main import app
 from aimass_stream.verify.suite import choose
 from tests.cli.commands import ARGV
 from tests.cli.demos import ROOT
@@ -104,6 +106,7 @@ def test_a_small_application_loses_nothing(env: dict[str, str], tmp_path: Path) 
     assert twice["duplicated"] == 2 * twice["measured"]["copies"] > 0
     assert list(Path(env["TMPDIR"]).iterdir()) == []
     assert "aimass verify --seed 7" in log.read_text()
+    assert "3 faults: 2 passed, 0 failed, 1 skipped." in log.read_text()
 
 
 @pytest.mark.timeout(300)
@@ -131,6 +134,14 @@ def test_faults_have_names_of_their_own() -> None:
     assert len({fault.name for fault in faults}) == len(faults)
     assert {fault.name for fault in choose([], quick=True)} < {fault.name for fault in faults}
     assert choose(["storm"], quick=True) == [fault for fault in faults if "storm" in fault.name]
+
+
+@pytest.mark.parametrize(("name", "what"), [("nonsense", "no fault"), ("kill", "several faults")])
+def test_a_name_of_no_single_fault_is_refused(name: str, what: str) -> None:
+    result = CliRunner().invoke(app, ["verify", "--only", name])
+    assert result.exit_code == 2
+    assert what in result.output
+    assert "kill -9 a worker" in result.output
 
 
 @pytest.mark.timeout(900)  # the models may have to be trained first

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import random
 import shlex
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+import typer
 from rich.console import Console
 
 from aimass_stream.cli.app_report import NO_BROKER, AppQuestion, AppReport, has_app
 from aimass_stream.cli.terminal import make_console
+from aimass_stream.cli.units import count_text
 from aimass_stream.cli.verifying.inputs import parse_inputs, read_inputs
 from aimass_stream.cli.verifying.view import View, list_table, result_table
 from aimass_stream.config import Settings, load_settings
 from aimass_stream.errors import ConfigError
 from aimass_stream.records import Example
 from aimass_stream.verify.application import Application, Need
-from aimass_stream.verify.finding import Report
+from aimass_stream.verify.finding import Report, Row, Verdict
 from aimass_stream.verify.oracle import Watched
 from aimass_stream.verify.run import Plan, Verification
 from aimass_stream.verify.scene import Setting
@@ -55,9 +58,13 @@ def run(options: VerifyOptions) -> int:
 
     Raises:
         AimassError: nothing was shown, because something could not be started.
+        BadParameter: an option's value is of no use.
     """
     console, conf = make_console(), load_settings()
-    faults = choose(options.only, quick=options.quick)
+    try:
+        faults = choose(options.only, quick=options.quick)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--only") from None
     seed = random.randrange(10**6) if options.seed is None else options.seed  # noqa: S311 - no secret
     app = _know(options, conf, seed)
     command = _command(options, seed)
@@ -92,11 +99,25 @@ def _tell(console: Console, report: Report, file: Path | None) -> None:
     for row in report.faults:
         if row.why:
             console.print(f"{row.fault}: {row.why}", soft_wrap=True, markup=False)
+    console.print(_summary(report.faults), soft_wrap=True)
     if not report.passed:
         console.print(f"The same again: {report.command}", soft_wrap=True)
     if file is not None:
         file.write_bytes(msgspec.json.format(msgspec.json.encode(report)))
         console.print(f"Report written to {file}", soft_wrap=True)
+
+
+def _summary(rows: Sequence[Row]) -> str:
+    """One sentence on all of it."""
+    count = Counter(row.verdict for row in rows)
+    lost, differing = sum(row.lost for row in rows), sum(row.differing for row in rows)
+    records = sum(row.records for row in rows)
+    return (
+        f"{count_text(len(rows), 'fault')}: {count[Verdict.PASS]} passed, "
+        f"{count[Verdict.FAIL]} failed, {count[Verdict.SKIPPED]} skipped. "
+        f"Of {count_text(records, 'record')} {lost:,} were lost; "
+        f"{differing:,} repeats said something else."
+    )
 
 
 def _command(options: VerifyOptions, seed: int) -> str:
@@ -161,7 +182,9 @@ def _inputs(
     try:
         paths = parse_inputs(options.inputs)
     except ValueError as error:
-        raise ConfigError(f"--inputs: {error}. Write for example --inputs images=photos") from None
+        raise typer.BadParameter(
+            f"{error}. Write for example --inputs images=photos", param_hint="--inputs"
+        ) from None
     sources = {source.topic: source for source in report.sources}
     if unknown := sorted(paths.keys() - sources.keys()):
         raise ConfigError(
