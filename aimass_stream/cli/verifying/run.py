@@ -96,10 +96,10 @@ def print_list(console: Console) -> None:
 def _tell(console: Console, report: Report, file: Path | None) -> None:
     if report.faults:
         console.print(result_table(report.faults))
+        console.print(_summary(report.faults), soft_wrap=True)
     for row in report.faults:
         if row.why:
             console.print(f"{row.fault}: {row.why}", soft_wrap=True, markup=False)
-    console.print(_summary(report.faults), soft_wrap=True)
     if not report.passed:
         console.print(f"The same again: {report.command}", soft_wrap=True)
     if file is not None:
