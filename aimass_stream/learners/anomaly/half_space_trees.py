@@ -11,15 +11,11 @@ from typing import Any
 
 import numpy as np
 from river.anomaly import HalfSpaceTrees
-from river.tree.padded import PaddedBranch, PaddedLeaf
 
 from aimass_stream.learner import Snapshot
 from aimass_stream.learners.anomaly.detectors import HalfSpaceTreesDetector
 from aimass_stream.learners.anomaly.state import DetectorState, Look, features_of
 from aimass_stream.learners.features import Column, Floats
-from aimass_stream.learners.river_codec import Codec
-
-_CODEC = Codec([HalfSpaceTrees, PaddedBranch, PaddedLeaf])
 
 
 class HalfSpaceTreesEye:
@@ -32,12 +28,8 @@ class HalfSpaceTreesEye:
 
     def __init__(self, detector: HalfSpaceTreesDetector, columns: Sequence[Column]) -> None:
         self._cut = np.array([not column.flag for column in columns])
-        self._trees = HalfSpaceTrees(
-            n_trees=detector.trees,
-            height=detector.height,
-            window_size=detector.window_records,
-            seed=detector.seed,
-        )
+        self._detector = detector
+        self._trees = self._plant()
 
     def score(self, look: Look) -> Floats:
         """River's scores, 0 to 1; NaN during the first window."""
@@ -51,12 +43,36 @@ class HalfSpaceTreesEye:
             self._trees.learn_one(row)
 
     def snapshot(self) -> Snapshot:
-        """The trees."""
-        return Snapshot({}, {"trees": _CODEC.encode(self._trees)})
+        """What each node of the trees has counted; where they cut follows from the seed."""
+        masses = [(node.l_mass, node.r_mass) for node in self._nodes()]
+        progress = {
+            "counter": self._trees.counter,
+            "first_window": self._trees._first_window,  # noqa: SLF001 - part of the state
+        }
+        return Snapshot({"masses": np.array(masses, np.int64).reshape(-1, 2)}, progress)
 
     def restore(self, snapshot: Snapshot) -> None:
         """Have the trees that were laid down."""
-        self._trees = _CODEC.decode(snapshot.data["trees"])
+        self._trees = self._plant()
+        masses = snapshot.arrays["masses"].tolist()
+        if masses:
+            # The first record makes the trees grow.
+            self._trees.learn_one(dict.fromkeys(range(int(self._cut.sum())), 0.5))
+        for node, (left, right) in zip(self._nodes(), masses, strict=True):
+            node.l_mass, node.r_mass = left, right
+        self._trees.counter = snapshot.data["counter"]
+        self._trees._first_window = snapshot.data["first_window"]  # noqa: SLF001 - as above
+
+    def _plant(self) -> HalfSpaceTrees:
+        return HalfSpaceTrees(
+            n_trees=self._detector.trees,
+            height=self._detector.height,
+            window_size=self._detector.window_records,
+            seed=self._detector.seed,
+        )
+
+    def _nodes(self) -> list[Any]:
+        return [node for tree in self._trees.trees for node in tree.iter_dfs()]
 
     def _rows(self, look: Look) -> list[dict[int, float]]:
         spreads = look.spreads[:, self._cut]
