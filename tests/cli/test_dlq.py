@@ -285,6 +285,13 @@ class TestScreens:
         starts = {line.index("model_error") for line in text[-20:]}
         assert len(starts) == 1
 
+    def test_a_letter_says_what_became_of_its_replay(self) -> None:
+        records = [letter_record(0), letter_record(1, source=("in", 0, 9)), letter_record(2)]
+        letters = letters_of(*records, replays={(1, 0): [object()], (1, 1): [object()]})
+        listing = Listing(letters, letters.letters, None, "oldest")
+        ends = [line.plain.split("why")[-1].strip() for line in list_lines(listing, NOW, 120)]
+        assert ends[-3:] == ["failed again", "replayed", ""]
+
     @pytest.mark.parametrize("width", [None, 40])
     def test_nothing_of_a_letter_acts_on_the_terminal(self, width: int | None) -> None:
         told = HOSTILE.decode(errors="replace")

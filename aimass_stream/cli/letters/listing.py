@@ -18,13 +18,16 @@ from aimass_stream.records import identity
 
 GROUPS_SHOWN = 20
 """Kinds in the table; the rest are summed up."""
-REPLAYED = "replayed"
 MIN_ERROR_CHARS = 20
 WIDE = 100
 """Cells of a line from which on each letter names its agent."""
 
 Cell = tuple[str, str]
 """A text and its style."""
+
+REPLAYED: Cell = ("replayed", "green")
+FAILED_AGAIN: Cell = ("failed again", "red")
+"""Since it was replayed, there is another letter of the same record and agent."""
 
 
 @dataclass(slots=True)
@@ -60,6 +63,20 @@ class Listing:
     def is_replayed(self, letter: Letter) -> bool:
         """Whether somebody had the letter tried again."""
         return letter.place in self.all.replays
+
+    def fates(self) -> Mapping[Place, Cell]:
+        """What became of the letters that were replayed, by their places."""
+        # A replay is noted on every letter that its record had by then.
+        fresh = {
+            (letter.record_id, letter.agent)
+            for letter in self.all.letters
+            if not self.is_replayed(letter)
+        }
+        return {
+            letter.place: FAILED_AGAIN if (letter.record_id, letter.agent) in fresh else REPLAYED
+            for letter in self.all.letters
+            if self.is_replayed(letter)
+        }
 
     def groups(self) -> list[tuple[tuple[str, str, str, str], Group]]:
         """Letters by reason, agent, topic and model; the largest group first."""
@@ -195,6 +212,7 @@ def _group_lines(listing: Listing, now: datetime, width: int) -> list[Text]:
 def _row_lines(listing: Listing, now: datetime, width: int) -> list[Text]:
     shown, count = len(listing.rows), len(listing.picked)
     which = f"The {listing.order} {shown:,}:" if shown < count else f"{listing.order} first:"
+    fates = listing.fates()
     agents = ("agent",) if width >= WIDE else ()
     table = _Table(("written", "letter", "reason", *agents, "record", "error"), "llllll")
     for letter in listing.rows:
@@ -205,7 +223,7 @@ def _row_lines(listing: Listing, now: datetime, width: int) -> list[Text]:
             *((escape(letter.agent), "") for _ in agents),
             (escape(letter.source), ""),
             (escape(letter.error), ""),
-            tail=(REPLAYED, "green") if listing.is_replayed(letter) else ("", ""),
+            tail=fates.get(letter.place, ("", "")),
         )
     return [Text(which[0].upper() + which[1:]), *table.lines(width)]
 
