@@ -22,7 +22,7 @@ from aimass_stream.verify.window import Window
 BAD_SHARE = 0.01
 GOOD_SHARE = 0.95
 """Of the throughput without bad records, that with them must reach."""
-ROUNDS = 3
+ROUNDS = 5
 SKEW_MS = 59 * 60 * 1000
 """Kafka itself refuses records from more than an hour ahead."""
 
@@ -56,7 +56,7 @@ class PoisonThroughput(Fault):
 
     async def run(self, scene: Scene) -> Finding:
         """Compare the best rounds; whatever else runs on the machine only makes rounds slower."""
-        count = 4 * scene.burst
+        count = 8 * scene.burst
         async with scene.window() as window:
             pure, mixed = [], []
             for _ in range(ROUNDS):
