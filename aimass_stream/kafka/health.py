@@ -64,6 +64,11 @@ class Worker(Protocol):
         ...
 
     @property
+    def unassigned(self) -> bool:
+        """Whether the group has more members than partitions, and this one has none."""
+        ...
+
+    @property
     def kafka(self) -> Consumer:
         """Its consumer."""
         ...
@@ -134,7 +139,7 @@ class HealthWatch:
             problems.append(f"the worker ends: {str(worker.end_reason).partition(chr(10))[0]}")
         elif worker.should_stop:
             problems.append("the worker drains, since it was told to end")
-        elif worker.rebalancing or worker.intake.is_frozen:
+        elif self._is_held and not worker.unassigned:
             problems.append("partitions are being assigned")
         return [
             *problems,
@@ -164,8 +169,7 @@ class HealthWatch:
 
     def _look(self, step_s: float) -> list[TP]:
         worker = self._worker
-        # Frozen: before the first assignment, in a rebalance, while tables recover.
-        is_held = worker.rebalancing or worker.intake.is_frozen
+        is_held = self._is_held
         active, engine_works = worker.kafka.active, self._engine_works()
         looks = {
             tp: Look(
@@ -176,6 +180,11 @@ class HealthWatch:
             for tp, feed in worker.intake.feeds.items()
         }
         return self._progress.look(looks, step_s, worker.models.longest_timeout_s)
+
+    @property
+    def _is_held(self) -> bool:
+        """Before the first assignment, in a rebalance, while tables recover."""
+        return self._worker.rebalancing or self._worker.intake.is_frozen
 
     def _engine_works(self) -> bool:
         """Whether records may wait for the engine itself, whose parts have watchdogs."""

@@ -12,7 +12,8 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.delivery.harness import Harness, running, send
+from aimass_stream.verify.oracle import Watched
+from tests.delivery.harness import Harness, running, running_app, send
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
 
@@ -85,6 +86,24 @@ def assert_nothing_lost(harness: Harness, count: int) -> None:
     assert account.counts()["in"] == count
     assert account.lost() == []
     assert account.differing == 0
+
+
+async def test_a_worker_for_whom_no_partition_is_left_is_ready(
+    broker_url: str, topic_name: str, worker_env: dict[str, str], tmp_path: Path
+) -> None:
+    source, answers = f"{topic_name}.source", f"{topic_name}.answers"
+    watched = [Watched("copy", source, answers)]
+    topics = {source: 1, answers: 1}
+    env = {**worker_env, "TEST_MOOD_FILE": str(tmp_path / "mood")}
+    async with running_app(APP, topic_name, broker_url, env, tmp_path, topics, watched) as harness:
+        scene = Scene(harness, broker_url, tmp_path / "mood")
+        scene.set_mood("well")
+        for _ in range(2):
+            harness.start_worker()
+            await harness.until(lambda: scene.page("/readyz")[0] == 200)
+        await scene.send(100)
+        await harness.until_settled(100)
+        assert scene.reasons() == []
 
 
 async def test_a_model_that_always_fails_holds_its_records_until_it_is_mended(
