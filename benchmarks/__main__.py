@@ -3,27 +3,75 @@
 from __future__ import annotations
 
 import argparse
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
-from aimass_stream.cli.terminal import use_broker
+from aimass_stream.cli.terminal import hush_clients
 from aimass_stream.config import load_settings
+from aimass_stream.kafka.embedded import lease_broker
+from benchmarks.bench import Bench
 from benchmarks.engine.run import run_engine
 
-ROW_SETS = {"engine": run_engine}
+ROW_SETS: dict[str, Callable[[Bench], None]] = {"engine": run_engine}
+PEERS = Path(".venv-peers/bin/python")
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Parse the arguments and run what they name."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--only", choices=sorted(ROW_SETS), help="one row set; all if not given")
+    parser.add_argument("--only", choices=list(ROW_SETS), help="one row set; all if not given")
     parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds (%(default)s)")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
-    options = parser.parse_args()
+    parser.add_argument(
+        "--peers", default=str(PEERS), help="Python with the other engines (%(default)s)"
+    )
+    parser.add_argument("--data", type=Path, help="folder of real data, for `served`")
+    parser.add_argument(
+        "--share", type=float, default=1.0, help="of the usual records, for a quick look"
+    )
+    options = parser.parse_args(argv)
     options.out.mkdir(parents=True, exist_ok=True)
-    with use_broker(load_settings()) as url:
-        for name, run in ROW_SETS.items():
-            if options.only in {None, name}:
-                run(url, options.rounds, options.out / f"{name}.json")
+    hush_clients()
+    # make passes on what it is told, and the broker must not outlive either.
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with tempfile.TemporaryDirectory(prefix="bench-") as folder, _broker(Path(folder)) as url:
+            bench = Bench(
+                url=url,
+                rounds=options.rounds,
+                out=options.out,
+                scratch=Path(folder),
+                peers=options.peers,
+                data=options.data,
+                share=options.share,
+            )
+            for name, run in ROW_SETS.items():
+                if options.only in {None, name}:
+                    print(f"== {name}", flush=True)
+                    run(bench)
+    except KeyboardInterrupt:
+        print(f"Ended early; what was measured is in {options.out}.", flush=True)
+        sys.exit(130)
+
+
+@contextmanager
+def _broker(folder: Path) -> Iterator[str]:
+    """The broker of `AIMASS_BROKER`, else one of our own that is gone afterwards."""
+    given = load_settings().broker
+    if given:
+        yield given
+        return
+    with lease_broker(folder / "broker", say=print) as broker:
+        yield broker.url
+
+
+def _interrupt(_signal: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":
