@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,9 +16,19 @@ from aimass_stream.cli.terminal import hush_clients
 from aimass_stream.config import load_settings
 from aimass_stream.kafka.embedded import lease_broker
 from benchmarks.bench import Bench
+from benchmarks.device.run import run_device
 from benchmarks.engine.run import run_engine
+from benchmarks.latency import run_latency
+from benchmarks.scale import run_scale
 
-ROW_SETS: dict[str, Callable[[Bench], None]] = {"engine": run_engine}
+ROW_SETS: dict[str, Callable[[Bench], None]] = {
+    "engine": run_engine,
+    "latency": run_latency,
+    "text": partial(run_device, "text"),
+    "images": partial(run_device, "images"),
+    "audio": partial(run_device, "audio"),
+    "scale": run_scale,
+}
 PEERS = Path(".venv-peers/bin/python")
 
 
@@ -40,9 +51,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     # make passes on what it is told, and the broker must not outlive either.
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        with tempfile.TemporaryDirectory(prefix="bench-") as folder, _broker(Path(folder)) as url:
+        with (
+            tempfile.TemporaryDirectory(prefix="bench-") as folder,
+            _broker(Path(folder)) as (url, pid),
+        ):
             bench = Bench(
                 url=url,
+                broker_pid=pid,
                 rounds=options.rounds,
                 out=options.out,
                 scratch=Path(folder),
@@ -60,14 +75,14 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 @contextmanager
-def _broker(folder: Path) -> Iterator[str]:
-    """The broker of `AIMASS_BROKER`, else one of our own that is gone afterwards."""
+def _broker(folder: Path) -> Iterator[tuple[str, int | None]]:
+    """The broker of `AIMASS_BROKER`, else one of our own that is gone afterwards, and its pid."""
     given = load_settings().broker
     if given:
-        yield given
+        yield given, None
         return
     with lease_broker(folder / "broker", say=print) as broker:
-        yield broker.url
+        yield broker.url, broker.pid
 
 
 def _interrupt(_signal: int, _frame: object) -> NoReturn:

@@ -30,6 +30,7 @@ class Bench:
 
     Attributes:
         url: a broker, as in `AIMASS_BROKER`.
+        broker_pid: its process; None where it is not ours.
         rounds: how often each contestant is measured.
         out: folder of the result files.
         scratch: a folder that is gone afterwards.
@@ -39,6 +40,7 @@ class Bench:
     """
 
     url: str
+    broker_pid: int | None
     rounds: int
     out: Path
     scratch: Path

@@ -7,14 +7,16 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import psutil
 
+from aimass_stream.cli.worker import free_ports
 from benchmarks.bench import ContestantFailedError
 
 _LAST_LINES = 12
@@ -79,13 +81,11 @@ class ProcessTree:
 
     def cpu_s(self) -> float:
         """CPU time of all of them, those included that ended and were waited for."""
-        total = 0.0
-        for process in self.members():
-            with contextlib.suppress(psutil.Error):
-                times = process.cpu_times()
-                total += times.user + times.system
-                total += getattr(times, "children_user", 0) + getattr(times, "children_system", 0)
-        return total
+        return sum(_cpu_s(process, children=True) for process in self.members())
+
+    def device_cpu_s(self) -> float:
+        """CPU time of its device process alone, the spare left out."""
+        return sum(_cpu_s(one, children=False) for one in self.members() if is_device(one))
 
     def rss_bytes(self) -> int:
         """Memory of all of them, shared pages counted for each."""
@@ -94,6 +94,10 @@ class ProcessTree:
             with contextlib.suppress(psutil.Error):
                 total += process.memory_info().rss
         return total
+
+    def send_signal(self, number: int) -> None:
+        """Signal the program itself."""
+        self._started.send_signal(number)
 
     def check_alive(self) -> None:
         """See that the program still runs.
@@ -113,27 +117,121 @@ class ProcessTree:
 
 @asynccontextmanager
 async def run_tree(
-    argv: Sequence[str], env: Mapping[str, str], log: Path
+    argv: Sequence[str],
+    env: Mapping[str, str],
+    log: Path,
+    starting: AbstractContextManager[None] | None = None,
 ) -> AsyncIterator[ProcessTree]:
-    """A tree for the length of a block; ending it does not block the event loop."""
+    """A tree for the length of a block; ending it does not block the event loop.
+
+    Args:
+        argv: the program.
+        env: added to this process's environment.
+        log: file for what it writes.
+        starting: held while it is started.
+    """
     tree = ProcessTree(argv, env, log)
-    tree.__enter__()
+    with starting or nullcontext():
+        tree.__enter__()
     try:
         yield tree
     finally:
         await asyncio.shield(asyncio.to_thread(tree.__exit__, None, None, None))
 
 
-def can_pin() -> bool:
-    """Whether this system lets us choose the cores of a process, and has two of them."""
-    return sys.platform == "linux" and len(os.sched_getaffinity(0)) > 1
+def _cpu_s(process: psutil.Process, *, children: bool) -> float:
+    try:
+        times = process.cpu_times()
+    except psutil.Error:
+        return 0.0
+    ended = getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
+    return float(times.user + times.system + (ended if children else 0.0))
 
 
-def pin(process: psutil.Process, cores: Collection[int]) -> None:
-    """Keep every thread of a process on these cores; new threads inherit it."""
+def is_device(process: psutil.Process) -> bool:
+    """Whether it holds models; not learners, nor the spare that stands by."""
+    try:
+        command = process.cmdline()
+    except psutil.Error:
+        return False
+    return "aimass_stream.runtime.device" in command and not {"learners", "--spare"} & {*command}
+
+
+def worker_env(url: str, state: Path, number: int = 0) -> dict[str, str]:
+    """Settings of a worker of ours that is measured, the first or one of several."""
+    return {
+        "AIMASS_BROKER": url,
+        "AIMASS_REPLICATION": "1",
+        "AIMASS_LOG_LEVEL": "WARNING",
+        "AIMASS_STATE": str(state),
+        "AIMASS_WEB_PORT": str(free_ports(6066 + 100 * number, 1)[0]),
+    }
+
+
+@dataclass(frozen=True)
+class Cores:
+    """One core for the device, the others for all else.
+
+    Attributes:
+        device: the device's core; -1 where processes cannot be pinned.
+        others: the cores of the broker, the worker and whoever measures.
+    """
+
+    device: int
+    others: frozenset[int]
+
+    @classmethod
+    def choose(cls) -> Self:
+        """The last core for the device, on Linux with two cores or more."""
+        if sys.platform != "linux" or len(cores := sorted(os.sched_getaffinity(0))) < 2:
+            return cls(-1, frozenset())
+        return cls(cores[-1], frozenset(cores[:-1]))
+
+    @property
+    def can_pin(self) -> bool:
+        """Whether there are two cores and processes can be kept on them."""
+        return self.device >= 0
+
+    @contextmanager
+    def beside(self, pids: Iterable[int]) -> Iterator[None]:
+        """Keep these processes off the device's core for the length of a block."""
+        everywhere = {*self.others, self.device}
+        for pid in pids:
+            pin(pid, self.others)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                pin(pid, everywhere)
+
+    def starting(self) -> AbstractContextManager[None]:
+        """A block in which started processes see one core, the device's, and so use one thread."""
+        return _affinity({self.device}) if self.can_pin else nullcontext()
+
+    def spread(self, tree: ProcessTree) -> None:
+        """Give the tree's device processes the device's core, and the rest the others."""
+        for process in tree.members():
+            pin(process.pid, {self.device} if is_device(process) else self.others)
+
+
+@contextmanager
+def _affinity(cores: Collection[int]) -> Iterator[None]:
     if sys.platform != "linux":
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def pin(pid: int, cores: Collection[int]) -> None:
+    """Keep every thread of a process on these cores; new threads inherit it."""
+    if sys.platform != "linux" or not cores:
         return
     with contextlib.suppress(psutil.Error):
-        for thread in process.threads():
+        for thread in psutil.Process(pid).threads():
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.sched_setaffinity(thread.id, cores)

@@ -6,8 +6,8 @@ import os
 from collections.abc import AsyncIterator
 
 from aimass_stream import App, Chunk, Inline, Record, Stream, Topic
-from benchmarks.engine.place import Place
 from benchmarks.engine.workload import BATCH_ROWS, answer_batch
+from benchmarks.place import Place
 
 MAX_ROWS = int(os.environ.get("BENCH_ROWS", BATCH_ROWS))
 

@@ -17,8 +17,8 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from benchmarks.engine.place import Place
 from benchmarks.engine.workload import BATCH_ROWS, answer_batch, engine_headers
+from benchmarks.place import Place
 
 POLL_RECORDS = 1024
 

@@ -11,8 +11,8 @@ from bytewax.dataflow import Dataflow
 from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.run import cli_main
 
-from benchmarks.engine.place import Place
 from benchmarks.engine.workload import BATCH_ROWS, answer_batch
+from benchmarks.place import Place
 
 
 def answer(records: list[KafkaSinkMessage]) -> Iterable[KafkaSinkMessage]:

@@ -6,8 +6,8 @@ from typing import Any
 
 import faust
 
-from benchmarks.engine.place import Place
 from benchmarks.engine.workload import PARTITIONS
+from benchmarks.place import Place
 
 
 def make_app() -> tuple[faust.App, Any, Any]:

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 
 from confluent_kafka import Consumer, KafkaException, Message, Producer
 
-from benchmarks.engine.place import Place
 from benchmarks.engine.workload import BATCH_ROWS, answer_batch, engine_headers
+from benchmarks.place import Place
 
 
 class Loop:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pathway as pw
 
-from benchmarks.engine.place import Place
 from benchmarks.engine.workload import BATCH_ROWS, answer_batch
+from benchmarks.place import Place
 
 BACKLOG = 50_000
 """Its documentation asks for a bound where a topic is read faster than it is worked off."""

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from quixstreams import Application
 
-from benchmarks.engine.place import Place
 from benchmarks.engine.workload import answer_one
+from benchmarks.place import Place
 
 
 def main() -> None:

@@ -14,20 +14,17 @@ from typing import Any
 import numpy as np
 import orjson
 
-from aimass_stream.cli.worker import free_ports
 from aimass_stream.kafka.reader import bootstrap_servers
 from benchmarks.bench import Bench, ContestantFailedError, Figures, interleave, medians, versions_of
 from benchmarks.engine.contestants import CONTESTANTS, FLOOR, RECORDS, Contestant
-from benchmarks.engine.place import Place
 from benchmarks.engine.workload import PARTITIONS, answer_one, make_record
-from benchmarks.processes import ProcessTree, run_tree
-from benchmarks.topics import Row, counting, drop_topics, fill, make_topic, read_all, total
+from benchmarks.place import Place
+from benchmarks.processes import run_tree, worker_env
+from benchmarks.topics import Row, drop_topics, fill, make_topic, read_all
+from benchmarks.watch import watch
 
 SOURCE = "bench.events"
 ANSWERS = "bench.answers."
-WARM_SHARE = 0.1
-POLL_S = 0.05
-STALL_S = 120.0
 CHECKED = 200
 
 
@@ -96,14 +93,7 @@ async def _measure(bench: Bench, contestant: Contestant) -> Figures:
     server = ",".join(bootstrap_servers(bench.url))
     place = Place(server, SOURCE, f"{ANSWERS}{stamp}", f"bench-{stamp}", state)
     await make_topic(bench.url, place.answers, PARTITIONS)
-    env = {
-        **place.to_env(),
-        "AIMASS_BROKER": bench.url,
-        "AIMASS_REPLICATION": "1",
-        "AIMASS_LOG_LEVEL": "WARNING",
-        "AIMASS_STATE": str(state),
-        "AIMASS_WEB_PORT": str(free_ports(6066, 1)[0]),
-    }
+    env = {**place.to_env(), **worker_env(bench.url, state)}
     try:
         async with run_tree(contestant.argv(bench.peers), env, state / "log") as tree:
             figures = await watch(bench.url, place.answers, tree, bench.scaled(contestant.records))
@@ -111,35 +101,6 @@ async def _measure(bench: Bench, contestant: Contestant) -> Figures:
     finally:
         await drop_topics(bench.url, ANSWERS)
     return figures
-
-
-async def watch(url: str, answers: str, tree: ProcessTree, records: int) -> Figures:
-    """CPU and wall time of the processes from 10% to 100% of the answers.
-
-    Raises:
-        ContestantFailedError: they end before that, or no answer comes for a long time.
-    """
-    async with counting(url, answers) as reader:
-        begun: tuple[int, float, float] | None = None
-        last, moved_at = 0, time.monotonic()
-        while True:
-            done = await total(reader)
-            now = (done, tree.cpu_s(), time.perf_counter())
-            if begun is None and done >= WARM_SHARE * records:
-                begun = now
-            elif begun is not None and done >= records:
-                answered = done - begun[0]
-                return {
-                    "records_per_s": round(answered / (now[2] - begun[2]), 1),
-                    "cpu_us_per_record": round((now[1] - begun[1]) / answered * 1e6, 3),
-                    "processes": float(len(tree.members())),
-                }
-            tree.check_alive()
-            if done > last:
-                last, moved_at = done, time.monotonic()
-            if time.monotonic() - moved_at > STALL_S:
-                raise ContestantFailedError(f"no answer in {STALL_S:g} s:\n{tree.last_words()}")
-            await asyncio.sleep(POLL_S)
 
 
 async def _check_answers(url: str, topic: str) -> None:
