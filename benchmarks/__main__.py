@@ -19,7 +19,9 @@ from benchmarks.bench import Bench
 from benchmarks.device.run import run_device
 from benchmarks.engine.run import run_engine
 from benchmarks.latency import run_latency
+from benchmarks.plots import plot
 from benchmarks.scale import run_scale
+from benchmarks.served.run import run_served
 
 ROW_SETS: dict[str, Callable[[Bench], None]] = {
     "engine": run_engine,
@@ -28,6 +30,7 @@ ROW_SETS: dict[str, Callable[[Bench], None]] = {
     "images": partial(run_device, "images"),
     "audio": partial(run_device, "audio"),
     "scale": run_scale,
+    "served": run_served,
 }
 PEERS = Path(".venv-peers/bin/python")
 
@@ -69,6 +72,8 @@ def main(argv: Sequence[str] | None = None) -> None:
                 if options.only in {None, name}:
                     print(f"== {name}", flush=True)
                     run(bench)
+                    if (picture := plot(name, options.out)) is not None:
+                        print(f"{picture} shows it.", flush=True)
     except KeyboardInterrupt:
         print(f"Ended early; what was measured is in {options.out}.", flush=True)
         sys.exit(130)

@@ -99,14 +99,18 @@ class ProcessTree:
         """Signal the program itself."""
         self._started.send_signal(number)
 
+    def is_alive(self) -> bool:
+        """Whether the program still runs."""
+        return self._started.poll() is None
+
     def check_alive(self) -> None:
         """See that the program still runs.
 
         Raises:
             ContestantFailedError: it ended; the text has its last words.
         """
-        code = self._started.poll()
-        if code is not None:
+        if not self.is_alive():
+            code = self._started.returncode
             raise ContestantFailedError(f"it ended with {code}:\n{self.last_words()}")
 
     def last_words(self) -> str:

@@ -42,8 +42,7 @@ CONTESTANTS = (
     Contestant(
         "aimass",
         ("aimass_stream.cli.worker_process", _HERE + "aimass_app"),
-        "at least once; one outcome for each record on a topic, bad records isolated, "
-        "answers with ids",
+        "at least once; an outcome for each record, bad records isolated, ids",
     ),
     Contestant(FLOOR, (_HERE + "aiokafka_loop", "--headers"), _FLOOR_GUARANTEE),
     Contestant(FLOOR + ", no headers", (_HERE + "aiokafka_loop",), _FLOOR_GUARANTEE),
