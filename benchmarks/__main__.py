@@ -6,9 +6,9 @@ import argparse
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
@@ -16,22 +16,19 @@ from aimass_stream.cli.terminal import hush_clients
 from aimass_stream.config import load_settings
 from aimass_stream.kafka.embedded import lease_broker
 from benchmarks.bench import Bench
-from benchmarks.device.run import run_device
-from benchmarks.engine.run import run_engine
-from benchmarks.latency import run_latency
 from benchmarks.plots import plot
-from benchmarks.scale import run_scale
-from benchmarks.served.run import run_served
 
-ROW_SETS: dict[str, Callable[[Bench], None]] = {
-    "engine": run_engine,
-    "latency": run_latency,
-    "text": partial(run_device, "text"),
-    "images": partial(run_device, "images"),
-    "audio": partial(run_device, "audio"),
-    "scale": run_scale,
-    "served": run_served,
+ROW_SETS: Mapping[str, str] = {
+    "engine": "benchmarks.engine.run:run_engine",
+    "latency": "benchmarks.latency:run_latency",
+    "text": "benchmarks.device.run:run_text",
+    "images": "benchmarks.device.run:run_images",
+    "audio": "benchmarks.device.run:run_audio",
+    "scale": "benchmarks.scale:run_scale",
+    "served": "benchmarks.served.run:run_served",
 }
+"""What runs each; imported when it is its turn, since some import model libraries."""
+
 PEERS = Path(".venv-peers/bin/python")
 
 
@@ -68,15 +65,19 @@ def main(argv: Sequence[str] | None = None) -> None:
                 data=options.data,
                 share=options.share,
             )
-            for name, run in ROW_SETS.items():
-                if options.only in {None, name}:
-                    print(f"== {name}", flush=True)
-                    run(bench)
-                    if (picture := plot(name, options.out)) is not None:
-                        print(f"{picture} shows it.", flush=True)
+            for name in [options.only] if options.only else ROW_SETS:
+                _run(name, bench)
     except KeyboardInterrupt:
         print(f"Ended early; what was measured is in {options.out}.", flush=True)
         sys.exit(130)
+
+
+def _run(name: str, bench: Bench) -> None:
+    print(f"== {name}", flush=True)
+    module, _, function = ROW_SETS[name].partition(":")
+    getattr(import_module(module), function)(bench)
+    if (picture := plot(name, bench.out)) is not None:
+        print(f"{picture} shows it.", flush=True)
 
 
 @contextmanager

@@ -29,7 +29,7 @@ RATE = 2_000
 ROWS = 64
 WARM_S = 5.0
 SECONDS = 20.0
-START_S = 120.0
+KEEP_UP_S = 300.0
 NEAR = 200
 """Answers that may be due while a contestant counts as keeping up."""
 
@@ -75,18 +75,23 @@ class Load:
     producer: AIOKafkaProducer
     topic: str
     sent_ms: list[float] = field(default_factory=list)
+    draw: np.random.Generator = field(default_factory=lambda: np.random.default_rng(3))
 
     async def run(self, stopped: asyncio.Event) -> None:
         """Send at the rate until stopped."""
-        draw = np.random.default_rng(3)
-        begun_s = time.monotonic()
+        begun_s, first = time.monotonic(), len(self.sent_ms)
         while not stopped.is_set():
-            due = int((time.monotonic() - begun_s) * RATE)
-            for number in range(len(self.sent_ms), due):
-                key, value = make_record(number, draw)
-                self.sent_ms.append(time.time() * 1000)
-                await self.producer.send(self.topic, value, key=key, partition=number % PARTITIONS)
+            due = first + int((time.monotonic() - begun_s) * RATE)
+            while len(self.sent_ms) < due:
+                await self.send()
             await asyncio.sleep(0.001)
+
+    async def send(self) -> None:
+        """Send the next record."""
+        number = len(self.sent_ms)
+        key, value = make_record(number, self.draw)
+        self.sent_ms.append(time.time() * 1000)
+        await self.producer.send(self.topic, value, key=key, partition=number % PARTITIONS)
 
 
 async def _measure(bench: Bench, name: str) -> Figures:
@@ -113,21 +118,21 @@ async def _measure(bench: Bench, name: str) -> Figures:
 
 async def _under_load(bench: Bench, place: Place, load: Load, tree: ProcessTree) -> Figures:
     stopped = asyncio.Event()
-    sending = asyncio.create_task(load.run(stopped))
-    try:
-        async with counting(bench.url, place.answers) as reader:
-            await _keeps_up(reader, load, tree)
+    async with counting(bench.url, place.answers) as reader:
+        await load.send()
+        await _keeps_up(reader, load, tree, near=0)
+        sending = asyncio.create_task(load.run(stopped))
+        try:
             await asyncio.sleep(WARM_S)
+            await _keeps_up(reader, load, tree)
             first, cpu_s = len(load.sent_ms), tree.cpu_s()
             await asyncio.sleep(max(2.0, SECONDS * bench.share))
             last, cpu_s = len(load.sent_ms), tree.cpu_s() - cpu_s
+        finally:
             stopped.set()
             await sending
-            await load.producer.flush()
-            await _keeps_up(reader, load, tree, near=0)
-    finally:
-        stopped.set()
-        await sending
+        await load.producer.flush()
+        await _keeps_up(reader, load, tree, near=0)
     answers = await read_all(bench.url, place.answers)
     took_ms = [
         answer.timestamp_ms + 0.5 - load.sent_ms[number]
@@ -150,7 +155,7 @@ async def _keeps_up(reader: TopicReader, load: Load, tree: ProcessTree, near: in
     Raises:
         ContestantFailedError: that does not come about.
     """
-    ends_at = time.monotonic() + START_S
+    ends_at = time.monotonic() + KEEP_UP_S
     while len(load.sent_ms) - (done := await total(reader)) > near or not done:
         tree.check_alive()
         if time.monotonic() > ends_at:

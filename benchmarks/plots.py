@@ -12,6 +12,7 @@ import orjson
 from benchmarks.words import WORDS
 
 OURS, OTHERS = "#1f77b4", "#b0b0b0"
+SHADES = ("#b0b0b0", "#606060", "#1f77b4")
 
 Result = Mapping[str, Any]
 
@@ -59,6 +60,9 @@ def _bars(bars: Sequence[tuple[str, float]], title: str, *, logarithmic: bool = 
     axes.bar_label(drawn, fmt="{:,.1f}", padding=3)
     axes.invert_yaxis()
     axes.margins(x=0.15)
+    if logarithmic:
+        # Where a logarithmic axis begins decides how long bars look, so it is the same always.
+        axes.set_xlim(left=1)
     _finish(axes, title)
     return figure
 
@@ -68,12 +72,13 @@ def _latency(result: Result) -> Any:
 
     figure = Figure(figsize=(7, 2.5))
     axes = figure.subplots()
+    others = iter(SHADES)
     for row in result["rows"]:
         points = [row["p50_ms"], row["p99_ms"], row["p99_9_ms"]]
-        colour = OURS if row["contestant"] == "aimass" else None
+        colour = OURS if row["contestant"] == "aimass" else next(others)
         axes.plot(["p50", "p99", "p99.9"], points, "o-", label=_said(row["contestant"]), c=colour)
     axes.set_ylim(bottom=0)
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     _finish(axes, f"from produce to answer at {result['rate']:,} records a second, ms")
     return figure
 
@@ -83,17 +88,19 @@ def _scale(result: Result) -> Any:
 
     figure = Figure(figsize=(7, 2.5))
     axes = figure.subplots()
-    for partitions in sorted({row["partitions"] for row in result["rows"]}):
+    counts = sorted({row["partitions"] for row in result["rows"]})
+    for partitions, colour in zip(counts, SHADES, strict=False):
         rows = [row for row in result["rows"] if row["partitions"] == partitions]
         axes.plot(
             [row["workers"] for row in rows],
             [row["cpu_us_per_record"] for row in rows],
             "o-",
             label=f"{partitions} partitions",
+            c=colour,
         )
     axes.set_ylim(bottom=0)
     axes.set_xlabel("workers")
-    axes.legend(frameon=False)
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     _finish(axes, "CPU a record, µs")
     return figure
 

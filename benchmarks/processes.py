@@ -213,9 +213,15 @@ class Cores:
         return _affinity({self.device}) if self.can_pin else nullcontext()
 
     def spread(self, tree: ProcessTree) -> None:
-        """Give the tree's device processes the device's core, and the rest the others."""
-        for process in tree.members():
-            pin(process.pid, {self.device} if is_device(process) else self.others)
+        """Give the tree's device process the device's core, and the rest the others.
+
+        The program stays on the device's core until there is a device process: what it starts
+        sees the cores that it has itself, and the device is to see one.
+        """
+        members = tree.members()
+        devices = [process for process in members if is_device(process)]
+        for process in members if devices else members[1:]:
+            pin(process.pid, {self.device} if process in devices else self.others)
 
 
 @contextmanager

@@ -49,7 +49,7 @@ async def watch(
     answers: str,
     tree: ProcessTree,
     records: int,
-    on_warm: Callable[[ProcessTree], None] = lambda tree: None,
+    while_starting: Callable[[ProcessTree], None] = lambda tree: None,
 ) -> Figures:
     """CPU and wall time of the processes from 10% to 100% of the answers.
 
@@ -58,7 +58,7 @@ async def watch(
         answers: the topic that is counted.
         tree: the contestant.
         records: how many answers make 100%.
-        on_warm: called when the first answer is seen.
+        while_starting: called at every look before the 10%.
 
     Raises:
         ContestantFailedError: they end before that, or no answer comes for a long time.
@@ -69,8 +69,8 @@ async def watch(
         while True:
             done = await total(reader)
             now = Reading(done, time.perf_counter(), tree.cpu_s(), tree.device_cpu_s())
-            if done and not last:
-                on_warm(tree)
+            if begun is None:
+                while_starting(tree)
             if begun is None and done >= WARM_SHARE * records:
                 begun = now
             elif begun is not None and done >= records:

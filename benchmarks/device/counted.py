@@ -8,10 +8,8 @@ from typing import Any
 from aimass_stream.adapters.classification import Features
 from aimass_stream.adapters.transformers_text import TextClassifier
 from aimass_stream.model import ModelSpec
+from benchmarks.device.kinds import NOTES
 from benchmarks.place import Place
-
-NOTES = "padding"
-"""A file in the state folder: a line `rows real padded` for each forward pass."""
 
 
 class CountedTextClassifier(TextClassifier):

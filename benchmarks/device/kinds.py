@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from aimass_stream.records import Audio, Image, Record, Text
 
 LABELS = ("a", "b", "c", "d")
+NOTES = "padding"
+"""A file in the state folder: a line `rows real padded` for each forward pass over texts."""
 
 
 @dataclass(frozen=True)

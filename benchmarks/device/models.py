@@ -7,14 +7,21 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordPiece
+from tokenizers.normalizers import BertNormalizer
+from tokenizers.pre_tokenizers import BertPreTokenizer
+from tokenizers.processors import BertProcessing
 from transformers import (
     BertConfig,
     BertForSequenceClassification,
+    PreTrainedTokenizerFast,
     ResNetConfig,
     ResNetForImageClassification,
 )
@@ -22,8 +29,7 @@ from transformers import (
 from aimass_stream.registry.folder import publish
 from aimass_stream.training.audio import small_whisper
 from aimass_stream.training.classifier import square_processor
-from aimass_stream.training.encoder import wordpiece
-from benchmarks.device.inputs import MAX_TOKENS, draw_texts
+from benchmarks.device.inputs import MAX_TOKENS, SEED, words_of
 from benchmarks.device.kinds import KINDS, LABELS
 
 Parts = tuple[Any, Any]
@@ -37,8 +43,7 @@ _NAMES: dict[str, Any] = {
 
 def make_bert() -> Parts:
     """A BERT of 4 layers, 256 wide, and a tokenizer that knows the words of the texts."""
-    texts = [text.decode() for text in draw_texts(4_000)]
-    tokenizer = wordpiece(texts, 8_000, MAX_TOKENS)
+    tokenizer = make_tokenizer(words_of(np.random.default_rng(SEED)))
     config = BertConfig(
         vocab_size=len(tokenizer),
         hidden_size=256,
@@ -50,6 +55,24 @@ def make_bert() -> Parts:
         **_NAMES,
     )
     return BertForSequenceClassification(config), tokenizer  # type: ignore[no-untyped-call]  # the library has no types
+
+
+def make_tokenizer(words: Sequence[str]) -> Any:
+    """A WordPiece tokenizer to which each of these words is one token."""
+    special = {
+        "pad_token": "[PAD]",
+        "unk_token": "[UNK]",
+        "cls_token": "[CLS]",
+        "sep_token": "[SEP]",
+    }
+    ids = {token: number for number, token in enumerate([*special.values(), *words])}
+    made = Tokenizer(WordPiece(ids, unk_token="[UNK]"))  # noqa: S106 - a token of another kind
+    made.normalizer = BertNormalizer()
+    made.pre_tokenizer = BertPreTokenizer()
+    made.post_processor = BertProcessing(("[SEP]", ids["[SEP]"]), ("[CLS]", ids["[CLS]"]))
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # the library has no types
+        tokenizer_object=made, model_max_length=MAX_TOKENS, **special
+    )
 
 
 def make_resnet() -> Parts:

@@ -20,9 +20,8 @@ import orjson
 
 from aimass_stream.kafka.reader import bootstrap_servers
 from benchmarks.bench import Bench, ContestantFailedError, Figures, interleave, medians
-from benchmarks.device.counted import NOTES
 from benchmarks.device.inputs import DRAW
-from benchmarks.device.kinds import KINDS, Kind
+from benchmarks.device.kinds import KINDS, NOTES, Kind
 from benchmarks.place import Place
 from benchmarks.processes import Cores, run_tree, worker_env
 from benchmarks.topics import drop_topics, fill, make_topic
@@ -30,6 +29,21 @@ from benchmarks.watch import WARM_SHARE, watch
 
 PARTITIONS = 4
 OURS = "aimass"
+
+
+def run_text(bench: Bench) -> None:
+    """Texts through a BERT."""
+    run_device("text", bench)
+
+
+def run_images(bench: Bench) -> None:
+    """JPEGs through a ResNet."""
+    run_device("images", bench)
+
+
+def run_audio(bench: Bench) -> None:
+    """WAV and FLAC through an encoder of spectrograms."""
+    run_device("audio", bench)
 
 
 def run_device(name: str, bench: Bench) -> None:
@@ -111,8 +125,8 @@ async def _measure_ours(bench: Bench, kind: Kind, cores: Cores, models: Path) ->
         "AIMASS_MODELS": str(models),
         "BENCH_KIND": kind.name,
     }
-    argv = [sys.executable, "-m", "aimass_stream.cli.main", "worker"]
-    argv += ["--app", "benchmarks.device.app"]
+    # Without a supervisor: it would start a process for learners beside, and there are none.
+    argv = [sys.executable, "-m", "aimass_stream.cli.worker_process", "benchmarks.device.app"]
     try:
         async with run_tree(argv, env, state / "log", cores.starting()) as tree:
             figures = await watch(
