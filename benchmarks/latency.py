@@ -125,9 +125,10 @@ async def _under_load(bench: Bench, place: Place, load: Load, tree: ProcessTree)
         try:
             await asyncio.sleep(WARM_S)
             await _keeps_up(reader, load, tree)
-            first, cpu_s = len(load.sent_ms), tree.cpu_s()
+            first, cpu_s, since = len(load.sent_ms), tree.cpu_s(), time.monotonic()
             await asyncio.sleep(max(2.0, SECONDS * bench.share))
             last, cpu_s = len(load.sent_ms), tree.cpu_s() - cpu_s
+            sent_per_s = (last - first) / (time.monotonic() - since)
         finally:
             stopped.set()
             await sending
@@ -145,6 +146,8 @@ async def _under_load(bench: Bench, place: Place, load: Load, tree: ProcessTree)
         "p99_ms": round(float(p99), 2),
         "p99_9_ms": round(float(p999), 2),
         "records": float(len(took_ms)),
+        # Below the rate where the machine has no time to send.
+        "sent_per_s": round(sent_per_s, 1),
         "cpu_us_per_record": round(cpu_s / len(took_ms) * 1e6, 2),
     }
 

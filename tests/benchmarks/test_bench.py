@@ -9,7 +9,6 @@ from pathlib import Path
 import orjson
 import pytest
 
-from benchmarks import watch
 from benchmarks.bench import Bench, ContestantFailedError, Figures, interleave, medians
 from benchmarks.device.inputs import MAX_TOKENS, draw_sounds, draw_texts
 from benchmarks.device.offline import _cut
@@ -122,7 +121,6 @@ def test_the_engine_row_set_runs(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(watch, "STALL_S", 60.0)
     ours = tuple(one for one in CONTESTANTS if one.name in {"aimass", FLOOR} or one.package)
     monkeypatch.setattr(engine, "CONTESTANTS", ours)
     bench = make_bench(broker_url, rounds=1, share=0.01)
