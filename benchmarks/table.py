@@ -1,6 +1,6 @@
 """`python -m benchmarks.table`: result files as the tables of the READMEs.
 
-Prints them; with `--write` it puts each in place of the table with its header, in both READMEs.
+Prints them; with `--write` it puts each below its marker in both READMEs.
 """
 
 from __future__ import annotations
@@ -182,19 +182,23 @@ def _said(cell: str, language: str) -> str:
     return chinese if language == "zh" else english
 
 
-def put(document: str, table: str) -> str:
-    """The document with this table in place of the one that has its header.
+def marker(name: str) -> str:
+    """The line above a table in a document; readers do not see it."""
+    return f"<!-- python -m benchmarks.table: {name} -->\n"
+
+
+def put(document: str, name: str, table: str) -> str:
+    """The document with this table below its marker, in place of the one that stood there.
 
     Raises:
-        ValueError: it has no such table.
+        ValueError: it has no such marker.
     """
-    header = table.partition("\n")[0]
-    before, found, rest = document.partition(header + "\n")
+    before, found, rest = document.partition(marker(name))
     if not found:
-        raise ValueError(f"there is no table with the header {header}")
+        raise ValueError(f"there is no line {marker(name).strip()}")
     lines = rest.split("\n")
     after = next(number for number, line in enumerate(lines) if not line.startswith("|"))
-    return before + table + "\n" + "\n".join(lines[after:])
+    return before + found + "\n".join([*([table] if table else []), *lines[after:]])
 
 
 def main() -> None:
@@ -208,7 +212,7 @@ def main() -> None:
         for name in TABLES:
             table = table_of(name, language, options.results)
             if table and options.write:
-                document = put(document, table)
+                document = put(document, name, table)
             elif table and language == "en":
                 sys.stdout.write(f"{table}\n\n")
         if options.write:
