@@ -22,8 +22,12 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "aiokafka, wait 0": ("aiokafka loop that does not wait", "不等待的 aiokafka 循环"),
     "aiokafka, wait 10 ms": ("aiokafka loop that waits 10 ms", "等待 10 ms 的 aiokafka 循环"),
     "window of 160, 1024 tokens": (
-        "offline, sorted in windows of 160, 1,024 tokens a batch",
-        "离线，窗口 160 内排序，每批 1,024 个词元",
+        "offline, of a window of 160 rows, 1,024 tokens a batch",
+        "离线，取自 160 条的窗口，每批 1,024 个词元",
+    ),
+    "window of 160, 512 tokens": (
+        "offline, of a window of 160 rows, 512 tokens a batch",
+        "离线，取自 160 条的窗口，每批 512 个词元",
     ),
     "longest of 32": (
         "offline, batches of 32 padded to the longest",

@@ -32,15 +32,16 @@ def draw_texts(count: int) -> list[bytes]:
     spread = np.sqrt(2 * np.log(_MEAN_TOKENS / _MEDIAN_TOKENS))
     lengths = draw.lognormal(np.log(_MEDIAN_TOKENS), spread, count)
     tokens = lengths.round().astype(int).clip(_SPECIAL_TOKENS + 1, MAX_TOKENS)
-    return [" ".join(draw.choice(words, size - _SPECIAL_TOKENS)).encode() for size in tokens]
+    chosen = (draw.integers(0, len(words), size - _SPECIAL_TOKENS) for size in tokens)
+    return [" ".join([words[place] for place in places]).encode() for places in chosen]
 
 
 def words_of(draw: np.random.Generator) -> list[str]:
     """The words that texts are made of, 1 to 7 letters each."""
-    letters = list(_LETTERS)
     found: dict[str, None] = {}
     while len(found) < _WORDS:
-        found["".join(draw.choice(letters, draw.integers(1, 8)))] = None
+        places = draw.integers(0, len(_LETTERS), draw.integers(1, 8))
+        found["".join([_LETTERS[place] for place in places])] = None
     return list(found)
 
 

@@ -13,14 +13,17 @@ import json
 import os
 import sys
 import time
+from bisect import insort
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any
 
 _WINDOW = 160
-_BUDGET = 1024
 
+Ids = list[int]
+"""The tokens of a text."""
 Batch = tuple[dict[str, Any], int, int]
 """Arguments of a forward pass, its real cost and its padded cost."""
 
@@ -35,38 +38,63 @@ class Offline:
 
 
 def text_batches(given: Offline) -> Iterator[Batch]:
-    """Tokens, in the order that the policy says."""
+    """Tokens, in the batches that the policy says."""
     import torch
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(given.folder)
     tokenizer.backend_tokenizer.enable_truncation(tokenizer.model_max_length)
-    for first in range(0, len(given.payloads), _WINDOW):
-        texts = [one.decode() for one in given.payloads[first : first + _WINDOW]]
-        rows = [one.ids for one in tokenizer.backend_tokenizer.encode_batch(texts)]
-        for batch in _cut(rows, given.policy):
-            longest = max(map(len, batch))
-            ids = torch.full((len(batch), longest), tokenizer.pad_token_id)
-            mask = torch.zeros((len(batch), longest), dtype=torch.int64)
-            for row, one in enumerate(batch):
-                ids[row, : len(one)] = torch.tensor(one)
-                mask[row, : len(one)] = 1
-            real = sum(map(len, batch))
-            yield {"input_ids": ids, "attention_mask": mask}, real, longest * len(batch)
+    for batch in cut(_tokens(tokenizer.backend_tokenizer, given.payloads), given.policy):
+        longest = max(map(len, batch))
+        ids = torch.full((len(batch), longest), tokenizer.pad_token_id)
+        mask = torch.zeros((len(batch), longest), dtype=torch.int64)
+        for row, one in enumerate(batch):
+            ids[row, : len(one)] = torch.tensor(one)
+            mask[row, : len(one)] = 1
+        real = sum(map(len, batch))
+        yield {"input_ids": ids, "attention_mask": mask}, real, longest * len(batch)
 
 
-def _cut(rows: list[list[int]], policy: str) -> Iterator[list[list[int]]]:
-    """Batches of 32 as they come, or sorted and cut by a budget of padded tokens."""
+def _tokens(backend: Any, payloads: Sequence[bytes]) -> Iterator[Ids]:
+    for first in range(0, len(payloads), _WINDOW):
+        texts = [one.decode() for one in payloads[first : first + _WINDOW]]
+        yield from (one.ids for one in backend.encode_batch(texts))
+
+
+def cut(rows: Iterator[Ids], policy: str) -> Iterator[Sequence[Ids]]:
+    """Batches of `longest of 32`, as rows come, or of `window of 160, 1024 tokens`.
+
+    The latter keeps 160 rows at hand. A batch is a run of rows of about one length, the oldest
+    among them, that is within the budget when padded: the run with the smallest share of padding.
+    """
+    words = policy.split()
     if policy.startswith("longest"):
-        yield from (rows[first : first + 32] for first in range(0, len(rows), 32))
-        return
-    batch: list[list[int]] = []
-    for row in sorted(rows, key=len):
-        if batch and (len(batch) + 1) * len(row) > _BUDGET:
+        while batch := list(islice(rows, int(words[-1]))):
             yield batch
-            batch = []
-        batch.append(row)
-    yield batch
+        return
+    budget, waiting = int(words[-2]), list[tuple[int, int, Ids]]()
+    numbered = enumerate(rows)
+    while True:
+        for number, row in islice(numbered, _WINDOW - len(waiting)):
+            insort(waiting, (len(row), number, row))
+        if not waiting:
+            return
+        first, end = _least_padded(waiting, budget)
+        yield [row for _, _, row in waiting[first:end]]
+        del waiting[first:end]
+
+
+def _least_padded(waiting: Sequence[tuple[int, int, Ids]], budget: int) -> tuple[int, int]:
+    oldest = min(range(len(waiting)), key=lambda place: waiting[place][1])
+    sums = list(accumulate((length for length, _, _ in waiting), initial=0))
+
+    def padding(run: tuple[int, int]) -> float:
+        first, end = run
+        return 1 - (sums[end] - sums[first]) / ((end - first) * waiting[end - 1][0])
+
+    ends = range(oldest + 1, len(waiting) + 1)
+    runs = [(end - min(end, max(1, budget // waiting[end - 1][0])), end) for end in ends]
+    return min((run for run in runs if run[0] <= oldest), key=padding)
 
 
 def image_batches(given: Offline) -> Iterator[Batch]:

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.bench import Bench, ContestantFailedError, Figures, interleave, medians
 from benchmarks.device.inputs import MAX_TOKENS, draw_sounds, draw_texts
-from benchmarks.device.offline import _cut
+from benchmarks.device.offline import cut
 from benchmarks.engine import run as engine
 from benchmarks.engine.contestants import CONTESTANTS, FLOOR
 from benchmarks.processes import ProcessTree
@@ -74,11 +74,18 @@ def test_medians_are_of_each_figure_alone() -> None:
     assert medians(runs) == {"x": 2.0, "y": 2.0}
 
 
-def test_the_offline_policy_keeps_its_budget_and_every_row() -> None:
-    rows = [[0] * length for length in (3, 200, 7, 256, 30, 30, 1024, 5)]
-    batches = list(_cut(rows, "window of 160, 1024 tokens"))
+def test_the_offline_policy_keeps_its_budget_every_row_and_little_padding() -> None:
+    rows = [[0] * (len(text.split()) + 2) for text in draw_texts(2_000)]
+    batches = list(cut(iter(rows), "window of 160, 512 tokens"))
     assert sorted(len(row) for batch in batches for row in batch) == sorted(map(len, rows))
-    assert all(len(batch) * len(batch[-1]) <= 1024 for batch in batches)
+    padded = [len(batch) * max(map(len, batch)) for batch in batches]
+    assert max(padded) <= 512
+    assert sum(map(len, rows)) / sum(padded) > 0.9
+
+
+def test_the_policy_of_today_pads_to_the_longest_of_each_batch() -> None:
+    rows = [[0] * length for length in (1, 2, 3, 4, 5)]
+    assert list(cut(iter(rows), "longest of 2")) == [rows[:2], rows[2:4], rows[4:]]
 
 
 def test_texts_have_the_lengths_that_the_row_set_states() -> None:
