@@ -101,8 +101,7 @@ def test_sounds_are_wav_and_flac() -> None:
 
 
 def test_a_tree_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
-    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'input()'], stdin=-1)"
-    with ProcessTree([sys.executable, "-c", code], {}, tmp_path / "log") as tree:
+    with ProcessTree(["sh", "-c", "sleep 600 & wait"], {}, tmp_path / "log") as tree:
         while len(tree.members()) < 2:
             time.sleep(0.05)
         pids = [process.pid for process in tree.members()]
