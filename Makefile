@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/ready
+PEERS := .venv-peers
 SECONDS ?= 60
 # The last of the demo's models that is trained: where it is, all are.
 MODELS := .aimass/models/messages-entities
 
-.PHONY: help demo test verify fuzz fmt lint type bench clean
+.PHONY: help demo test verify fuzz fmt lint type bench peers clean
 
 help:                   ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
@@ -36,8 +37,10 @@ fmt: $(READY)           ## put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY)         ## figures into benchmarks/results: make bench ONLY=engine ROUNDS=3
-	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(OUT),--out $(OUT))
+bench: $(VENV)/bench-ready ## figures into benchmarks/results: make bench ONLY=engine ROUNDS=3 OUT=dir DATA=dir
+	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(OUT),--out $(OUT)) $(if $(DATA),--data $(DATA))
+
+peers: $(PEERS)/ready   ## other engines for `make bench` to measure beside ours, in an environment of their own
 
 clean:                  ## forget the embedded broker's data, models and caches; keep the environment
 	-$(BIN)/aimass kafka stop
@@ -53,4 +56,14 @@ $(READY): pyproject.toml constraints.txt
 	@echo "Installing into $(VENV): about 3 GB to download the first time, a minute or two ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+$(VENV)/bench-ready: $(READY)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev,bench]'
+	@touch $@
+
+$(PEERS)/ready: benchmarks/peers.in benchmarks/peers.txt | $(READY)
+	@echo "Installing other engines into $(PEERS): about 1.5 GB on disk ..."
+	@$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(PEERS)
+	@$(BIN)/uv pip install --quiet --python $(PEERS)/bin/python --constraint benchmarks/peers.txt -r benchmarks/peers.in
 	@touch $@

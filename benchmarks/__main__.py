@@ -3,27 +3,96 @@
 from __future__ import annotations
 
 import argparse
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
+from typing import NoReturn
 
-from aimass_stream.cli.terminal import use_broker
+from aimass_stream.cli.terminal import hush_clients
 from aimass_stream.config import load_settings
-from benchmarks.engine.run import run_engine
+from aimass_stream.kafka.embedded import lease_broker
+from benchmarks.bench import Bench
+from benchmarks.plots import plot
 
-ROW_SETS = {"engine": run_engine}
+ROW_SETS: Mapping[str, str] = {
+    "engine": "benchmarks.engine.run:run_engine",
+    "latency": "benchmarks.latency:run_latency",
+    "text": "benchmarks.device.run:run_text",
+    "images": "benchmarks.device.run:run_images",
+    "audio": "benchmarks.device.run:run_audio",
+    "scale": "benchmarks.scale:run_scale",
+    "served": "benchmarks.served.run:run_served",
+}
+"""What runs each; imported when it is its turn, since some import model libraries."""
+
+PEERS = Path(".venv-peers/bin/python")
 
 
-def main() -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Parse the arguments and run what they name."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--only", choices=sorted(ROW_SETS), help="one row set; all if not given")
+    parser.add_argument("--only", choices=list(ROW_SETS), help="one row set; all if not given")
     parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds (%(default)s)")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
-    options = parser.parse_args()
+    parser.add_argument(
+        "--peers", default=str(PEERS), help="Python with the other engines (%(default)s)"
+    )
+    parser.add_argument("--data", type=Path, help="folder of real data, for `served`")
+    parser.add_argument(
+        "--share", type=float, default=1.0, help="of the usual records, for a quick look"
+    )
+    options = parser.parse_args(argv)
     options.out.mkdir(parents=True, exist_ok=True)
-    with use_broker(load_settings()) as url:
-        for name, run in ROW_SETS.items():
-            if options.only in {None, name}:
-                run(url, options.rounds, options.out / f"{name}.json")
+    hush_clients()
+    # make passes on what it is told, and the broker must not outlive either.
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="bench-") as folder,
+            _broker(Path(folder)) as (url, pid),
+        ):
+            bench = Bench(
+                url=url,
+                broker_pid=pid,
+                rounds=options.rounds,
+                out=options.out,
+                scratch=Path(folder),
+                peers=options.peers,
+                data=options.data,
+                share=options.share,
+            )
+            for name in [options.only] if options.only else ROW_SETS:
+                _run(name, bench)
+    except KeyboardInterrupt:
+        print(f"Ended early; what was measured is in {options.out}.", flush=True)
+        sys.exit(130)
+
+
+def _run(name: str, bench: Bench) -> None:
+    print(f"== {name}", flush=True)
+    module, _, function = ROW_SETS[name].partition(":")
+    getattr(import_module(module), function)(bench)
+    if (picture := plot(name, bench.out)) is not None:
+        print(f"{picture} shows it.", flush=True)
+
+
+@contextmanager
+def _broker(folder: Path) -> Iterator[tuple[str, int | None]]:
+    """The broker of `AIMASS_BROKER`, else one of our own that is gone afterwards, and its pid."""
+    given = load_settings().broker
+    if given:
+        yield given, None
+        return
+    with lease_broker(folder / "broker", say=print) as broker:
+        yield broker.url, broker.pid
+
+
+def _interrupt(_signal: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

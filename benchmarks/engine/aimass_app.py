@@ -7,10 +7,14 @@ from collections.abc import AsyncIterator
 
 from aimass_stream import App, Chunk, Inline, Record, Stream, Topic
 from benchmarks.engine.workload import BATCH_ROWS, answer_batch
+from benchmarks.place import Place
 
-app = App(os.environ.get("BENCH_GROUP", "bench"), origin="benchmarks.engine.aimass_app")
-events = Topic("bench.events", Record)
-answers: Topic[bytes] = Topic(os.environ.get("BENCH_ANSWERS", "bench.answers"), bytes)
+MAX_ROWS = int(os.environ.get("BENCH_ROWS", BATCH_ROWS))
+
+place = Place.from_env()
+app = App(place.group, origin="benchmarks.engine.aimass_app")
+events = Topic(place.source, Record)
+answers: Topic[bytes] = Topic(place.answers, bytes)
 
 
 def predict(chunk: Chunk) -> list[bytes]:
@@ -24,5 +28,5 @@ linear: Inline[bytes] = Inline("linear", predict, answer=bytes)
 @app.agent(events, to=answers)
 async def score(stream: Stream[Record]) -> AsyncIterator[list[bytes]]:
     """Pass the model's answers on."""
-    async for _batch, labels in app.score(linear, stream).batches(max_rows=BATCH_ROWS):
+    async for _batch, labels in app.score(linear, stream).batches(max_rows=MAX_ROWS):
         yield labels

@@ -1,166 +1,124 @@
 """Runs the engine row set: contestants in turn, each measured from outside by the broker's log.
 
-CPU is what the contestant's process uses while its answers go from 10% to 100% of the records,
+CPU is what a contestant's processes use while its answers go from 10% to 100% of the records,
 so imports and the group join are left out for everybody alike. The broker's CPU is not counted.
 """
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import importlib.metadata
-import os
-import platform
-import sys
 import time
-from dataclasses import dataclass
-from pathlib import Path
-from statistics import median
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import orjson
-import psutil
 
-from aimass_stream.cli.worker import free_ports
-from aimass_stream.kafka.reader import TopicReader, bootstrap_servers
-from aimass_stream.kafka.sender import Sender
-from aimass_stream.kafka.topics import TopicPlan, create_topics
-from benchmarks.engine.workload import PARTITIONS, make_record
+from aimass_stream.kafka.reader import bootstrap_servers
+from benchmarks.bench import Bench, ContestantFailedError, Figures, interleave, medians, versions_of
+from benchmarks.engine.contestants import CONTESTANTS, FLOOR, RECORDS, Contestant
+from benchmarks.engine.workload import PARTITIONS, answer_one, make_record
+from benchmarks.place import Place
+from benchmarks.processes import run_tree, worker_env
+from benchmarks.topics import Row, drop_topics, fill, make_topic, read_all
+from benchmarks.watch import watch
 
 SOURCE = "bench.events"
-RECORDS = 400_000
-WARM_SHARE = 0.1
-FLOOR = "aiokafka send_batch"
+ANSWERS = "bench.answers."
+CHECKED = 200
 
 
-@dataclass(frozen=True)
-class Contestant:
-    """Who takes part: the command, and what it promises."""
+def run_engine(bench: Bench) -> None:
+    """Measure every contestant once a round, and write medians and ratios."""
+    present, versions = _present(bench)
+    count = bench.scaled(RECORDS)
+    asyncio.run(fill(bench.url, SOURCE, PARTITIONS, _rows(count), count))
 
-    name: str
-    argv: tuple[str, ...]
-    guarantee: str
+    def measure(name: str) -> Figures:
+        return asyncio.run(_measure(bench, present[name]))
 
+    def keep(runs: dict[str, list[Figures]]) -> None:
+        rows = [_row(bench, one, runs[name]) for name, one in present.items() if runs[name]]
+        _add_ratios(rows)
+        about = {"records": count, "partitions": PARTITIONS, "floor": FLOOR, "versions": versions}
+        bench.write("engine", {"rows": rows, **about})
 
-PYTHON = sys.executable
-LOOP = (PYTHON, "-m", "benchmarks.engine.aiokafka_loop", "{server}", SOURCE, "{answers}", "{group}")
-CONTESTANTS = (
-    Contestant(
-        "aimass",
-        (PYTHON, "-m", "aimass_stream.cli.worker_process", "benchmarks.engine.aimass_app"),
-        "at least once, one outcome per record on a topic, bad records isolated",
-    ),
-    Contestant(FLOOR, (*LOOP, "headers"), "at least once; a bad record stops the loop"),
-    Contestant(
-        "aiokafka send_batch, no headers", (*LOOP, "none"), "at least once, answers without ids"
-    ),
-)
+    interleave(bench, list(present), measure, keep)
 
 
-def run_engine(url: str, rounds: int, out: Path) -> None:
-    """Measure every contestant `rounds` times, interleaved, and write the medians."""
-    asyncio.run(_fill(url))
-    runs: dict[str, list[dict[str, float]]] = {c.name: [] for c in CONTESTANTS}
-    for number in range(1, rounds + 1):
-        for contestant in CONTESTANTS:
-            figures = asyncio.run(_measure(url, contestant))
-            runs[contestant.name].append(figures)
-            print(
-                f"round {number}: {contestant.name:34} {figures['cpu_us_per_record']:6.2f} µs CPU "
-                f"a record, {figures['records_per_s']:9,.0f} records/s"
-            )
-    rows = [_row(contestant, runs[contestant.name]) for contestant in CONTESTANTS]
-    floor = next(row for row in rows if row["contestant"] == FLOOR)
-    for row in rows:
-        row["cpu_ratio_to_floor"] = round(row["cpu_us_per_record"] / floor["cpu_us_per_record"], 3)
-        print(f"{row['contestant']:34} {row['cpu_ratio_to_floor']:.2f} times the floor's CPU")
-    result = {"rows": rows, "records": RECORDS, "partitions": PARTITIONS, "machine": _machine()}
-    out.write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2) + b"\n")
+def _present(bench: Bench) -> tuple[dict[str, Contestant], dict[str, str]]:
+    """The contestants that are installed, and the versions of other engines."""
+    packages = sorted({one.package for one in CONTESTANTS if one.package})
+    found = versions_of(bench.peers, packages)
+    for package in packages:
+        if found[package] is None:
+            print(f"{package} is not installed and left out; `make peers` installs it.", flush=True)
+    present = {one.name: one for one in CONTESTANTS if not one.package or found[one.package]}
+    return present, {name: version for name, version in found.items() if version}
 
 
-def _row(contestant: Contestant, runs: list[dict[str, float]]) -> dict[str, Any]:
+def _rows(count: int) -> Iterator[Row]:
+    draw = np.random.default_rng(3)
+    return (make_record(number, draw) for number in range(count))
+
+
+def _row(bench: Bench, contestant: Contestant, runs: list[Figures]) -> dict[str, Any]:
     return {
         "contestant": contestant.name,
         "guarantee": contestant.guarantee,
-        "records_per_s": round(median(run["records_per_s"] for run in runs)),
-        "cpu_us_per_record": round(median(run["cpu_us_per_record"] for run in runs), 3),
+        "records": bench.scaled(contestant.records),
+        **medians(runs),
         "rounds": len(runs),
         "runs": runs,
     }
 
 
-async def _fill(url: str) -> None:
-    """Put the records on the source topic, once."""
-    client = {"bootstrap_servers": bootstrap_servers(url)}
-    await create_topics(client, [TopicPlan(SOURCE, PARTITIONS)], 1)
-    async with TopicReader(url, [SOURCE]) as reader:
-        held = sum((await reader.end_offsets()).values())
-    if held >= RECORDS:
+def _add_ratios(rows: list[dict[str, Any]]) -> None:
+    """CPU and rate of each row as multiples of the floor's, once it was measured."""
+    floor = next((row for row in rows if row["contestant"] == FLOOR), None)
+    if floor is None:
         return
-    draw = np.random.default_rng(3)
-    print(f"Producing {RECORDS - held:,} records ...")
-    async with Sender(url) as sender:
-        for number in range(held, RECORDS):
-            key, value = make_record(number, draw)
-            await sender.send(SOURCE, value, key=key)
+    for row in rows:
+        for ratio, figure in (
+            ("cpu_ratio_to_floor", "cpu_us_per_record"),
+            ("rate_ratio_to_floor", "records_per_s"),
+        ):
+            row[ratio] = round(row[figure] / floor[figure], 3)
 
 
-async def _measure(url: str, contestant: Contestant) -> dict[str, float]:
+async def _measure(bench: Bench, contestant: Contestant) -> Figures:
     stamp = time.time_ns()
-    answers, group = f"bench.answers.{stamp}", f"bench-{stamp}"
-    client = {"bootstrap_servers": bootstrap_servers(url)}
-    await create_topics(client, [TopicPlan(answers, PARTITIONS)], 1)
-    argv = [
-        part.format(server=client["bootstrap_servers"][0], answers=answers, group=group)
-        for part in contestant.argv
-    ]
-    env = {
-        **os.environ,
-        "AIMASS_BROKER": url,
-        "AIMASS_REPLICATION": "1",
-        "AIMASS_LOG_LEVEL": "WARNING",
-        "AIMASS_WEB_PORT": str(free_ports(6066, 1)[0]),
-        "BENCH_GROUP": group,
-        "BENCH_ANSWERS": answers,
-    }
-    process = await asyncio.create_subprocess_exec(*argv, env=env, stdin=asyncio.subprocess.DEVNULL)
+    state = bench.scratch / str(stamp)
+    state.mkdir()
+    server = ",".join(bootstrap_servers(bench.url))
+    place = Place(server, SOURCE, f"{ANSWERS}{stamp}", f"bench-{stamp}", state)
+    await make_topic(bench.url, place.answers, PARTITIONS)
+    env = {**place.to_env(), **worker_env(bench.url, state)}
     try:
-        return await _watch(url, answers, psutil.Process(process.pid))
-    except psutil.NoSuchProcess:
-        raise SystemExit(f"{contestant.name} ended before its work was done") from None
+        async with run_tree(contestant.argv(bench.peers), env, state / "log") as tree:
+            figures = await watch(bench.url, place.answers, tree, bench.scaled(contestant.records))
+        await _check_answers(bench.url, place.answers)
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
+        await drop_topics(bench.url, ANSWERS)
+    return figures
 
 
-async def _watch(url: str, answers: str, process: psutil.Process) -> dict[str, float]:
-    """CPU and wall time of the process from 10% to 100% of the answers."""
-    async with TopicReader(url, [answers]) as reader:
-        begun: tuple[int, float, float] | None = None
-        while True:
-            done = sum((await reader.end_offsets()).values())
-            cpu = process.cpu_times()
-            now = (done, cpu.user + cpu.system, time.perf_counter())
-            if begun is None and done >= WARM_SHARE * RECORDS:
-                begun = now
-            if done >= RECORDS and begun is not None:
-                records = done - begun[0]
-                return {
-                    "records_per_s": records / (now[2] - begun[2]),
-                    "cpu_us_per_record": (now[1] - begun[1]) / records * 1e6,
-                }
-            if process.status() == psutil.STATUS_ZOMBIE:
-                raise psutil.NoSuchProcess(process.pid)
-            await asyncio.sleep(0.02)
+async def _check_answers(url: str, topic: str) -> None:
+    """See that answers have keys and are right: a figure for other work would be none.
 
-
-def _machine() -> dict[str, Any]:
-    packages = ("aiokafka", "faust-streaming", "numpy", "orjson")
-    return {
-        "python": platform.python_version(),
-        "system": platform.platform(),
-        "cpus": os.cpu_count(),
-        "packages": {name: importlib.metadata.version(name) for name in packages},
-    }
+    Raises:
+        ContestantFailedError: they have none, or are not.
+    """
+    draw = np.random.default_rng(3)
+    expected = {}
+    for number in range(CHECKED):
+        key, value = make_record(number, draw)
+        expected[number] = (key, orjson.loads(answer_one(value))["label"])
+    seen = {}
+    for record in await read_all(url, topic):
+        answer = orjson.loads(record.bytes)
+        if answer["id"] in expected:
+            seen[answer["id"]] = (record.key, answer["label"])
+    wrong = [number for number, found in seen.items() if found != expected[number]]
+    if wrong or not seen:
+        raise ContestantFailedError(f"{len(wrong)} of {len(seen)} answers are wrong or lack keys")

@@ -1,0 +1,223 @@
+"""`python -m benchmarks.table`: result files as the tables of the READMEs.
+
+Prints them; with `--write` it puts each below its marker in both READMEs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from benchmarks.words import WORDS
+
+RESULTS = Path(__file__).parent / "results"
+READMES: Mapping[str, Path] = {
+    "en": Path(__file__).parents[1] / "README.md",
+    "zh": Path(__file__).parents[1] / "README.zh-CN.md",
+}
+
+Row = Mapping[str, Any]
+Files = Mapping[str, Mapping[str, Any]]
+"""Result files by name."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """How result files become a table.
+
+    Attributes:
+        files: those it is made from; one that does not exist is left out.
+        columns: header, and what a row shows there. Words are translated, figures are not.
+        rows: the rows of these files.
+    """
+
+    files: tuple[str, ...]
+    columns: Mapping[str, Callable[[Row], str]]
+    rows: Callable[[Files], Iterator[Row]]
+
+
+def _plain(files: Files) -> Iterator[Row]:
+    for file in files.values():
+        yield from file["rows"]
+
+
+def _device(files: Files) -> Iterator[Row]:
+    """Ours first in each kind, with every other row beside its share."""
+    for kind, file in files.items():
+        ours: Row = next((row for row in file["rows"] if row["contestant"] == "aimass"), {})
+        for row in file["rows"]:
+            name = row["contestant"]
+            shares = {
+                key: ours.get(key, {}).get(name) for key in ("share_of", "share_of_by_device_cpu")
+            }
+            yield {"kind": kind, **row, **shares}
+
+
+def _served(files: Files) -> Iterator[Row]:
+    for file in files.values():
+        for name in ("images", "audio", "text", "behaviour"):
+            if name in file:
+                yield {"data": f"served {name}", **file[name]}
+
+
+def _number(name: str, form: str = ",.1f", unit: str = "") -> Callable[[Row], str]:
+    def show(row: Row) -> str:
+        value = row.get(name)
+        return "" if value is None else f"{value:{form}}{unit}"
+
+    return show
+
+
+def _words(name: str) -> Callable[[Row], str]:
+    return lambda row: str(row[name])
+
+
+def _either(*names: str) -> Callable[[Row], str]:
+    def show(row: Row) -> str:
+        return next(f"{row[name]:,}" for name in names if name in row)
+
+    return show
+
+
+def _percent(*names: str) -> Callable[[Row], str]:
+    def show(row: Row) -> str:
+        value = next((row[name] for name in names if row.get(name) is not None), None)
+        return "" if value is None else f"{100 * value:.1f} %"
+
+    return show
+
+
+TABLES: Mapping[str, Table] = {
+    "engine": Table(
+        ("engine",),
+        {
+            "contestant": _words("contestant"),
+            "promise": _words("guarantee"),
+            "records": _number("records", ","),
+            "CPU a record": _number("cpu_us_per_record", ".1f", " µs"),
+            "records a second": _number("records_per_s", ",.0f"),
+            "times the floor's CPU": _number("cpu_ratio_to_floor", ".2f"),
+        },
+        _plain,
+    ),
+    "latency": Table(
+        ("latency",),
+        {
+            "at 2,000 records a second": _words("contestant"),
+            "p50": _number("p50_ms", ".1f", " ms"),
+            "p99": _number("p99_ms", ".1f", " ms"),
+            "p99.9": _number("p99_9_ms", ".1f", " ms"),
+            "CPU a record": _number("cpu_us_per_record", ".1f", " µs"),
+        },
+        _plain,
+    ),
+    "device": Table(
+        ("text", "images", "audio"),
+        {
+            "kind": _words("kind"),
+            "contestant": _words("contestant"),
+            "records a second": _number("records_per_s", ",.1f"),
+            "padding": _percent("padding_share"),
+            "ours, as a share of it": _percent("share_of"),
+            "the same by the device's CPU time": _percent("share_of_by_device_cpu"),
+        },
+        _device,
+    ),
+    "scale": Table(
+        ("scale",),
+        {
+            "workers": _number("workers", "d"),
+            "partitions": _number("partitions", "d"),
+            "records a second": _number("records_per_s", ",.0f"),
+            "CPU a record": _number("cpu_us_per_record", ".1f", " µs"),
+            "records a core-second": _number("records_per_core_s", ",.0f"),
+            "a worker leaves": _number("rebalance_s", ".1f", " s"),
+            "memory a worker": _number("rss_mib_per_worker", ",.0f", " MiB"),
+        },
+        _plain,
+    ),
+    "served": Table(
+        ("served",),
+        {
+            "data": _words("data"),
+            "sent": _number("in", ","),
+            "held out": _either("held_out_rows", "scored_rows"),
+            "right": _percent("accuracy", "hit_rate_at_10"),
+            "baseline": _percent("baseline"),
+        },
+        _served,
+    ),
+}
+
+
+def table_of(name: str, language: str = "en", results: Path = RESULTS) -> str:
+    """A table in Markdown; empty where none of its files exists."""
+    table = TABLES[name]
+    files = {
+        file: orjson.loads(path.read_bytes())
+        for file in table.files
+        if (path := results / f"{file}.json").exists()
+    }
+    if not files:
+        return ""
+    rows = [[show(row) for show in table.columns.values()] for row in table.rows(files)]
+    lines = [list(table.columns), ["---"] * len(table.columns), *rows]
+    return "\n".join(_line(cells, language) for cells in lines)
+
+
+def _line(cells: Sequence[str], language: str) -> str:
+    words = [_said(cell, language) for cell in cells]
+    # Dashes stand close in the line below a header.
+    return f"|{'|'.join(words)}|" if set(words) == {"---"} else f"| {' | '.join(words)} |"
+
+
+def _said(cell: str, language: str) -> str:
+    english, chinese = WORDS.get(cell, (cell, cell))
+    return chinese if language == "zh" else english
+
+
+def marker(name: str) -> str:
+    """The line above a table in a document; readers do not see it."""
+    return f"<!-- python -m benchmarks.table: {name} -->\n"
+
+
+def put(document: str, name: str, table: str) -> str:
+    """The document with this table below its marker, in place of the one that stood there.
+
+    Raises:
+        ValueError: it has no such marker.
+    """
+    before, found, rest = document.partition(marker(name))
+    if not found:
+        raise ValueError(f"there is no line {marker(name).strip()}")
+    lines = rest.split("\n")
+    after = next(number for number, line in enumerate(lines) if not line.startswith("|"))
+    return before + found + "\n".join([*([table] if table else []), *lines[after:]])
+
+
+def main() -> None:
+    """Print the tables, or write them."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.table", description=__doc__)
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--write", action="store_true", help="into the READMEs")
+    options = parser.parse_args()
+    for language, readme in READMES.items():
+        document = readme.read_text(encoding="utf-8")
+        for name in TABLES:
+            table = table_of(name, language, options.results)
+            if table and options.write:
+                document = put(document, name, table)
+            elif table and language == "en":
+                sys.stdout.write(f"{table}\n\n")
+        if options.write:
+            readme.write_text(document, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

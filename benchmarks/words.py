@@ -1,0 +1,105 @@
+"""What result files say, as the READMEs say it: in English, and in Chinese."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+WORDS: Mapping[str, tuple[str, str]] = {
+    # contestants
+    "aimass": ("aimass-stream", "aimass-stream"),
+    "aiokafka send_batch": (
+        "aiokafka loop, our headers (the floor)",
+        "aiokafka 循环，带本引擎的消息头（下限）",
+    ),
+    "aiokafka send_batch, no headers": ("aiokafka loop", "aiokafka 循环"),
+    "librdkafka": ("librdkafka loop, our headers", "librdkafka 循环，带本引擎的消息头"),
+    "librdkafka, no headers": ("librdkafka loop", "librdkafka 循环"),
+    "pathway": ("Pathway", "Pathway"),
+    "bytewax flat_map_batch": ("Bytewax", "Bytewax"),
+    "quix-streams": ("Quix Streams", "Quix Streams"),
+    "faust take_events": ("Faust, `take_events`", "Faust，`take_events`"),
+    "faust per event": ("Faust, event by event", "Faust，逐个事件"),
+    "aiokafka, wait 0": ("aiokafka loop that does not wait", "不等待的 aiokafka 循环"),
+    "aiokafka, wait 10 ms": ("aiokafka loop that waits 10 ms", "等待 10 ms 的 aiokafka 循环"),
+    "window of 160, 1024 tokens": (
+        "offline, of a window of 160 rows, 1,024 tokens a batch",
+        "离线，取自 160 条的窗口，每批 1,024 个词元",
+    ),
+    "window of 160, 512 tokens": (
+        "offline, of a window of 160 rows, 512 tokens a batch",
+        "离线，取自 160 条的窗口，每批 512 个词元",
+    ),
+    "longest of 32": (
+        "offline, batches of 32 padded to the longest",
+        "离线，每批 32 条，补齐到最长",
+    ),
+    "batches of 16": ("offline, batches of 16", "离线，每批 16 条"),
+    # promises
+    "at least once; an outcome for each record, bad records isolated, ids": (
+        "at least once; an outcome for each record, bad records isolated, ids",
+        "至少一次；每条记录都有结局，坏记录被隔离，应答带 id",
+    ),
+    "at least once; a bad record stops it": (
+        "at least once; a bad record stops it",
+        "至少一次；一条坏记录就会使它停下",
+    ),
+    "at least once, from snapshots of its own on disk, each second": (
+        "at least once, from its own snapshots",
+        "至少一次，依靠自己的快照",
+    ),
+    "at least once, from a recovery store of its own on disk, each second": (
+        "at least once, from its own recovery store",
+        "至少一次，依靠自己的恢复存储",
+    ),
+    "at most once for a batch whose agent raises: it is acknowledged all the same": (
+        "a batch whose agent raises is lost",
+        "代理抛出异常时，整批丢失",
+    ),
+    "at most once for an event whose agent raises: it is acknowledged all the same": (
+        "an event whose agent raises is lost",
+        "代理抛出异常时，该事件丢失",
+    ),
+    # data
+    "served images": (
+        "1,000 photographs, 32 x 32, 10 classes, half to train on",
+        "1,000 张 32 x 32 照片，10 类，一半用于训练",
+    ),
+    "served audio": (
+        "1,000 spoken digits, half to train on",
+        "1,000 段口语数字，一半用于训练",
+    ),
+    "served text": ("questions of 6 kinds (TREC)", "6 类问句（TREC）"),
+    "served behaviour": (
+        "clicks of shop sessions: next item among 10",
+        "商店会话点击：下一件商品在前 10 之内",
+    ),
+    # headers and kinds
+    "contestant": ("contestant", "参与者"),
+    "promise": ("promise", "承诺"),
+    "records": ("records", "记录数"),
+    "CPU a record": ("CPU a record", "每条记录 CPU"),
+    "records a second": ("records a second", "每秒记录数"),
+    "times the floor's CPU": ("times the floor's CPU", "与下限 CPU 之比"),
+    "at 2,000 records a second": ("at 2,000 records a second", "每秒 2,000 条记录时"),
+    "kind": ("kind", "类型"),
+    "text": ("text", "文本"),
+    "images": ("images", "图像"),
+    "audio": ("audio", "音频"),
+    "padding": ("padding", "填充"),
+    "ours, as a share of it": ("ours, as a share of it", "本引擎达到的比例"),
+    "the same by the device's CPU time": (
+        "the same by the device's CPU time",
+        "按设备 CPU 时间的同一比例",
+    ),
+    "workers": ("workers", "工作进程"),
+    "partitions": ("partitions", "分区"),
+    "records a core-second": ("records a core-second", "每核每秒记录数"),
+    "a worker leaves": ("a worker leaves", "一个工作进程离开"),
+    "memory a worker": ("memory a worker", "每个工作进程内存"),
+    "data": ("data", "数据"),
+    "sent": ("sent", "发送"),
+    "held out": ("held out", "留出"),
+    "right": ("right", "正确率"),
+    "baseline": ("baseline", "基线"),
+}
+"""What a cell says, by what the file says; a cell that is not here stays as it is."""
