@@ -6,7 +6,6 @@ declares a plain Faust agent. Both run in the same worker, beside Faust's tables
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
@@ -43,6 +42,7 @@ from aimass_stream.records import Limits, Record, Topic
 from aimass_stream.runtime.body import Agent, Body
 from aimass_stream.runtime.failure_limit import FailureLimit
 from aimass_stream.runtime.feeds import forward, forward_answers
+from aimass_stream.runtime.heap import settle_heap
 from aimass_stream.runtime.learning import Learning
 from aimass_stream.runtime.loop_watch import LoopWatch
 from aimass_stream.runtime.models import Models
@@ -294,10 +294,7 @@ class App(faust.App):
         for topic in self.intake.topics:
             self.topics.add(self.topic(topic))
         self.add_future(self.watch.run())
-        # What was made until here stays: without this the collector of garbage looked through it
-        # for a third of the time that a worker under load has.
-        gc.collect()
-        gc.freeze()
+        settle_heap()
 
     async def on_stop(self) -> None:
         """Stop Faust's consumer, then what the bodies ran on; bounded, whatever hangs."""

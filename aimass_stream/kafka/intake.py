@@ -298,7 +298,7 @@ def chunk_of(tp: TP, records: Sequence[Any]) -> Chunk:
         [record.timestamp for record in records],
         [record.key for record in records],
         [record.value for record in records],
-        [record.headers and _filled(record.headers) for record in records],
+        [_filled(headers) if (headers := record.headers) else () for record in records],
     )
 
 
