@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 
 from aiokafka.admin import AIOKafkaAdminClient
 
-from aimass_stream.kafka.outgoing import Message, Outgoing
+from aimass_stream.kafka.messages import Messages
 from aimass_stream.kafka.reader import TopicReader, bootstrap_servers
 from aimass_stream.kafka.sender import Sender
 from aimass_stream.kafka.topics import TopicPlan, create_topics
@@ -47,13 +48,13 @@ async def fill(url: str, topic: str, partitions: int, rows: Iterable[Row], count
         return
     print(f"Producing {count:,} records to {topic} ...", flush=True)
     async with Sender(url, max_bytes=16 * 2**20) as sender:
-        waiting: Outgoing = {}
+        waiting = defaultdict[tuple[str, int], Messages](Messages)
         for number, (key, value) in enumerate(rows):
-            message: Message = (time.time_ns() // 1_000_000, key, value, [])
-            waiting.setdefault((topic, number % partitions), []).append(message)
+            message = (time.time_ns() // 1_000_000, key, value, [])
+            waiting[topic, number % partitions].append(message)
             if (number + 1) % _ROWS_AT_ONCE == 0:
                 await sender.deliver(waiting)
-                waiting = {}
+                waiting.clear()
         await sender.deliver(waiting)
 
 

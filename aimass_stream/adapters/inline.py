@@ -25,9 +25,10 @@ class Inline(Model[A], Generic[A]):
     speed = Inline("speed", predict, answer=Speed)
     ```
 
-    The loop waits while it runs, so keep it below a millisecond a chunk; whatever takes longer
-    belongs in a device process. A chunk it raises on is split until the record that it raises
-    on stands alone. Numbers are not looked at: NaN is the function's own to avoid.
+    The loop waits while it runs, so keep it below a millisecond a chunk, which has up to 128
+    rows; whatever takes longer belongs in a device process. A chunk it raises on is split until
+    the record that it raises on stands alone. Numbers are not looked at: NaN is the function's
+    own to avoid.
 
     Attributes:
         name: the model's name.

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from aimass_stream.kafka.outgoing import Message
+from aimass_stream.kafka.messages import Message
 from aimass_stream.records import Chunk, Claim, Headers, identity
 from aimass_stream.runtime.handover import Failure
 

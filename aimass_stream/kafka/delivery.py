@@ -9,23 +9,29 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections import defaultdict, deque
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from aimass_stream.errors import ConfigError, LostOutcomeError, Reason, RecordError
-from aimass_stream.kafka.dead_letters import StorePayload, dead_letter, dead_letters_topic, root_of
+from aimass_stream.kafka.answer_headers import header_blocks
+from aimass_stream.kafka.dead_letters import StorePayload, dead_letter, dead_letters_topic
+from aimass_stream.kafka.messages import Message, Messages
 from aimass_stream.kafka.outcomes import encode, outcomes_of, outcomes_topic
-from aimass_stream.kafka.outgoing import MAX_BATCH_BYTES, Message, Outgoing
-from aimass_stream.records import Chunk, identity
+from aimass_stream.kafka.outgoing import MAX_BATCH_BYTES, Outgoing
+from aimass_stream.records.chunk import pick
 from aimass_stream.runtime.body import Agent
-from aimass_stream.runtime.handover import Answers, Failure, Unit
+from aimass_stream.runtime.handover import Failure, Unit
 
 BACKLOG_BYTES = 8 * 1024 * 1024
 BACKLOG_ROWS = 8192
 ROW_BYTES = BACKLOG_BYTES // BACKLOG_ROWS
 GROUP_UNITS = 64
+
+
+Filed = defaultdict[tuple[str, int], Messages]
+"""Messages by topic and partition."""
 
 
 class Deliverer(Protocol):
@@ -125,7 +131,7 @@ class Delivery:
                 self._on_backlog(False)  # noqa: FBT003 - a callback with one state
 
     async def _deliver(self, units: list[Unit]) -> None:
-        outgoing: Outgoing = {}
+        outgoing = Filed(Messages)
         for unit in units:
             self._refuse_oversized(unit)
             if self._agent.to is not None and self._agent.to.compacted:
@@ -134,7 +140,7 @@ class Delivery:
         if any(unit.failures for unit in units):
             await asyncio.to_thread(self._file_dead_letters, units, outgoing)
         await self._outlet.deliverer.deliver(outgoing)
-        outcomes: Outgoing = {}
+        outcomes = Filed(Messages)
         for unit in units:
             self._file_outcomes(unit, outcomes)
         await self._outlet.deliverer.deliver(outcomes)
@@ -168,7 +174,7 @@ class Delivery:
         }
         _refuse(unit, keyless)
 
-    def _file_answers(self, unit: Unit, outgoing: Outgoing) -> None:
+    def _file_answers(self, unit: Unit, outgoing: Filed) -> None:
         if not unit.answers:
             return
         to, chunk = self._agent.to, unit.work.chunk
@@ -177,47 +183,19 @@ class Delivery:
                 f"agent {self._agent.name} yields, but nothing says where to: "
                 "declare it with @app.agent(topic, to=answers)"
             )
-        messages = [each for answers in unit.answers for each in self._messages(chunk, answers)]
-        if to.name in self._outlet.aligned:
-            outgoing.setdefault((to.name, chunk.partition), []).extend(messages)
-            return
-        for message in messages:
-            place = self._outlet.answer_partition(to.name, chunk.partition, message[1])
-            outgoing.setdefault((to.name, place), []).append(message)
+        for answers in unit.answers:
+            times = pick(chunk.timestamps_ms, answers.rows)
+            keys = pick(chunk.keys, answers.rows)
+            blocks = header_blocks(self._agent.name, chunk, answers)
+            if to.name in self._outlet.aligned:
+                place = (to.name, chunk.partition)
+                outgoing[place].extend(times, keys, answers.values, blocks)
+                continue
+            for time_ms, key, value, block in zip(times, keys, answers.values, blocks, strict=True):
+                partition = self._outlet.answer_partition(to.name, chunk.partition, key)
+                outgoing[to.name, partition].extend([time_ms], [key], [value], [block])
 
-    def _messages(self, chunk: Chunk, answers: Answers) -> Iterator[Message]:
-        """The hot path: what answers share is made once, not once an answer."""
-        agent, stem = self._agent.name, f"{chunk.topic}/{chunk.partition}"
-        own_stem = stem.encode()
-        id_stem = identity.id_stem(stem, agent, answers.model, answers.ordinal).encode()
-        model = (identity.MODEL, answers.model.encode())
-        offsets, keys, times, headers = (
-            chunk.offsets,
-            chunk.keys,
-            chunk.timestamps_ms,
-            chunk.headers,
-        )
-        states = iter(answers.states)
-        for row, value in zip(answers.rows, answers.values, strict=True):
-            offset = offsets[row]
-            root = source = b"%b/%d" % (own_stem, offset)
-            answer_id = b"%b%d" % (id_stem, offset)
-            if headers[row] and (chain := root_of(headers[row])):
-                root = chain.encode()
-                answer_id = identity.answer_id(
-                    chain, agent, answers.model, answers.ordinal
-                ).encode()
-            written = [
-                (identity.SOURCE, source),
-                (identity.ROOT, root),
-                model,
-                (identity.ID, answer_id),
-            ]
-            if state := next(states, ""):
-                written.append((identity.STATE, state.encode()))
-            yield times[row], keys[row], value, written
-
-    def _file_dead_letters(self, units: list[Unit], outgoing: Outgoing) -> None:
+    def _file_dead_letters(self, units: list[Unit], outgoing: Filed) -> None:
         """On a thread, since a large payload goes to the payload store.
 
         Raises:
@@ -238,9 +216,9 @@ class Delivery:
                         "<state>/payloads room, and it is read again at the next start."
                     ) from error
                 partition = chunk.partition % outlet.system_partitions
-                outgoing.setdefault((topic, partition), []).append(letter)
+                outgoing[topic, partition].append(letter)
 
-    def _file_outcomes(self, unit: Unit, outgoing: Outgoing) -> None:
+    def _file_outcomes(self, unit: Unit, outgoing: Filed) -> None:
         chunk, outlet, agent = unit.work.chunk, self._outlet, self._agent.name
         message: Message = (
             time.time_ns() // 1_000_000,
@@ -249,7 +227,7 @@ class Delivery:
             [],
         )
         place = (outcomes_topic(outlet.app_id), chunk.partition % outlet.system_partitions)
-        outgoing.setdefault(place, []).append(message)
+        outgoing[place].append(message)
 
 
 def _size_detail(value: bytes) -> str:

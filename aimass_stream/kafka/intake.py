@@ -46,15 +46,13 @@ class Feed:
     held_bytes: int = 0
     highwater: int = 0
 
-    def take(self, records: Sequence[Any]) -> None:
+    def take(self, chunk: Chunk) -> None:
         """Append the records that lie at or after the ledger's position."""
-        position = self.ledger.position
-        fresh = records
-        if records[0].offset < position:
-            fresh = [record for record in records if record.offset >= position]
-            if not fresh:
-                return
-        chunk = chunk_of(self.tp, fresh)
+        repeats = bisect_left(chunk.offsets, self.ledger.position)
+        if repeats:
+            chunk = chunk.rows(repeats, len(chunk))
+        if not len(chunk):
+            return
         first_ordinal = self.ledger.accept(list(chunk.offsets))
         weight = chunk.size_bytes + RECORD_BYTES * len(chunk)
         self.held.append((first_ordinal + len(chunk), weight))
@@ -289,17 +287,25 @@ class Intake:
         await asyncio.gather(*(run.cancel() for feed in feeds for run in feed.runs))
 
 
-def chunk_of(tp: TP, records: Sequence[Any]) -> Chunk:
-    """Columns of the client's records of one partition."""
-    return Chunk(
-        tp.topic,
-        tp.partition,
-        [record.offset for record in records],
-        [record.timestamp for record in records],
-        [record.key for record in records],
-        [record.value for record in records],
-        [record.headers and _filled(record.headers) for record in records],
-    )
+def chunk_of(tp: TP, records: Iterable[Any]) -> Chunk:
+    """Columns of the client's records of one partition.
+
+    In one pass, because records that are decoded as they are asked for are then gone at once,
+    before others have pushed them out of the processor's cache.
+    """
+    offsets: list[int] = []
+    timestamps_ms: list[int] = []
+    keys: list[bytes | None] = []
+    values: list[bytes | None] = []
+    headers: list[Headers] = []
+    for record in records:
+        offsets.append(record.offset)
+        timestamps_ms.append(record.timestamp)
+        keys.append(record.key)
+        values.append(record.value)
+        # An empty list for each would have the collector of garbage look at them all.
+        headers.append(_filled(held) if (held := record.headers) else ())
+    return Chunk(tp.topic, tp.partition, offsets, timestamps_ms, keys, values, headers)
 
 
 def _filled(headers: Sequence[tuple[str, bytes | None]]) -> Headers:

@@ -16,7 +16,8 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaConnectionError
 
-from aimass_stream.kafka.outgoing import Message, Outgoing
+from aimass_stream.kafka.messages import Message
+from aimass_stream.kafka.outgoing import Outgoing
 from aimass_stream.kafka.topics import TopicPlan, topic_config, unreachable
 
 READ_MS = 1_000

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Mapping
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from aimass_stream.errors import LostOutcomeError
+from aimass_stream.kafka.column_batch import BATCH_OVERHEAD, compression_of
+from aimass_stream.kafka.messages import Message, Messages
 
 log = logging.getLogger("aimass.outgoing")
 
@@ -21,10 +24,7 @@ MAX_BATCH_BYTES = 900_000
 RETRY_AFTER_S = 0.5
 
 
-Message = tuple[int, bytes | None, bytes, list[tuple[str, bytes]]]
-"""Timestamp in milliseconds, key, value and headers of one message."""
-
-Outgoing = dict[tuple[str, int], list[Message]]
+Outgoing = Mapping[tuple[str, int], Messages | list[Message]]
 """Messages by topic and partition, in order."""
 
 ProducerOf = Callable[[], AIOKafkaProducer]
@@ -52,11 +52,16 @@ async def deliver(client: ProducerOf, outgoing: Outgoing) -> None:
 
 
 async def _deliver_to(
-    client: ProducerOf, topic: str, partition: int, messages: list[Message]
+    client: ProducerOf, topic: str, partition: int, outgoing: Messages | list[Message]
 ) -> None:
-    while messages:
+    messages = outgoing if isinstance(outgoing, Messages) else Messages(outgoing)
+    cuts = deque(messages.batches(MAX_BATCH_BYTES - BATCH_OVERHEAD))
+    while cuts:
+        first, end = cuts[0]
         try:
-            sent = await _send_one_batch(client(), topic, partition, messages)
+            producer = client()
+            batch = messages.batch(first, end, compression_of(producer))
+            await (await producer.send_batch(batch, topic, partition=partition))
         except KafkaError as error:
             # A batch that aged out while the broker was away is built anew: the ids in
             # its headers make the repeat harmless if the first one did arrive.
@@ -66,26 +71,11 @@ async def _deliver_to(
                 ) from error
             log.warning(
                 "%d messages for %s/%d not delivered, trying again: %r",
-                len(messages),
+                len(messages) - first,
                 topic,
                 partition,
                 error,
             )
             await asyncio.sleep(RETRY_AFTER_S)
         else:
-            messages = messages[sent:]
-
-
-async def _send_one_batch(
-    producer: AIOKafkaProducer, topic: str, partition: int, messages: list[Message]
-) -> int:
-    batch = producer.create_batch()
-    sent = 0
-    for timestamp_ms, key, value, headers in messages:
-        appended = batch.append(timestamp=timestamp_ms, key=key, value=value, headers=headers)
-        if appended is None:
-            break
-        sent += 1
-    batch.close()
-    await (await producer.send_batch(batch, topic, partition=partition))
-    return sent
+            cuts.popleft()

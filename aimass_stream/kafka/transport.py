@@ -25,11 +25,12 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import TP
 from mode import Service
 
-from aimass_stream.kafka.intake import Intake
+from aimass_stream.kafka.fetched_chunks import fetch_chunks
+from aimass_stream.kafka.intake import Intake, chunk_of
 from aimass_stream.kafka.ledger import Standing
 from aimass_stream.kafka.producer import Producer
-from aimass_stream.kafka.raw_records import pass_raw_records
 from aimass_stream.kafka.record_batches import read_odd_names
+from aimass_stream.records import Chunk
 
 T = TypeVar("T")
 
@@ -138,7 +139,7 @@ class Consumer(driver.Consumer):
 
     async def _fetch_in_thread(self, wanted: set[TP], timeout_s: float) -> Mapping[TP, Any]:
         consumer = self._client
-        pass_raw_records(consumer._fetcher, self.intake.reads)  # noqa: SLF001 - as in `_client`
+        fetch_chunks(consumer._fetcher, self.intake.reads)  # noqa: SLF001 - as in `_client`
         # The supported call goes through a queue that commits wait behind.
         records: Mapping[TP, Any] = await self._thread._fetch_records(  # noqa: SLF001 - as in `_client`
             consumer, wanted, timeout=timeout_s, max_records=FETCH_RECORDS
@@ -152,7 +153,7 @@ class Consumer(driver.Consumer):
             if feed is None or not fetched:
                 continue
             feed.highwater = self.highwater(tp) or 0
-            feed.take(fetched)
+            feed.take(fetched if isinstance(fetched, Chunk) else chunk_of(tp, fetched))
 
     async def _seek_doubtful(self) -> None:
         positions = self.intake.doubtful()

@@ -36,6 +36,7 @@ from aimass_stream.kafka.transport import Consumer, Transport
 from aimass_stream.records import Limits
 from aimass_stream.runtime.body import Agent
 from aimass_stream.runtime.failure_limit import FailureLimit
+from aimass_stream.runtime.heap import settle_heap
 from aimass_stream.runtime.learning import Learning
 from aimass_stream.runtime.loop_watch import LoopWatch
 from aimass_stream.runtime.models import Models
@@ -169,6 +170,7 @@ class WorkerApp(faust.App):
         for topic in self.intake.topics:
             self.topics.add(self.topic(topic))
         self.add_future(self.watch.run())
+        settle_heap()
 
     async def on_stop(self) -> None:
         """Stop Faust's consumer, then what the bodies ran on; bounded, whatever hangs."""

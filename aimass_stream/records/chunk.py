@@ -113,6 +113,7 @@ class Record:
         return self.value or b""
 
 
+T = TypeVar("T")
 RecordT = TypeVar("RecordT", bound=Record)
 
 
@@ -201,3 +202,10 @@ class Chunk:
     def size_bytes(self) -> int:
         """Bytes of all values."""
         return sum(len(value) for value in self.values if value is not None)
+
+
+def pick(column: Sequence[T], rows: Sequence[int]) -> Sequence[T]:
+    """A column's values of rows that ascend, sliced where these are contiguous."""
+    if rows and rows[-1] - rows[0] + 1 == len(rows):
+        return column[rows[0] : rows[-1] + 1]
+    return [column[row] for row in rows]

@@ -15,13 +15,31 @@ from aimass_stream.runtime.isolation import isolate
 
 A = TypeVar("A")
 
+CALL_ROWS = 128
+"""Rows of one call. What a function makes of more, such as parsed JSON, is given back to the
+system and asked for again at every call: at 1,024 rows of 250 bytes a page fault a row."""
+
 Answer: TypeAlias = "A | dict[str, Any] | bytes | RecordError"
 
 
 async def score_inline(model: Inline[A], chunk: Chunk) -> Sequence[Answer[A]]:
     """Outcomes of the rows of a chunk, in order: what the function answered, or why not.
 
-    A function that raises, or answers too few or too many, fails the whole chunk, which is
+    The function is called for up to `CALL_ROWS` rows at a time.
+    """
+    if len(chunk) <= CALL_ROWS:
+        return await _score_call(model, chunk)
+    answers: list[Answer[A]] = []
+    for first in range(0, len(chunk), CALL_ROWS):
+        part = await _score_call(model, chunk.rows(first, first + CALL_ROWS))
+        answers.extend(part)
+    return answers
+
+
+async def _score_call(model: Inline[A], chunk: Chunk) -> Sequence[Answer[A]]:
+    """Outcomes of the rows of one call.
+
+    A function that raises, or answers too few or too many, fails all of them, which are
     then split: only the records that it fails on alone have no answer. Between these calls
     the event loop gets its turn.
     """

@@ -42,6 +42,7 @@ class Broker:
 
     async def deliver(self, outgoing: Outgoing) -> None:
         for (topic, partition), messages in outgoing.items():
+            assert isinstance(messages, list)
             for _, key, value, _ in messages:
                 await self.producer.send_and_wait(topic, value, key=key, partition=partition)
 

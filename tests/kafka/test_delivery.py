@@ -3,7 +3,10 @@
 import asyncio
 from typing import Any
 
+from aiokafka.record.memory_records import MemoryRecords
+
 from aimass_stream.kafka.delivery import Delivery, Outlet
+from aimass_stream.kafka.messages import Messages
 from aimass_stream.kafka.outcomes import outcomes_topic
 from aimass_stream.kafka.outgoing import MAX_BATCH_BYTES, Outgoing
 from aimass_stream.records import Chunk, Record, Topic, identity
@@ -17,7 +20,12 @@ class StubDeliverer:
 
     async def deliver(self, outgoing: Outgoing) -> None:
         for (topic, _), messages in outgoing.items():
-            self.values.setdefault(topic, []).extend(messages)
+            assert isinstance(messages, Messages)
+            batch = messages.batch(0, len(messages), compression_type=0)
+            self.values.setdefault(topic, []).extend(
+                (record.timestamp, record.key, record.value, record.headers)
+                for record in MemoryRecords(bytes(batch._build())).next_batch() or ()
+            )
 
 
 def refuse_to_store(*_: object) -> Any:

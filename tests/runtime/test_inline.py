@@ -10,7 +10,7 @@ from aimass_stream.adapters.inline import Inline
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.records import Chunk
 from aimass_stream.registry.folder import resolve
-from aimass_stream.runtime.inline import score_inline
+from aimass_stream.runtime.inline import CALL_ROWS, score_inline
 
 
 class Size(msgspec.Struct, frozen=True):
@@ -57,6 +57,17 @@ async def test_a_chunk_is_one_call() -> None:
     answers = await score_inline(Inline("size", predict, answer=Size), chunk_of(b"a", b"bb"))
     assert answers == [Size(1), Size(2)]
     assert predict.calls == [2]
+
+
+async def test_a_large_chunk_is_several_calls_that_fail_apart() -> None:
+    predict = Function(fail_on_bad)
+    values = [b"x" * (row % 7) for row in range(2 * CALL_ROWS + 3)]
+    values[CALL_ROWS + 1] = b"bad"
+    answers = list(await score_inline(Inline("size", predict, answer=Size), chunk_of(*values)))
+    assert isinstance(answers.pop(CALL_ROWS + 1), RecordError)
+    assert answers == [Size(len(value)) for value in values if value != b"bad"]
+    assert predict.calls[:2] == [CALL_ROWS, CALL_ROWS]
+    assert predict.calls[-1] == 3
 
 
 async def test_answers_are_handed_on_as_they_are() -> None:

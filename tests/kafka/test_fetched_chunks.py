@@ -1,23 +1,26 @@
-"""What the client's compiled decoder gives is passed through, for the topics that are wanted so."""
+"""A fetch gives chunks for the topics that are wanted so, with what records would have said."""
 
 from __future__ import annotations
+
+from functools import reduce
 
 import pytest
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from faust.types.tuples import TP
 
+from aimass_stream.kafka.fetched_chunks import fetch_chunks
 from aimass_stream.kafka.intake import chunk_of
-from aimass_stream.kafka.raw_records import pass_raw_records
 from aimass_stream.kafka.reader import bootstrap_servers
 from aimass_stream.kafka.sender import Sender
 from aimass_stream.kafka.topics import TopicPlan, create_topics
+from aimass_stream.records import Chunk
 
 pytestmark = pytest.mark.kafka
 
 COUNT = 50
 
 
-async def test_raw_records_make_the_same_chunk(broker_url: str, topic_name: str) -> None:
+async def test_a_fetched_chunk_is_what_records_make(broker_url: str, topic_name: str) -> None:
     raw, plain = f"{topic_name}.raw", f"{topic_name}.plain"
     servers = bootstrap_servers(broker_url)
     plans = [TopicPlan(raw, 1), TopicPlan(plain, 1)]
@@ -37,18 +40,25 @@ async def test_raw_records_make_the_same_chunk(broker_url: str, topic_name: str)
     )
     await consumer.start()
     try:
-        pass_raw_records(consumer._fetcher, lambda topic: topic == raw)
+        fetch_chunks(consumer._fetcher, lambda topic: topic == raw)
         consumer.assign([TopicPartition(raw, 0), TopicPartition(plain, 0)])
-        held: dict[str, list[object]] = {raw: [], plain: []}
-        while min(map(len, held.values())) < COUNT:
-            for tp, records in (await consumer.getmany(timeout_ms=1000)).items():
-                held[tp.topic] += records
+        chunks: list[Chunk] = []
+        plain_records: list[ConsumerRecord] = []
+        while min(sum(map(len, chunks)), len(plain_records)) < COUNT:
+            for tp, fetched in (await consumer.getmany(timeout_ms=1000, max_records=8)).items():
+                assert len(fetched) <= 8
+                if tp.topic == raw:
+                    assert isinstance(fetched, Chunk)
+                    chunks.append(fetched)
+                else:
+                    plain_records += fetched
+        assert await consumer.position(TopicPartition(raw, 0)) == COUNT
     finally:
         await consumer.stop()
-    assert not any(isinstance(record, ConsumerRecord) for record in held[raw])
-    assert all(isinstance(record, ConsumerRecord) for record in held[plain])
-    ours, theirs = (chunk_of(TP("same", 0), held[topic]) for topic in (raw, plain))
-    assert ours.offsets == theirs.offsets
+    assert all(isinstance(record, ConsumerRecord) for record in plain_records)
+    ours, theirs = reduce(Chunk.join, chunks), chunk_of(TP(plain, 0), plain_records)
+    assert (ours.topic, ours.partition) == (raw, 0)
+    assert ours.offsets == theirs.offsets == [*range(COUNT)]
     assert ours.timestamps_ms == theirs.timestamps_ms
     assert ours.keys == theirs.keys
     assert ours.values == theirs.values
