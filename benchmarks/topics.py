@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from aiokafka.admin import AIOKafkaAdminClient
 
-from aimass_stream.kafka.messages import Messages
+from aimass_stream.kafka.messages import Message, Messages
 from aimass_stream.kafka.reader import TopicReader, bootstrap_servers
 from aimass_stream.kafka.sender import Sender
 from aimass_stream.kafka.topics import TopicPlan, create_topics
@@ -50,7 +50,7 @@ async def fill(url: str, topic: str, partitions: int, rows: Iterable[Row], count
     async with Sender(url, max_bytes=16 * 2**20) as sender:
         waiting = defaultdict[tuple[str, int], Messages](Messages)
         for number, (key, value) in enumerate(rows):
-            message = (time.time_ns() // 1_000_000, key, value, [])
+            message: Message = (time.time_ns() // 1_000_000, key, value, [])
             waiting[topic, number % partitions].append(message)
             if (number + 1) % _ROWS_AT_ONCE == 0:
                 await sender.deliver(waiting)
