@@ -6,6 +6,7 @@ from aimass_stream.learners.anomaly.detectors import (
     EnsembleDetector,
     HalfSpaceTreesDetector,
     IsolationForestDetector,
+    ValueDetector,
 )
 
 __all__ = [
@@ -14,4 +15,5 @@ __all__ = [
     "EnsembleDetector",
     "HalfSpaceTreesDetector",
     "IsolationForestDetector",
+    "ValueDetector",
 ]
