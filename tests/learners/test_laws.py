@@ -12,6 +12,8 @@ from aimass_stream.learners.anomaly import (
     EnsembleDetector,
     HalfSpaceTreesDetector,
     IsolationForestDetector,
+    MahalanobisDetector,
+    TailsDetector,
     ValueDetector,
 )
 from aimass_stream.learners.heads import Head
@@ -48,6 +50,7 @@ SMALL_FOREST = SMALL | {
 }
 SMALL_TREES = SMALL | {"trees": 3, "height": 4, "window_records": 50}
 SMALL_NET = SMALL | {"hidden": (8, 3), "replay_records": 50}
+SMALL_WINDOW = SMALL | {"window_records": 64, "refit_records": 40}
 SMALL_VALUES: dict[str, Any] = {
     "block_rows": 16,
     "alarm_score": 0.5,
@@ -94,9 +97,32 @@ CASES = {
     "half-space-trees-behaviour": Case(
         HalfSpaceTreesDetector("trees", **SMALL_TREES), lambda: walks(330, 12)[0], rename
     ),
-    "values": Case(
-        ValueDetector("values", **SMALL_VALUES), lambda: value_log(40, 9)[0], rename
+    "mahalanobis": Case(
+        MahalanobisDetector("far", features="vector", dimensions=4, **SMALL_WINDOW),
+        lambda: vector_log(330, 4, keys=9)[0],
+        rename,
     ),
+    "tails": Case(
+        TailsDetector("tails", features="vector", dimensions=4, **SMALL_WINDOW),
+        lambda: vector_log(330, 4, keys=9)[0],
+        rename,
+    ),
+    "ensemble-furthest": Case(
+        EnsembleDetector(
+            "any",
+            (
+                MahalanobisDetector("far", features="vector", dimensions=4, **SMALL_WINDOW),
+                TailsDetector("tails", features="vector", dimensions=4, **SMALL_WINDOW),
+            ),
+            features="vector",
+            dimensions=4,
+            combine="furthest",
+            **SMALL,
+        ),
+        lambda: vector_log(330, 4, keys=9)[0],
+        rename,
+    ),
+    "values": Case(ValueDetector("values", **SMALL_VALUES), lambda: value_log(40, 9)[0], rename),
     "values-of-one-series": Case(
         ValueDetector("values", **SMALL_VALUES | {"keys": 1}), lambda: value_log(200, 1)[0], rename
     ),

@@ -6,7 +6,10 @@ from aimass_stream.learners.anomaly.detectors import (
     EnsembleDetector,
     HalfSpaceTreesDetector,
     IsolationForestDetector,
+    MahalanobisDetector,
+    TailsDetector,
     ValueDetector,
+    vector_ensemble,
 )
 
 __all__ = [
@@ -15,5 +18,8 @@ __all__ = [
     "EnsembleDetector",
     "HalfSpaceTreesDetector",
     "IsolationForestDetector",
+    "MahalanobisDetector",
+    "TailsDetector",
     "ValueDetector",
+    "vector_ensemble",
 ]

@@ -165,11 +165,59 @@ class HalfSpaceTreesDetector(Detector):
 
 
 @dataclass(frozen=True)
-class EnsembleDetector(Detector):
-    """Several detectors that look at the same features; unusual is what all find unusual.
+class MahalanobisDetector(Detector):
+    """Distance from the concentrated part of a sliding window, by its covariance.
 
-    The score is the mean of the members' own, each the share of its latest records that were
-    less unusual. One that is not ready yet has no say. What features are looked at, when alarms
+    Attributes:
+        window_records: records that the estimate is made of, at the most.
+        refit_records: records from one estimate to the next; the first come at 64, 128, ...
+        concentrated: share of the window that lies most densely, which the estimate rests on.
+    """
+
+    adapter: ClassVar[str] = "aimass_stream.learners.anomaly.mahalanobis:MahalanobisState"
+
+    _: KW_ONLY
+    window_records: int = 2_048
+    refit_records: int = 512
+    concentrated: float = 0.75
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("window_records", "refit_records"):
+            self._at_least(name, 1)
+        share = 0.5 <= self.concentrated <= 1
+        require(self, holds=share, otherwise="concentrated must be 0.5 to 1")
+
+
+@dataclass(frozen=True)
+class TailsDetector(Detector):
+    """How far out in the tails of its columns a record lies, by a sliding window.
+
+    Attributes:
+        window_records: records that it is compared with, at the most.
+        refit_records: records from one window to the next; the first come at 64, 128, ...
+    """
+
+    adapter: ClassVar[str] = "aimass_stream.learners.anomaly.tails:TailsState"
+
+    _: KW_ONLY
+    window_records: int = 2_048
+    refit_records: int = 512
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("window_records", "refit_records"):
+            self._at_least(name, 1)
+
+
+@dataclass(frozen=True)
+class EnsembleDetector(Detector):
+    """Several detectors that look at the same features.
+
+    Each member's own score is the share of its latest records that were less unusual. By
+    `mean`, unusual is what all find unusual, and the score is the mean of theirs. By
+    `furthest`, unusual is what any one finds unusual, and the score is again a share: of latest
+    records whose furthest was less. One that is not ready yet has no say. What features are looked at, when alarms
     begin and how they rest is the ensemble's affair, whatever the members say.
 
     ```python
@@ -180,6 +228,7 @@ class EnsembleDetector(Detector):
 
     Attributes:
         members: at least two.
+        combine: `mean` or `furthest`.
         alarm_share: an alarm is a score of 1 less this.
     """
 
@@ -187,10 +236,13 @@ class EnsembleDetector(Detector):
 
     members: tuple[Detector, ...]
     _: KW_ONLY
+    combine: Literal["mean", "furthest"] = "mean"
     alarm_share: float = 0.03
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        known = self.combine in {"mean", "furthest"}
+        require(self, holds=known, otherwise='combine must be "mean" or "furthest"')
         require(self, holds=len(self.members) >= 2, otherwise="members must be at least two")
 
     @property
@@ -201,6 +253,30 @@ class EnsembleDetector(Detector):
             for member in self.members
         ]
         return {**settings_of(self), "members": members}
+
+
+def vector_ensemble(name: str, dimensions: int, **settings: Any) -> EnsembleDetector:
+    """Detectors of vectors that see different things, as one.
+
+    An isolation forest sees what is easily cut off, the Mahalanobis distance what breaks the
+    dependence between numbers, tails what is extreme in single ones.
+
+    Args:
+        name: of the learner.
+        dimensions: numbers in a vector.
+        settings: of the ensemble, beside these.
+    """
+    shape: dict[str, Any] = {"features": "vector", "dimensions": dimensions}
+    members = (
+        IsolationForestDetector("forest", trees=50, refit_records=2_048, **shape),
+        MahalanobisDetector("mahalanobis", **shape),
+        TailsDetector("tails", **shape),
+    )
+    return EnsembleDetector(
+        name,
+        members,
+        **{"combine": "furthest", "alarm_share": 0.01, "block_rows": 128, **shape, **settings},
+    )
 
 
 @dataclass(frozen=True)

@@ -13,27 +13,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aimass_stream.learners.anomaly.values.memory import Field, Memory
+from aimass_stream.learners.anomaly.values.signals import SIGNALS
 from aimass_stream.learners.features import Floats
 
 _HOURS = 24
 _DAY_MS = 86_400_000
+_HALF_DAY_MS = 43_200_000
 _HOUR_MS = 3_600_000
 _SHAPE = 4
 
 
-def fields(signals: int, recent: int) -> dict[str, Field]:
+def fields(recent: int) -> dict[str, Field]:
     """What novelty remembers.
 
     Args:
-        signals: how many.
         recent: earlier values that a value and a shape are compared with.
     """
+    signals = len(SIGNALS)
     return {
         "low": Field((signals, _HOURS), fill=np.inf),
         "high": Field((signals, _HOURS), fill=-np.inf),
         "lowest": Field((signals,), fill=np.inf),
         "highest": Field((signals,), fill=-np.inf),
-        "day": Field((_HOURS,), np.int64, -1),
+        "latest_low": Field((signals, _HOURS), fill=np.inf),
+        "latest_high": Field((signals, _HOURS), fill=-np.inf),
+        "heard_ms": Field((_HOURS,), np.int64, -_DAY_MS),
         "days": Field((_HOURS,), np.int64),
         "recent": Field((recent,), np.float64, np.nan),
         "unlike": Field((recent,)),
@@ -66,18 +70,18 @@ def look(memory: Memory, signals: Floats, times_ms: NDArray[np.int64]) -> Seen:
     """
     rows = np.arange(len(signals))
     hour = times_ms // _HOUR_MS % _HOURS
-    around = np.stack([hour - 1, hour, (hour + 1) % _HOURS])
-    low = memory["low"][rows, :, around].min(axis=0)
-    high = memory["high"][rows, :, around].max(axis=0)
+    _turn_days(memory, hour, times_ms)
+    low, high = _around(memory, hour, times_ms)
     whole = memory["highest"] - memory["lowest"]
     whole = np.where(np.isfinite(whole), whole, 0.0)
-    _count_days(memory, rows, hour, times_ms // _DAY_MS)
     # An hour that no other day has shown says nothing yet.
     is_known = (memory["days"][rows, hour] > 0)[:, None] & (whole > 0)
     beyond = np.maximum(np.maximum(low - signals, signals - high), 0.0)
     outside = np.where(is_known, beyond, 0.0) / np.where(whole > 0, whole, 1.0)
-    memory["low"][rows, :, hour] = np.minimum(memory["low"][rows, :, hour], signals)
-    memory["high"][rows, :, hour] = np.maximum(memory["high"][rows, :, hour], signals)
+    latest_low, latest_high = memory["latest_low"], memory["latest_high"]
+    latest_low[rows, :, hour] = np.minimum(latest_low[rows, :, hour], signals)
+    latest_high[rows, :, hour] = np.maximum(latest_high[rows, :, hour], signals)
+    memory["heard_ms"][rows, hour] = times_ms
     np.minimum(memory["lowest"], signals, out=memory["lowest"])
     np.maximum(memory["highest"], signals, out=memory["highest"])
     return Seen(outside, low, high, whole)
@@ -124,11 +128,35 @@ def _fade(unlike: Floats, apart: Floats) -> Floats:
     return smallest
 
 
-def _count_days(
-    memory: Memory, rows: NDArray[np.int64], hour: NDArray[np.int64], day: NDArray[np.int64]
-) -> None:
-    """Count in how many days before this one each hour was seen."""
-    last = memory["day"][rows, hour]
-    is_another = (last >= 0) & (last != day)
-    memory["days"][rows, hour] += is_another
-    memory["day"][rows, hour] = day
+def _turn_days(memory: Memory, hour: NDArray[np.int64], times_ms: NDArray[np.int64]) -> None:
+    """Where an hour comes again, have what its last day showed among what days before showed."""
+    rows = np.arange(len(hour))
+    heard = memory["heard_ms"][rows, hour]
+    turned = np.flatnonzero((heard >= 0) & (times_ms - heard > _HALF_DAY_MS))
+    hours = hour[turned]
+    for name, fold, fresh in (("low", np.minimum, np.inf), ("high", np.maximum, -np.inf)):
+        all_days, latest = memory[name], memory[f"latest_{name}"]
+        all_days[turned, :, hours] = fold(all_days[turned, :, hours], latest[turned, :, hours])
+        latest[turned, :, hours] = fresh
+    memory["days"][turned, hours] += 1
+
+
+def _around(
+    memory: Memory, hour: NDArray[np.int64], times_ms: NDArray[np.int64]
+) -> tuple[Floats, Floats]:
+    """The range that an hour and those beside it have shown, `(n, signals)` each.
+
+    What this very day has shown counts for quick signals alone.
+    """
+    rows = np.arange(len(hour))
+    around = np.stack([hour - 1, hour, (hour + 1) % _HOURS])
+    is_past = (times_ms - memory["heard_ms"][rows, around] > _HALF_DAY_MS)[:, :, None]
+    counts = is_past | ~_SLOW
+    low = memory["low"][rows, :, around]
+    low = np.where(counts, np.minimum(low, memory["latest_low"][rows, :, around]), low)
+    high = memory["high"][rows, :, around]
+    high = np.where(counts, np.maximum(high, memory["latest_high"][rows, :, around]), high)
+    return low.min(axis=0), high.max(axis=0)
+
+
+_SLOW = np.array([signal.is_slow for signal in SIGNALS])

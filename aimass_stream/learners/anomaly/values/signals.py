@@ -25,17 +25,21 @@ class Signal(NamedTuple):
     Attributes:
         name: what people call it.
         is_in_units: whether it is in the value's unit; else a logarithm.
+        is_slow: whether it is compared with the days before this one only. What moves quickly
+            is compared with this day too, or a day that begins higher would be news all day;
+            of a slow one that is wanted: a strange morning must not vouch for the afternoon.
     """
 
     name: str
     is_in_units: bool = True
+    is_slow: bool = False
 
 
 SIGNALS = (
     Signal("value"),
     Signal("change from the record before"),
     Signal("mean of the last 4"),
-    Signal("mean of the last 12"),
+    Signal("mean of the last 12", is_slow=True),
     Signal("mean of the last 4 less that of the last 36"),
     Signal("mean of the last 12 less that of the last 100"),
     Signal("swing", is_in_units=False),

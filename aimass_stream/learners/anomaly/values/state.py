@@ -79,7 +79,7 @@ class ValueState:
         self._detector = ValueDetector("state", **settings)
         fields = {
             **signals.FIELDS,
-            **novelty.fields(len(signals.SIGNALS), self._detector.recent_values),
+            **novelty.fields(self._detector.recent_values),
             **norm.fields(len(PARTS)),
             "resting": Field((), np.int64),
             "peak": Field(),
