@@ -217,8 +217,9 @@ class EnsembleDetector(Detector):
     Each member's own score is the share of its latest records that were less unusual. By
     `mean`, unusual is what all find unusual, and the score is the mean of theirs. By
     `furthest`, unusual is what any one finds unusual, and the score is again a share: of latest
-    records whose furthest was less. One that is not ready yet has no say. What features are looked at, when alarms
-    begin and how they rest is the ensemble's affair, whatever the members say.
+    records whose furthest was less. One that is not ready yet has no say. What features are
+    looked at, when alarms begin and how they rest is the ensemble's affair, whatever the
+    members say.
 
     ```python
     EnsembleDetector(
