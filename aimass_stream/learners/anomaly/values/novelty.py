@@ -39,7 +39,7 @@ def fields(recent: int) -> dict[str, Field]:
         "latest_high": Field((signals, _HOURS), fill=-np.inf),
         "heard_ms": Field((_HOURS,), np.int64, -_DAY_MS),
         "days": Field((_HOURS,), np.int64),
-        "recent": Field((recent,), np.float64, np.nan),
+        "recent": Field((recent,)),
         "unlike": Field((recent,)),
     }
 
@@ -95,36 +95,46 @@ def nearest(memory: Memory, values: Floats, wholes: Floats) -> tuple[Floats, Flo
     shapes are.
 
     Args:
-        memory: of `n` series, changed in place.
+        memory: of `n` series, changed in place; `signals.look` has counted the values.
         values: `(n,)` float64.
         wholes: `(n,)` float64: the range of all values seen.
 
     Returns:
         `(n, 2)` float64 as shares of the range; and the nearest earlier value, `(n,)`.
     """
-    recent, unlike = memory["recent"], memory["unlike"]
-    apart = recent - values[:, None]
-    apart *= apart
-    # What is not there yet is like nothing.
-    np.nan_to_num(apart, copy=False, nan=np.inf)
-    place = apart.argmin(axis=1)
+    recent = memory["recent"]
+    # This value is counted already.
+    known = np.minimum(memory["seen"] - 1, recent.shape[1])
+    most = int(known.max(initial=0))
     rows = np.arange(len(values))
-    closest = np.stack([apart[rows, place], _fade(unlike, apart)], axis=1)
-    near = recent[rows, place]
+    away, near = np.full((len(values), 2), np.inf), values.copy()
+    if most:
+        apart = recent[:, :most] - values[:, None]
+        apart *= apart
+        unknown = None if known.min() == most else np.arange(most) >= known[:, None]
+        away[:, 1] = _fade(memory["unlike"][:, :most], apart, unknown)
+        if unknown is not None:
+            apart[unknown] = np.inf
+        place = apart.argmin(axis=1)
+        away[:, 0] = apart[rows, place]
+        near = recent[rows, place]
     recent[:, 1:] = recent[:, :-1].copy()
     recent[:, 0] = values
-    away = np.sqrt(closest)
     usable = np.isfinite(away) & (wholes > 0)[:, None]
-    shares = np.where(usable, away, 0.0) / np.where(wholes > 0, wholes, 1.0)[:, None]
-    return shares, near
+    whole = np.where(wholes > 0, wholes, 1.0)[:, None]
+    return np.sqrt(np.where(usable, away, 0.0)) / whole, near
 
 
-def _fade(unlike: Floats, apart: Floats) -> Floats:
+def _fade(unlike: Floats, apart: Floats, unknown: NDArray[np.bool_] | None) -> Floats:
     """Add differences, `(n, lags)`, and find the least of the lags beyond a shape's length."""
     unlike *= 1 - 1 / _SHAPE
-    unlike += np.where(np.isfinite(apart), apart, 0) / _SHAPE
-    least = np.where(np.isfinite(apart[:, _SHAPE:]), unlike[:, _SHAPE:], np.inf)
-    smallest: Floats = least.min(axis=1, initial=np.inf)
+    if unknown is None:
+        unlike += apart / _SHAPE
+        behind = unlike[:, _SHAPE:]
+    else:
+        unlike += np.where(unknown, 0.0, apart) / _SHAPE
+        behind = np.where(unknown[:, _SHAPE:], np.inf, unlike[:, _SHAPE:])
+    smallest: Floats = behind.min(axis=1, initial=np.inf)
     return smallest
 
 
