@@ -128,7 +128,11 @@ _WINDOW, _SLIDE = 6_400, 100
 
 
 def gaussian_scores(values: Floats) -> Floats:
-    """Numenta's windowed Gaussian: 1 less the tail of a normal fitted on the last 6,400 rows."""
+    """Numenta's windowed Gaussian: 1 less the tail of a normal fitted on the last 6,400 rows.
+
+    Its best threshold lies within the last bits below 1, where points change by several from
+    one float to the next; one that is searched for in steps earns 2 to 4 points less.
+    """
     scores = np.zeros(len(values))
     for i in range(1, len(values)):
         # Behind the first window it slides in steps of a hundred rows.

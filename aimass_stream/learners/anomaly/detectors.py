@@ -216,10 +216,10 @@ class EnsembleDetector(Detector):
 
     Each member's own score is the share of its latest records that were less unusual. By
     `mean`, unusual is what all find unusual, and the score is the mean of theirs. By
-    `furthest`, unusual is what any one finds unusual, and the score is again a share: of latest
-    records whose furthest was less. One that is not ready yet has no say. What features are
-    looked at, when alarms begin and how they rest is the ensemble's affair, whatever the
-    members say.
+    `furthest`, unusual is what any one finds unusual, and the score is the largest share to
+    the power of how many they are, which is again a share where they are independent. One that
+    is not ready yet has no say. What features are looked at, when alarms begin and how they
+    rest is the ensemble's affair, whatever the members say.
 
     ```python
     EnsembleDetector(
@@ -269,14 +269,14 @@ def vector_ensemble(name: str, dimensions: int, **settings: Any) -> EnsembleDete
     """
     shape: dict[str, Any] = {"features": "vector", "dimensions": dimensions}
     members = (
-        IsolationForestDetector("forest", trees=50, refit_records=2_048, **shape),
+        IsolationForestDetector("forest", trees=25, refit_records=2_048, **shape),
         MahalanobisDetector("mahalanobis", **shape),
         TailsDetector("tails", **shape),
     )
     return EnsembleDetector(
         name,
         members,
-        **{"combine": "furthest", "alarm_share": 0.01, "block_rows": 128, **shape, **settings},
+        **{"combine": "furthest", "alarm_share": 0.01, **shape, **settings},
     )
 
 

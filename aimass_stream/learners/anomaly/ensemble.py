@@ -64,8 +64,10 @@ class EnsembleEye:
         )
         judged = (~np.isnan(shares)).sum(axis=0)
         if self._is_furthest:
-            most: Floats = np.nan_to_num(shares, nan=-1.0).max(axis=0)
-            return np.where(judged > 0, most, np.nan)
+            # The largest of n independent shares is below m in m^n of cases (Šidák 1967).
+            most = np.nan_to_num(shares, nan=0.0).max(axis=0) ** np.maximum(judged, 1)
+            furthest: Floats = np.where(judged > 0, most, np.nan)
+            return furthest
         total = np.nansum(shares, axis=0)
         mean: Floats = np.where(judged > 0, total / np.maximum(judged, 1), np.nan)
         return mean
@@ -75,8 +77,12 @@ class EnsembleEye:
         for name, raw in self._raws(look).items():
             self._rarities[name].learn(raw[~np.isnan(raw)])
         self._last = None
-        for eye in self._members.values():
+        for name, eye in self._members.items():
             eye.learn(look)
+            if self._rarities[name].is_empty:
+                # What it was first fitted on is better to compare with than nothing.
+                raw = eye.score(look)
+                self._rarities[name].learn(raw[~np.isnan(raw)])
 
     def snapshot(self) -> Snapshot:
         """Every member's snapshot, under its name."""
@@ -123,9 +129,9 @@ class EnsembleState(DetectorState):
         detector = EnsembleDetector("state", **{**settings, "members": members})
         features = features_of(detector)
         eyes = _eyes(members, [eye for _, eye in made], features.columns)
-        is_mean = detector.combine == "mean"
-        eye = EnsembleEye(eyes, detector.compared_records, is_furthest=not is_mean)
-        super().__init__(detector, eye, features, is_calibrated=is_mean)
+        is_furthest = detector.combine == "furthest"
+        eye = EnsembleEye(eyes, detector.compared_records, is_furthest=is_furthest)
+        super().__init__(detector, eye, features, is_calibrated=True)
 
 
 def _eyes(
