@@ -46,7 +46,7 @@ class Measured:
             self._state.learn(inputs)
             self.cpu_s += time.process_time() - begun
             self.records += len(block)
-            found += [answer.score for answer in answers]
+            found += [0.0 if answer is None else answer.score for answer in answers]
         return np.array(found)
 
     @property

@@ -178,7 +178,7 @@ class ValueState:
         is_loud = (resting == 0) & (rarity >= self._bar * (1 + tired))
         is_louder = (resting > 0) & (rarity >= np.maximum(self._bar, _LOUDER * peak))
         is_warm = memory["seen"] > self._detector.warm_records
-        alarms = (is_loud | is_louder) & is_warm
+        alarms: NDArray[np.bool_] = (is_loud | is_louder) & is_warm
         resting[...] = np.where(alarms, self._detector.rest_records, np.maximum(resting - 1, 0))
         peak[...] = np.where(alarms, rarity, peak)
         tired *= 1 - 1 / _RECOVERY_RECORDS
