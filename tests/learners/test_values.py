@@ -1,6 +1,6 @@
 """What the detector for single values finds, and how it says it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ def run(detector: ValueDetector, events: Sequence[Event]) -> list[Surprise]:
     return answers
 
 
-def series(values: Sequence[float], *, every_ms: int = HOUR_MS // 6) -> list[Event]:
+def series(values: Iterable[float], *, every_ms: int = HOUR_MS // 6) -> list[Event]:
     return [
         event_of(i, {"value": float(value)}, key="s", after_ms=i * every_ms)
         for i, value in enumerate(values)
