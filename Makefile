@@ -8,10 +8,10 @@ SECONDS ?= 60
 # The last of the demo's models that is trained: where it is, all are.
 MODELS := .aimass/models/messages-entities
 
-.PHONY: help demo test verify fuzz fmt lint type bench peers clean
+.PHONY: help demo test verify fuzz fmt lint type bench bench-learning peers clean
 
 help:                   ## what can be made
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 demo: $(READY)          ## run the main job on an embedded Kafka: make demo SECONDS=20 REPORT=out.json
 	$(BIN)/aimass demo --seconds $(SECONDS) $(if $(REPORT),--report $(REPORT))
@@ -41,6 +41,9 @@ bench: $(VENV)/bench-ready ## figures into benchmarks/results: make bench ONLY=e
 	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(OUT),--out $(OUT)) $(if $(DATA),--data $(DATA))
 
 peers: $(PEERS)/ready   ## other engines for `make bench` to measure beside ours, in an environment of their own
+
+bench-learning: $(READY) ## what learners reach and cost: make bench-learning DATA=dir OUT=dir ONLY=nab
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.learning $(DATA) $(if $(OUT),--out $(OUT)) $(if $(ONLY),--only $(ONLY)) $(if $(PART),--part $(PART))
 
 clean:                  ## forget the embedded broker's data, models and caches; keep the environment
 	-$(BIN)/aimass kafka stop

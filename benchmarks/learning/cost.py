@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
+import msgspec
 import numpy as np
 import orjson
 
@@ -25,6 +26,10 @@ from aimass_stream.learners.anomaly import (
     AutoencoderDetector,
     HalfSpaceTreesDetector,
     IsolationForestDetector,
+    MahalanobisDetector,
+    TailsDetector,
+    ValueDetector,
+    vector_ensemble,
 )
 from aimass_stream.learners.heads import Head
 from aimass_stream.learners.recommendation import Recommender
@@ -33,6 +38,7 @@ from aimass_stream.records import Embedding
 _BLOCKS = (1, 8, 64, 256)
 _START_MS = 1_750_000_000_000
 _DIMENSIONS = 384
+_SERIES = 100
 
 
 def _event(offset: int, value: bytes) -> Event:
@@ -76,6 +82,19 @@ def vectors(records: int) -> list[Event]:
     return [_event(i, orjson.dumps({"x": rng.normal(size=16).tolist()})) for i in range(records)]
 
 
+def values(records: int) -> list[Event]:
+    """One value a record of 100 series, interleaved, a minute between two of a series."""
+    rng = np.random.default_rng(0)
+    events = []
+    for i in range(records):
+        event = _event(i, orjson.dumps({"value": float(rng.normal())}))
+        time_ms = _START_MS + i // _SERIES * 60_000
+        events.append(
+            msgspec.structs.replace(event, key=b"s%d" % (i % _SERIES), timestamp_ms=time_ms)
+        )
+    return events
+
+
 def embeddings(records: int) -> list[Event]:
     """Embeddings of 384 numbers; every tenth record is feedback on the one before."""
     rng = np.random.default_rng(0)
@@ -113,6 +132,14 @@ LEARNERS: Sequence[tuple[str, Learner[Any], Callable[[int], list[Event]]]] = (
         vectors,
     ),
     ("half-space trees, behaviour", HalfSpaceTreesDetector("a"), behaviour),
+    ("values, 100 series", ValueDetector("a"), values),
+    (
+        "mahalanobis, 16 numbers",
+        MahalanobisDetector("a", features="vector", dimensions=16),
+        vectors,
+    ),
+    ("tails, 16 numbers", TailsDetector("a", features="vector", dimensions=16), vectors),
+    ("ensemble, 16 numbers", vector_ensemble("a", 16), vectors),
     ("recommender, 6,000 items", Recommender("r"), clicks),
     ("head, 384 dimensions", Head("h", ("0", "1", "2"), _DIMENSIONS), embeddings),
 )

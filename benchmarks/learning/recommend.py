@@ -48,6 +48,11 @@ class Tally:
             self.hits += 1
             self.ranks += 1 / (shown.index(came) + 1)
 
+    @property
+    def shares(self) -> tuple[float, float]:
+        """Hit rate and mean reciprocal rank."""
+        return self.hits / self.asked, self.ranks / self.asked
+
     def __str__(self) -> str:
         return f"{self.hits / self.asked:.4f} / {self.ranks / self.asked:.4f}"
 
@@ -57,8 +62,8 @@ def view(user: str, item: str, time_ms: int, kind: str = "view") -> Action:
     return Action(user, kind, item, None, None, time_ms)  # type: ignore[arg-type]  # one of the kinds, as read
 
 
-def sessions(folder: Path, part: float) -> None:
-    """The protocol of next items in sessions."""
+def sessions(folder: Path, part: float) -> Tally:
+    """The protocol of next items in sessions; what the recommender got."""
     state = RecommenderState(Recommender("sessions", top=20).settings)
     favourites: Counter[str] = Counter()
     events, started = 0, time.perf_counter()
@@ -83,10 +88,11 @@ def sessions(folder: Path, part: float) -> None:
     print(
         f"  learn {learnt / events * 1e6:.0f} us, rank {asked / len(tests) * 1e6:.0f} us an event"
     )
+    return blend
 
 
-def feed(folder: Path, part: float) -> None:
-    """The prequential protocol."""
+def feed(folder: Path, part: float) -> Tally:
+    """The prequential protocol; what the recommender got."""
     with (folder / "ratings.csv").open(newline="") as file:
         ratings = [row for row in csv.reader(file) if row[2] not in {"rating"}]
     liked = [
@@ -120,6 +126,7 @@ def feed(folder: Path, part: float) -> None:
         f"  rank and learn {spent / len(liked) * 1e6:.0f} us an event, p99 {p99 * 1e3:.1f} ms, "
         f"in all {time.perf_counter() - started:.0f} s"
     )
+    return blend
 
 
 def _lines(folder: Path, pattern: str) -> Iterator[Any]:

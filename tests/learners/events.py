@@ -154,3 +154,23 @@ def shopping(
             value = {"user": f"u{user}", "kind": "position", "lat": 1.0, "lon": 2.0}
         events.append(event_of(i, value, key=f"u{user}", after_ms=i * 2_000))
     return events
+
+
+def value_log(
+    rows: int, series: int, *, seed: int = 0, every_ms: int = 600_000
+) -> tuple[list[Event], NDArray[np.bool_]]:
+    """Series with a daily course and noise, interleaved; planted are jumps beyond the course."""
+    rng = np.random.default_rng(seed)
+    sizes = 10.0 ** rng.integers(-2, 4, series)
+    planted = np.zeros(rows * series, np.bool_)
+    events = []
+    for i in range(rows * series):
+        row, which = divmod(i, series)
+        course = np.sin(2 * np.pi * row * every_ms / 86_400_000 + which)
+        value = 10 + 3 * course + 0.3 * rng.normal()
+        planted[i] = row > rows // 2 and rng.random() < 0.003
+        if planted[i]:
+            value += rng.choice([-6, 6])
+        fields = {"value": float(value * sizes[which])}
+        events.append(event_of(i, fields, key=f"s{which}", after_ms=row * every_ms))
+    return events, planted

@@ -17,6 +17,9 @@ from aimass_stream.learners.anomaly import (
     EnsembleDetector,
     HalfSpaceTreesDetector,
     IsolationForestDetector,
+    MahalanobisDetector,
+    TailsDetector,
+    vector_ensemble,
 )
 from aimass_stream.learners.anomaly.state import DetectorState
 from aimass_stream.records import Surprise
@@ -36,6 +39,9 @@ VECTORS: list[Detector] = [
     IsolationForestDetector("forest", features="vector", dimensions=6, **FOREST),
     AutoencoderDetector("autoencoder", features="vector", dimensions=6, **COMMON),
     HalfSpaceTreesDetector("trees", features="vector", dimensions=6, **COMMON),
+    MahalanobisDetector("mahalanobis", features="vector", dimensions=6, **COMMON),
+    TailsDetector("tails", features="vector", dimensions=6, **COMMON),
+    vector_ensemble("vectors", 6, **COMMON),
 ]
 
 

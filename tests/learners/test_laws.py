@@ -12,11 +12,14 @@ from aimass_stream.learners.anomaly import (
     EnsembleDetector,
     HalfSpaceTreesDetector,
     IsolationForestDetector,
+    MahalanobisDetector,
+    TailsDetector,
+    ValueDetector,
 )
 from aimass_stream.learners.heads import Head
 from aimass_stream.learners.recommendation import Recommender
 from aimass_stream.testing import LEARNER_CHECKS, check_learner
-from tests.learners.events import head_log, rename, shopping, vector_log, walks
+from tests.learners.events import head_log, rename, shopping, value_log, vector_log, walks
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,15 @@ SMALL_FOREST = SMALL | {
 }
 SMALL_TREES = SMALL | {"trees": 3, "height": 4, "window_records": 50}
 SMALL_NET = SMALL | {"hidden": (8, 3), "replay_records": 50}
+SMALL_WINDOW = SMALL | {"window_records": 64, "refit_records": 40}
+SMALL_VALUES: dict[str, Any] = {
+    "block_rows": 16,
+    "alarm_score": 0.5,
+    "warm_records": 10,
+    "rest_records": 3,
+    "recent_values": 20,
+    "keys": 12,
+}
 MEMBERS = (
     IsolationForestDetector("forest", **SMALL_FOREST),
     AutoencoderDetector("net", **SMALL_NET),
@@ -84,6 +96,35 @@ CASES = {
     ),
     "half-space-trees-behaviour": Case(
         HalfSpaceTreesDetector("trees", **SMALL_TREES), lambda: walks(330, 12)[0], rename
+    ),
+    "mahalanobis": Case(
+        MahalanobisDetector("far", features="vector", dimensions=4, **SMALL_WINDOW),
+        lambda: vector_log(330, 4, keys=9)[0],
+        rename,
+    ),
+    "tails": Case(
+        TailsDetector("tails", features="vector", dimensions=4, **SMALL_WINDOW),
+        lambda: vector_log(330, 4, keys=9)[0],
+        rename,
+    ),
+    "ensemble-furthest": Case(
+        EnsembleDetector(
+            "any",
+            (
+                MahalanobisDetector("far", features="vector", dimensions=4, **SMALL_WINDOW),
+                TailsDetector("tails", features="vector", dimensions=4, **SMALL_WINDOW),
+            ),
+            features="vector",
+            dimensions=4,
+            combine="furthest",
+            **SMALL,
+        ),
+        lambda: vector_log(330, 4, keys=9)[0],
+        rename,
+    ),
+    "values": Case(ValueDetector("values", **SMALL_VALUES), lambda: value_log(40, 9)[0], rename),
+    "values-of-one-series": Case(
+        ValueDetector("values", **SMALL_VALUES | {"keys": 1}), lambda: value_log(200, 1)[0], rename
     ),
     "recommender": Case(
         Recommender("shop", items=30, users=8, sessions=20, hide_bought_events=20, block_rows=16),

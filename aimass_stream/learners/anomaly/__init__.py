@@ -6,6 +6,10 @@ from aimass_stream.learners.anomaly.detectors import (
     EnsembleDetector,
     HalfSpaceTreesDetector,
     IsolationForestDetector,
+    MahalanobisDetector,
+    TailsDetector,
+    ValueDetector,
+    vector_ensemble,
 )
 
 __all__ = [
@@ -14,4 +18,8 @@ __all__ = [
     "EnsembleDetector",
     "HalfSpaceTreesDetector",
     "IsolationForestDetector",
+    "MahalanobisDetector",
+    "TailsDetector",
+    "ValueDetector",
+    "vector_ensemble",
 ]

@@ -165,12 +165,61 @@ class HalfSpaceTreesDetector(Detector):
 
 
 @dataclass(frozen=True)
-class EnsembleDetector(Detector):
-    """Several detectors that look at the same features; unusual is what all find unusual.
+class MahalanobisDetector(Detector):
+    """Distance from the concentrated part of a sliding window, by its covariance.
 
-    The score is the mean of the members' own, each the share of its latest records that were
-    less unusual. One that is not ready yet has no say. What features are looked at, when alarms
-    begin and how they rest is the ensemble's affair, whatever the members say.
+    Attributes:
+        window_records: records that the estimate is made of, at the most.
+        refit_records: records from one estimate to the next; the first come at 64, 128, ...
+        concentrated: share of the window that lies most densely, which the estimate rests on.
+    """
+
+    adapter: ClassVar[str] = "aimass_stream.learners.anomaly.mahalanobis:MahalanobisState"
+
+    _: KW_ONLY
+    window_records: int = 2_048
+    refit_records: int = 512
+    concentrated: float = 0.75
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("window_records", "refit_records"):
+            self._at_least(name, 1)
+        share = 0.5 <= self.concentrated <= 1
+        require(self, holds=share, otherwise="concentrated must be 0.5 to 1")
+
+
+@dataclass(frozen=True)
+class TailsDetector(Detector):
+    """How far out in the tails of its columns a record lies, by a sliding window.
+
+    Attributes:
+        window_records: records that it is compared with, at the most.
+        refit_records: records from one window to the next; the first come at 64, 128, ...
+    """
+
+    adapter: ClassVar[str] = "aimass_stream.learners.anomaly.tails:TailsState"
+
+    _: KW_ONLY
+    window_records: int = 2_048
+    refit_records: int = 512
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("window_records", "refit_records"):
+            self._at_least(name, 1)
+
+
+@dataclass(frozen=True)
+class EnsembleDetector(Detector):
+    """Several detectors that look at the same features.
+
+    Each member's own score is the share of its latest records that were less unusual. By
+    `mean`, unusual is what all find unusual, and the score is the mean of theirs. By
+    `furthest`, unusual is what any one finds unusual, and the score is the largest share to
+    the power of how many they are, which is again a share where they are independent. One that
+    is not ready yet has no say. What features are looked at, when alarms begin and how they
+    rest is the ensemble's affair, whatever the members say.
 
     ```python
     EnsembleDetector(
@@ -180,6 +229,7 @@ class EnsembleDetector(Detector):
 
     Attributes:
         members: at least two.
+        combine: `mean` or `furthest`.
         alarm_share: an alarm is a score of 1 less this.
     """
 
@@ -187,10 +237,13 @@ class EnsembleDetector(Detector):
 
     members: tuple[Detector, ...]
     _: KW_ONLY
+    combine: Literal["mean", "furthest"] = "mean"
     alarm_share: float = 0.03
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        known = self.combine in {"mean", "furthest"}
+        require(self, holds=known, otherwise='combine must be "mean" or "furthest"')
         require(self, holds=len(self.members) >= 2, otherwise="members must be at least two")
 
     @property
@@ -201,3 +254,86 @@ class EnsembleDetector(Detector):
             for member in self.members
         ]
         return {**settings_of(self), "members": members}
+
+
+def vector_ensemble(name: str, dimensions: int, **settings: Any) -> EnsembleDetector:
+    """Detectors of vectors that see different things, as one.
+
+    An isolation forest sees what is easily cut off, the Mahalanobis distance what breaks the
+    dependence between numbers, tails what is extreme in single ones.
+
+    Args:
+        name: of the learner.
+        dimensions: numbers in a vector.
+        settings: of the ensemble, beside these.
+    """
+    shape: dict[str, Any] = {"features": "vector", "dimensions": dimensions}
+    members = (
+        IsolationForestDetector("forest", trees=25, refit_records=2_048, **shape),
+        MahalanobisDetector("mahalanobis", **shape),
+        TailsDetector("tails", **shape),
+    )
+    return EnsembleDetector(
+        name,
+        members,
+        **{"combine": "furthest", "alarm_share": 0.01, **shape, **settings},
+    )
+
+
+@dataclass(frozen=True)
+class ValueDetector(Learner[Surprise]):
+    """One value a record, `{"value": number}`; each key is a series of its own.
+
+    A record is judged by parts: how far its value, its moves and its swing lie outside what the
+    series has shown around this time of the day, and how far it is from any earlier value and
+    shape. Each part is divided by its own running 99 % quantile; the mean of their logarithms,
+    gathered over a few records, is the rarity. Nothing is set per series. After an alarm its
+    series rests, but for what is three times as unusual, so that one event raises one alert;
+    and each alarm raises the bar for the next, for about a thousand records.
+
+    The score is 1 less the share of ordinary records that are as unusual, by a curve that is
+    the same for all series; that of a resting record stays below `alarm_score`.
+
+    Attributes:
+        alarm_score: an alarm is a score of at least this, above 0 and below 1.
+        warm_records: records of a series to learn before its first alarm.
+        rest_records: further records of a series after its alarm that raise none.
+        recent_values: earlier values of a series that a value is compared with.
+        keys: series remembered; the longest silent go first. Each takes about 30 kB.
+
+    Raises:
+        ConfigError: a value makes no sense.
+    """
+
+    adapter: ClassVar[str] = "aimass_stream.learners.anomaly.values.state:ValueState"
+
+    name: str
+    _: KW_ONLY
+    block_rows: int = 256
+    alarm_score: float = 0.99
+    warm_records: int = 150
+    rest_records: int = 150
+    recent_values: int = 2_000
+    keys: int = 2_000
+
+    def __post_init__(self) -> None:
+        share = 0 < self.alarm_score < 1
+        require(self, holds=share, otherwise="alarm_score must be above 0 and below 1")
+        for name, least in (
+            ("warm_records", 1),
+            ("rest_records", 0),
+            ("recent_values", 8),
+            ("keys", 1),
+        ):
+            holds = getattr(self, name) >= least
+            require(self, holds=holds, otherwise=f"{name} must be at least {least}")
+
+    @property
+    def answer_type(self) -> type[Surprise]:
+        """How unusual a record is."""
+        return Surprise
+
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Its fields beside the contract's."""
+        return settings_of(self)

@@ -1,4 +1,4 @@
-"""Several eyes on one row: the mean of what each finds, on a common scale."""
+"""Several eyes on one row: what each finds on a common scale, and the mean or most of it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,14 @@ from aimass_stream.learners.anomaly.detectors import (
     EnsembleDetector,
     HalfSpaceTreesDetector,
     IsolationForestDetector,
+    MahalanobisDetector,
+    TailsDetector,
 )
 from aimass_stream.learners.anomaly.half_space_trees import HalfSpaceTreesEye
 from aimass_stream.learners.anomaly.isolation_forest import IsolationForestEye
+from aimass_stream.learners.anomaly.mahalanobis import MahalanobisEye
 from aimass_stream.learners.anomaly.state import DetectorState, Eye, Look, features_of, under
+from aimass_stream.learners.anomaly.tails import TailsEye
 from aimass_stream.learners.anomaly.usual import Rarity
 from aimass_stream.learners.features import Column, Floats
 
@@ -27,18 +31,24 @@ _KINDS: dict[str, tuple[type[Detector], Any]] = {
     "AutoencoderDetector": (AutoencoderDetector, AutoencoderEye),
     "HalfSpaceTreesDetector": (HalfSpaceTreesDetector, HalfSpaceTreesEye),
     "IsolationForestDetector": (IsolationForestDetector, IsolationForestEye),
+    "MahalanobisDetector": (MahalanobisDetector, MahalanobisEye),
+    "TailsDetector": (TailsDetector, TailsEye),
 }
 
 
 class EnsembleEye:
-    """The mean share of earlier rows that members found less unusual.
+    """The mean or the largest share of earlier rows that members found less unusual.
 
     Args:
         members: their names and eyes.
         compared_records: latest rows that a share is of.
+        is_furthest: whether it is the largest.
     """
 
-    def __init__(self, members: Mapping[str, Eye], compared_records: int) -> None:
+    def __init__(
+        self, members: Mapping[str, Eye], compared_records: int, *, is_furthest: bool
+    ) -> None:
+        self._is_furthest = is_furthest
         self._members = members
         self._rarities = {name: Rarity(compared_records) for name in members}
         self._last: tuple[Look, dict[str, Floats]] | None = None
@@ -53,6 +63,11 @@ class EnsembleEye:
             ]
         )
         judged = (~np.isnan(shares)).sum(axis=0)
+        if self._is_furthest:
+            # The largest of n independent shares is below m in m^n of cases (Šidák 1967).
+            most = np.nan_to_num(shares, nan=0.0).max(axis=0) ** np.maximum(judged, 1)
+            furthest: Floats = np.where(judged > 0, most, np.nan)
+            return furthest
         total = np.nansum(shares, axis=0)
         mean: Floats = np.where(judged > 0, total / np.maximum(judged, 1), np.nan)
         return mean
@@ -62,8 +77,12 @@ class EnsembleEye:
         for name, raw in self._raws(look).items():
             self._rarities[name].learn(raw[~np.isnan(raw)])
         self._last = None
-        for eye in self._members.values():
+        for name, eye in self._members.items():
             eye.learn(look)
+            if self._rarities[name].is_empty:
+                # What it was first fitted on is better to compare with than nothing.
+                raw = eye.score(look)
+                self._rarities[name].learn(raw[~np.isnan(raw)])
 
     def snapshot(self) -> Snapshot:
         """Every member's snapshot, under its name."""
@@ -110,7 +129,8 @@ class EnsembleState(DetectorState):
         detector = EnsembleDetector("state", **{**settings, "members": members})
         features = features_of(detector)
         eyes = _eyes(members, [eye for _, eye in made], features.columns)
-        eye = EnsembleEye(eyes, detector.compared_records)
+        is_furthest = detector.combine == "furthest"
+        eye = EnsembleEye(eyes, detector.compared_records, is_furthest=is_furthest)
         super().__init__(detector, eye, features, is_calibrated=True)
 
 

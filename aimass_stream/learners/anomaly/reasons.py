@@ -53,10 +53,10 @@ def _deviation(column: Column, value: float, mean: float, spread: float) -> str:
         # What a spread in log(1 + value) is in units, close to the mean.
         mean, spread = expm1(mean), exp(mean) * spread
     unit = f" {column.unit}" if column.unit else ""
-    return f"{column.name} {_short(value)}{unit}, usually {_short(mean)} ± {_short(spread)}"
+    return f"{column.name} {short(value)}{unit}, usually {short(mean)} ± {short(spread)}"
 
 
-def _short(number: float) -> str:
+def short(number: float) -> str:
     """About three digits: 212, 1.3, 0.021, 3.4e+08."""
     size = abs(number)
     if 100 <= size < 1e6:

@@ -90,6 +90,11 @@ class Rarity:
         self._latest: Floats = np.empty(0)
         self._sorted: Floats = np.empty(0)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has no scores yet."""
+        return not len(self._latest)
+
     def share_below(self, raw: Floats) -> Floats:
         """`(rows,)` float64, 0 to 1: how many of the latest scores are below each; 0 if none."""
         if not len(self._sorted):

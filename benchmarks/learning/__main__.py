@@ -1,0 +1,145 @@
+"""`python -m benchmarks.learning DATA`: what learners reach on data of these kinds, and cost.
+
+```
+python -m benchmarks.learning DATA [--out DIR] [--only nab] [--part 1.0] [--records 6000]
+```
+
+Folders are found by their shape, wherever they lie under `DATA`:
+
+* one with `windows.json` and CSV files of `timestamp,value`: the Numenta benchmark;
+* npz files with `X` and `y`: ROC-AUC, shuffled with a seed, score then learn;
+* `*train.jsonl` and `*test.jsonl`: next items in sessions;
+* `ratings.csv`: the feed, prequentially.
+
+The result is `learning.json`. One thread of NumPy and torch should be set by the environment
+(`OMP_NUM_THREADS=1`); costs are CPU time, of all threads.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+import torch
+from sklearn.metrics import roc_auc_score
+
+from benchmarks.learning.anomalies import (
+    Measured,
+    check_scorer,
+    leave_category_out,
+    value_scores,
+    vector_events,
+)
+from benchmarks.learning.cost import LEARNERS, cost
+from benchmarks.learning.data import read_series, series_folders, tables
+from benchmarks.learning.detectors import table_detectors
+from benchmarks.learning.nab import sweep
+from benchmarks.learning.recommend import feed, sessions
+
+Results = dict[str, Any]
+
+
+def run_nab(chosen: argparse.Namespace, results: Results) -> None:
+    """Every series under the data folder, as one corpus."""
+    series = [one for folder in series_folders(chosen.data) for one in read_series(folder)]
+    if not any(one.windows for one in series):
+        return
+    checks = {name: found.score for name, found in check_scorer(series).items()}
+    results["nab_check"] = checks
+    print("nab, to check the scorer: " + ", ".join(f"{k} {v:.1f}" for k, v in checks.items()))
+    scores, us_per_record = value_scores(series)
+    found = sweep(series, scores)
+    results["nab"], results["nab_threshold"] = found.score, found.threshold
+    results["nab_leave_category_out"] = leave_category_out(series, scores)
+    results["nab_us_per_record"] = us_per_record
+    print(
+        f"nab {found.score:.1f}, category left out {results['nab_leave_category_out']:.1f}, "
+        f"{len(series)} series, {us_per_record:.0f} us a record",
+        flush=True,
+    )
+
+
+def run_tabular(chosen: argparse.Namespace, results: Results) -> None:
+    """Every table, by every detector of vectors; the ensemble is what `tabular` names."""
+    by_learner: dict[str, dict[str, float]] = {}
+    for name, rows, labels in tables(chosen.data):
+        order = np.random.default_rng(chosen.seed).permutation(len(rows))
+        order = order[: int(len(order) * chosen.part)]
+        for learner, declaration in table_detectors(rows.shape[1]).items():
+            measured = Measured(declaration)
+            scores = measured.scores(vector_events(rows[order]))
+            area = float(roc_auc_score(labels[order] > 0, scores))
+            by_learner.setdefault(learner, {})[name] = area
+            cpu = measured.us_per_record
+            print(f"{name}: {learner} {area:.4f}, {cpu:.0f} us a record", flush=True)
+    for areas in by_learner.values():
+        areas["mean"] = float(np.mean(list(areas.values())))
+    if by_learner:
+        results["tabular"] = by_learner["ensemble"]
+        results["tabular_by_learner"] = by_learner
+
+
+def run_sessions(chosen: argparse.Namespace, results: Results) -> None:
+    """The first folder of sessions."""
+    for path in sorted(chosen.data.rglob("*train.jsonl"))[:1]:
+        tally = sessions(path.parent, chosen.part)
+        results["session_p20"], results["session_mrr20"] = tally.shares
+
+
+def run_feed(chosen: argparse.Namespace, results: Results) -> None:
+    """The first log of ratings."""
+    for path in sorted(chosen.data.rglob("ratings.csv"))[:1]:
+        tally = feed(path.parent, chosen.part)
+        results["feed_hr10"], results["feed_mrr10"] = tally.shares
+
+
+def run_cost(chosen: argparse.Namespace, results: Results) -> None:
+    """Every learner, at the block it is declared with."""
+    results["us_per_record"], results["records_per_s"] = {}, {}
+    for name, declared, make in LEARNERS:
+        # Over the second half: the first warms it up.
+        spent = sum(cost(declared, make(chosen.records), declared.block_rows))
+        results["us_per_record"][name] = spent
+        results["records_per_s"][name] = 1e6 / spent
+        print(f"{name}: {spent:.0f} us a record, {1e6 / spent:,.0f} records/s", flush=True)
+
+
+PARTS: dict[str, Callable[[argparse.Namespace, Results], None]] = {
+    "nab": run_nab,
+    "tabular": run_tabular,
+    "sessions": run_sessions,
+    "feed": run_feed,
+    "cost": run_cost,
+}
+
+
+def main() -> None:
+    """Run what was asked for; the file is written after each part."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
+    parser.add_argument("--only", choices=PARTS, help="one part; all if not given")
+    parser.add_argument("--part", type=float, default=1.0, help="share of questions, of tables")
+    parser.add_argument("--records", type=int, default=6_000, help="a learner's cost is over")
+    parser.add_argument("--seed", type=int, default=0, help="that tables are shuffled with")
+    chosen = parser.parse_args()
+    torch.set_num_threads(1)
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    file = chosen.out / "learning.json"
+    results: Results = {}
+    if chosen.only and file.exists():
+        results = orjson.loads(file.read_bytes())
+    for name, run in PARTS.items():
+        if chosen.only in {None, name}:
+            print(f"-- {name}", flush=True)
+            run(chosen, results)
+            file.write_bytes(orjson.dumps(results, option=orjson.OPT_INDENT_2))
+    print(f"{file}")
+
+
+if __name__ == "__main__":
+    main()
