@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from transformers.utils import logging
 
+from aimass_stream.adapters.extras import advice
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import ModelSpec
 from aimass_stream.records import Prediction
@@ -137,6 +138,8 @@ def load_processor(load: Any, folder: Path, **options: Any) -> Any:
     """
     try:
         return load(folder, local_files_only=True, trust_remote_code=False, **options)
+    except ImportError as error:
+        raise SetupError(describe(folder, error)) from error
     except Exception as error:
         raise SetupError(
             f"{describe(folder, error)} Is there a preprocessor_config.json? It is written by "
@@ -165,6 +168,8 @@ def load_model(folder: Path, auto_class: Any, what: str, unused: tuple[str, ...]
             output_loading_info=True,
             dtype=torch.float32,
         )
+    except ImportError as error:
+        raise SetupError(describe(folder, error)) from error
     except Exception as error:
         raise SetupError(
             f"{describe(folder, error)} The folder of a usable {what} has config.json and "
@@ -187,7 +192,8 @@ def load_model(folder: Path, auto_class: Any, what: str, unused: tuple[str, ...]
 def describe(folder: Path, error: Exception) -> str:
     """One sentence on why a model cannot be loaded."""
     first = (str(error).strip() or "no details").splitlines()[0]
-    return f"The model in {folder} cannot be loaded ({type(error).__name__}: {first})."
+    said = f"The model in {folder} cannot be loaded ({type(error).__name__}: {first})."
+    return said + advice(error)
 
 
 def _read_labels(config: Any, folder: Path) -> list[str]:

@@ -22,7 +22,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from aimass_stream.adapters.classification import Classifier, Features, describe, load_model
 from aimass_stream.codecs.text import decode_text
-from aimass_stream.errors import RecordError, SetupError
+from aimass_stream.errors import SetupError
 from aimass_stream.model import ModelSpec
 
 log = logging.getLogger("aimass.device")
@@ -252,18 +252,6 @@ class TextModel(ABC):
 def pack(encoding: Any) -> Ids:
     """The ids of a `tokenizers.Encoding`, `(tokens, 2)` int32."""
     return np.array([encoding.ids, encoding.type_ids], np.int32).T.copy()
-
-
-def in_order(
-    groups: Sequence[Sequence[int]], answers: Sequence[Sequence[Any | RecordError]]
-) -> list[Any]:
-    """The answers of several groups of rows, one list in the order of the rows."""
-    found = [
-        (row, answer)
-        for rows, those in zip(groups, answers, strict=True)
-        for row, answer in zip(rows, those, strict=True)
-    ]
-    return [answer for _, answer in sorted(found, key=lambda pair: pair[0])]
 
 
 def _load_tokenizer(folder: Path) -> Any:
