@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from aimass_stream.adapters.inline import Inline
+    from aimass_stream.adapters.torch import Torch
     from aimass_stream.adapters.transformers import Transformers
     from aimass_stream.app import App
     from aimass_stream.learner import Learner
@@ -88,6 +89,7 @@ _HOMES = {
     "Surprise": "aimass_stream.records",
     "Text": "aimass_stream.records",
     "Topic": "aimass_stream.records",
+    "Torch": "aimass_stream.adapters.torch",
     "Transcript": "aimass_stream.records",
     "Transformers": "aimass_stream.adapters.transformers",
     "Understanding": "aimass_stream.records",
@@ -130,6 +132,7 @@ __all__ = [
     "Surprise",
     "Text",
     "Topic",
+    "Torch",
     "Transcript",
     "Transformers",
     "Understanding",

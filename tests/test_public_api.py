@@ -49,6 +49,7 @@ NAMES = [
     "Surprise",
     "Text",
     "Topic",
+    "Torch",
     "Transcript",
     "Transformers",
     "Understanding",

@@ -42,14 +42,22 @@ class Classifier(ABC):
 
     def __init__(self, spec: ModelSpec, device: str, auto_class: Any, kind: str) -> None:
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # the library has no types
-        self._folder = Path(spec.folder)
+        folder = Path(spec.folder)
+        self.hold(folder, kind, device, load_model(folder, auto_class, f"{kind} classifier"))
+        self.name(_read_labels(self._model.config, folder), spec)
+
+    def hold(self, folder: Path, kind: str, device: str, model: Any) -> None:
+        """Take a loaded model to its device, in place of the constructor's own loading."""
+        self._folder = folder
         self._kind = kind
         self._device = torch.device(device)
         if self._device.type == "cuda":
             torch.backends.cudnn.allow_tf32 = False
-        model = load_model(self._folder, auto_class, f"{kind} classifier")
         self._model = model.to(self._device).eval()
-        self._labels = _read_labels(self._model.config, self._folder)
+
+    def name(self, labels: Sequence[str], spec: ModelSpec) -> None:
+        """Say what the model's outputs stand for."""
+        self._labels = list(labels)
         self._top = min(int(spec.options.get("top", 3)), len(self._labels))
 
     def predict(self, inputs: Sequence[Features]) -> list[Prediction | RecordError]:

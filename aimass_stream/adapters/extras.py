@@ -7,7 +7,7 @@ from types import ModuleType
 
 from aimass_stream.errors import SetupError
 
-EXTRAS = {"timm": "vision", "torchvision": "vision", "sentencepiece": "speech"}
+EXTRAS = {"timm": "vision", "torchvision": "vision", "librosa": "speech", "sentencepiece": "speech"}
 """The extra that installs a module."""
 
 

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field, fields
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Generic, Literal, overload
 
-from aimass_stream.adapters.tasks import TASKS
+from aimass_stream.adapters.tasks import TASKS, checked
 from aimass_stream.adapters.tasks.task import SEED_BYTES
-from aimass_stream.errors import ConfigError
 from aimass_stream.model import AnswerT, Model
 from aimass_stream.records import Record
 
@@ -227,7 +226,7 @@ class Transformers(Model[AnswerT], Generic[AnswerT]):
             for name, value in (
                 ("task", task),
                 ("location", location),
-                ("settings", _checked(task, location, settings)),
+                ("settings", checked("Transformers", TASKS, task, location, settings)),
             ):
                 object.__setattr__(self, name, value)
 
@@ -260,28 +259,3 @@ class Transformers(Model[AnswerT], Generic[AnswerT]):
     def cost(self, record: Record) -> float:
         """Tokens, seconds or pixels where rows differ: rows are padded to the longest."""
         return TASKS[self.task].cost(record, self.settings)
-
-
-def _checked(task: str, location: str, told: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of a task, with its defaults.
-
-    Raises:
-        ConfigError: something in them cannot be.
-    """
-    problem = ""
-    known = TASKS[task].settings if task in TASKS else {}
-    made = {name: told.get(name, one.default) for name, one in known.items()}
-    strange = sorted(told.keys() - known.keys())
-    if task not in TASKS:
-        problem = f"this task is not known. Known tasks: {', '.join(sorted(TASKS))}."
-    elif strange:
-        takes = ", ".join(sorted(known)) or "none"
-        problem = f"it takes no {', '.join(strange)}. Settings of this task: {takes}."
-    for name, value in made.items():
-        wrong = known[name].problem(value) if value is not None else "must be told"
-        if wrong and not problem:
-            problem = f"{name}={value!r} {wrong}"
-    if problem:
-        raise ConfigError(f"Transformers({task!r}, {location!r}): {problem}")
-    # Whatever order was given them in, lists arrive at the model process as lists.
-    return {name: list(one) if isinstance(one, tuple) else one for name, one in made.items()}

@@ -14,6 +14,7 @@ from aimass_stream.adapters.vision import ImageModel, Outputs, Seen, class_names
 from aimass_stream.errors import SetupError
 from aimass_stream.model import ModelSpec
 from aimass_stream.records import Detection, Detections
+from aimass_stream.records.detections import Box
 
 
 class ObjectDetector(ImageModel):
@@ -58,14 +59,25 @@ def detections_of(
 ) -> Detections:
     """What the library calls `scores`, `labels` and `boxes`, best first and within the image."""
     best = torch.argsort(found["scores"], descending=True, stable=True)[:top]
-    boxes = found["boxes"][best].clone()
-    boxes[:, 0::2] = boxes[:, 0::2].clamp(0, seen.width)
-    boxes[:, 1::2] = boxes[:, 1::2].clamp(0, seen.height)
     rows = zip(
-        found["labels"][best].tolist(), found["scores"][best].tolist(), boxes.tolist(), strict=True
+        found["labels"][best].tolist(),
+        found["scores"][best].tolist(),
+        found["boxes"][best].tolist(),
+        strict=True,
     )
     objects = [
-        Detection(names.get(label, str(label)), score, (box[0], box[1], box[2], box[3]))
+        Detection(names.get(label, str(label)), score, clipped(box, seen.width, seen.height))
         for label, score, box in rows
     ]
     return Detections(seen.width, seen.height, objects)
+
+
+def clipped(box: Sequence[float], width: int, height: int) -> Box:
+    """A box without what lies outside of its image."""
+    x0, y0, x1, y1 = box
+    return (
+        min(max(x0, 0.0), float(width)),
+        min(max(y0, 0.0), float(height)),
+        min(max(x1, 0.0), float(width)),
+        min(max(y1, 0.0), float(height)),
+    )

@@ -1,4 +1,4 @@
-"""What a case of the contract suite is: a tiny model, how it is declared, and what it must answer."""
+"""What a case of the contract suite is: a tiny model, its declaration, and what it must answer."""
 
 from __future__ import annotations
 

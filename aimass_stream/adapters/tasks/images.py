@@ -101,3 +101,24 @@ IMAGE_TASKS: Mapping[str, Task] = {
     "image-to-image": Task(_HOME + "transformers_maps:Restorer", Picture, {}, _pixels),
 }
 """By name."""
+
+TORCH_TASKS: Mapping[str, Task] = {
+    "image-classification": Task(
+        _HOME + "torch_images:NetworkClassifier",
+        Prediction,
+        {"top": TOP, "scaled_decode": Setting(default=False, problem=on_or_off)},
+    ),
+    "object-detection": Task(
+        _HOME + "torch_detection:NetworkDetector",
+        Detections,
+        {"threshold": THRESHOLD, "top": MANY},
+        _pixels,
+    ),
+    "instance-segmentation": Task(
+        _HOME + "torch_detection:NetworkDetector",
+        Detections,
+        {"threshold": THRESHOLD, "top": MANY},
+        _pixels,
+    ),
+}
+"""Those of networks that are no transformers models, by name."""
