@@ -146,7 +146,11 @@ class Transducer(Hearing):
     ) -> list[Transcript]:
         """Greedy decoding, by the library."""
         with torch.inference_mode():
-            found = self._model.generate(**arguments, return_dict_in_generate=True)
+            # A token at each frame up to the most: the library's own bound is one too few.
+            most = self._model.max_symbols_per_step * max(frames) + 1
+            found = self._model.generate(
+                **arguments, max_new_tokens=most, return_dict_in_generate=True
+            )
         steps = found.durations.cumsum(dim=1) - found.durations
         rows = zip(found.sequences.tolist(), steps.tolist(), found.durations.tolist(), strict=True)
         return [
@@ -172,6 +176,10 @@ class Sequence2Sequence(Hearing):
     def encode(self, arguments: dict[str, torch.Tensor]) -> None:
         """Nothing that could be compared frame by frame."""
         del arguments
+
+    def frames(self, length: int) -> int:
+        """Of no use where no times are told."""
+        return length
 
     def transcribe(
         self, arguments: dict[str, torch.Tensor], frames: Sequence[int], seconds: Sequence[float]

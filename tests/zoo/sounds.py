@@ -26,9 +26,6 @@ from transformers import (
     SpeechT5ForTextToSpeech,
     SpeechT5HifiGan,
     SpeechT5HifiGanConfig,
-    VitsConfig,
-    VitsModel,
-    VitsTokenizer,
     Wav2Vec2Config,
     Wav2Vec2CTCTokenizer,
     Wav2Vec2FeatureExtractor,
@@ -138,7 +135,7 @@ def spell(folder: Path, payload: bytes) -> Transcript:
     seconds = len(samples) / RATE_HZ
     step = seconds / len(best)
     said = [
-        Word(word["word"], word["start_offset"] * step, word["end_offset"] * step)
+        Word(word["word"], float(word["start_offset"] * step), float(word["end_offset"] * step))
         for word in found["word_offsets"]
         if word["word"]
     ]
@@ -189,7 +186,7 @@ def build_parakeet(folder: Path) -> None:
     model = ParakeetForRNNT(config)
     with torch.no_grad():
         model.joint.head.weight.mul_(6)
-        model.joint.head.bias[-1] = 1.0
+        model.joint.head.bias[-1] = 2.0
     model.save_pretrained(folder)
 
 
@@ -199,10 +196,9 @@ def transduce(folder: Path, payload: bytes) -> Transcript:
     model, words = model_of(AutoModelForRNNT, folder), words_of(folder)
     model.generation_config.decoder_start_token_id = model.config.blank_token_id
     inputs = features(folder, payload)
-    found = model.generate(**inputs, return_dict_in_generate=True)
-    frames = model.get_audio_features(**inputs).last_hidden_state.shape[1]
     mask = inputs["attention_mask"].sum(-1)
     frames = int(model.encoder._get_subsampling_output_length(mask)[0])
+    found = model.generate(**inputs, max_new_tokens=2 * frames + 1, return_dict_in_generate=True)
     places = (found.durations.cumsum(dim=1) - found.durations)[0].tolist()
     skipped = {model.config.blank_token_id, model.config.pad_token_id}
     kept = [
@@ -283,6 +279,9 @@ def write_down(folder: Path, payload: bytes) -> Transcript:
 
 
 def build_vits(folder: Path) -> None:
+    # Imported where it is used, since its module warns of what it will have to change.
+    from transformers import VitsConfig, VitsModel, VitsTokenizer
+
     letters = ["_", *"abcdefghijklmnopqrstuvwxyz '"]
     config = VitsConfig(
         vocab_size=len(letters),

@@ -24,6 +24,8 @@ pytestmark = [
         ],
     ),
     pytest.mark.filterwarnings("ignore"),
+    # Some load libraries that take long on a machine that does other things, too.
+    pytest.mark.timeout(300),
 ]
 
 
