@@ -94,6 +94,12 @@ class Hearing(ABC):
 class Frames(Hearing):
     """CTC: a token or a blank for each frame; runs of one token are one."""
 
+    def __init__(self, model: Any, tokenizer: Any, most: int) -> None:
+        super().__init__(model, tokenizer, most)
+        # As the library has it, these are taken out before runs are joined.
+        kept = {model.config.pad_token_id, _id_of(tokenizer, "word_delimiter_token")}
+        self._nothing = set(tokenizer.all_special_ids) - kept
+
     def encode(self, arguments: dict[str, torch.Tensor]) -> torch.Tensor:
         """Logits, `(rows, frames, tokens)`."""
         with torch.inference_mode():
@@ -117,7 +123,9 @@ class Frames(Hearing):
         tokens: list[Token] = []
         blank = self._model.config.pad_token_id
         for at, token in enumerate(best):
-            if tokens and tokens[-1].token == token and tokens[-1].end == at:
+            if token in self._nothing:
+                continue
+            if tokens and tokens[-1].token == token:
                 tokens[-1] = tokens[-1]._replace(end=at + 1)
             else:
                 tokens.append(Token(token, at, at + 1))
@@ -199,3 +207,8 @@ class Sequence2Sequence(Hearing):
 
 def _base(model: Any) -> Any:
     return getattr(model, getattr(model, "base_model_prefix", ""), None)
+
+
+def _id_of(tokenizer: Any, name: str) -> int | None:
+    token = getattr(tokenizer, name, None)
+    return None if token is None else int(tokenizer.convert_tokens_to_ids(token))

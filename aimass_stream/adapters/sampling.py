@@ -9,10 +9,14 @@ from collections.abc import Sequence
 
 import torch
 from transformers import LogitsProcessor
-from transformers.generation import TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
+from transformers.generation.logits_process import (
+    TemperatureLogitsWarper,
+    TopKLogitsWarper,
+    TopPLogitsWarper,
+)
 
 
-class RowSampler(LogitsProcessor):  # type: ignore[misc]  # the library has no types
+class RowSampler(LogitsProcessor):
     """Draws each row's next token from a generator of its own, and leaves no other choice.
 
     The library draws for a whole batch at once, so what a row gets would depend on its
@@ -27,7 +31,7 @@ class RowSampler(LogitsProcessor):  # type: ignore[misc]  # the library has no t
 
     def __init__(self, seeds: Sequence[int], temperature: float, top_k: int, top_p: float) -> None:
         self._draws = [torch.Generator().manual_seed(seed) for seed in seeds]
-        self._warpers = [TemperatureLogitsWarper(temperature)]
+        self._warpers: list[LogitsProcessor] = [TemperatureLogitsWarper(temperature)]
         if top_k:
             self._warpers.append(TopKLogitsWarper(top_k))
         if top_p < 1:
@@ -47,7 +51,7 @@ class RowSampler(LogitsProcessor):  # type: ignore[misc]  # the library has no t
         return torch.full_like(scores, -torch.inf).scatter(1, chosen, 0.0)
 
 
-class Watch(LogitsProcessor):  # type: ignore[misc]  # the library has no types
+class Watch(LogitsProcessor):
     """Notes the rows whose scores are no numbers; minus infinity is how tokens are forbidden.
 
     Attributes:

@@ -19,13 +19,13 @@ from tests.zoo.detection import clipped
 from tests.zoo.pictures import PICTURES, pixels
 
 DIGITS = [f"digit {number}" for number in range(10)]
-DENSE = [
+DENSE: list[dict[str, Any]] = [
     {"layer": "Flatten"},
     {"layer": "Linear", "arguments": {"in_features": 784, "out_features": 128}},
     {"layer": "ReLU"},
     {"layer": "Linear", "arguments": {"in_features": 128, "out_features": 10}},
 ]
-CONVOLUTIONS = [
+CONVOLUTIONS: list[dict[str, Any]] = [
     {"layer": "Conv2d", "arguments": {"in_channels": 1, "out_channels": 4, "kernel_size": 3}},
     {"layer": "BatchNorm2d", "arguments": {"num_features": 4}},
     {"layer": "ReLU"},
@@ -34,7 +34,7 @@ CONVOLUTIONS = [
     {"layer": "Flatten"},
     {"layer": "Linear", "arguments": {"in_features": 36, "out_features": 10}},
 ]
-MASK_RCNN = {
+MASK_RCNN: dict[str, Any] = {
     "library": "torchvision",
     "architecture": "MaskRCNN",
     "arguments": {
@@ -85,7 +85,7 @@ def mask_rcnn() -> Any:
     from torchvision.models.detection import MaskRCNN
     from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 
-    arguments = {key: value for key, value in MASK_RCNN["arguments"].items() if key != "backbone"}  # type: ignore[attr-defined]
+    arguments = {key: value for key, value in MASK_RCNN["arguments"].items() if key != "backbone"}
     backbone = resnet_fpn_backbone(backbone_name="resnet18", weights=None, trainable_layers=0)
     return MaskRCNN(backbone, 4, **arguments)
 
@@ -103,7 +103,7 @@ def outline(folder: Path, payload: bytes) -> Detections:
         (found,) = network.eval()([torch.tensor(picture.copy()).permute(2, 0, 1).float() / 255])
     objects = [
         Detection(
-            MASK_RCNN["labels"][label],  # type: ignore[index]
+            MASK_RCNN["labels"][label],
             score,
             clipped(box, width, height),
             Mask.of(mask[0].numpy() > 0.5),

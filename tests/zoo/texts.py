@@ -122,7 +122,7 @@ def entail(folder: Path, payload: bytes) -> Prediction:
 
 
 def find_entities(folder: Path, payload: bytes) -> Entities:
-    finder = pipeline(
+    finder: Any = pipeline(
         "token-classification",
         model=model_of(AutoModelForTokenClassification, folder),
         tokenizer=words_of(folder),
@@ -177,7 +177,9 @@ def case(name: str, row: str, make: Any, declare: Any, library: Any) -> Case:
 
 
 def declared(task: str, **settings: Any) -> Any:
-    return lambda folder: Transformers(task, folder, **settings)
+    # The overloads want a task that is written out.
+    made: Any = Transformers
+    return lambda folder: made(task, folder, **settings)
 
 
 BERT = partial(build, BertForSequenceClassification, BertConfig)
