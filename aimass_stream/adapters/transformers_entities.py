@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoModelForTokenClassification
 
-from aimass_stream.adapters.transformers_text import Ids, TextModel, in_order, pack
+from aimass_stream.adapters.rows import in_order
+from aimass_stream.adapters.transformers_text import Ids, TextModel, pack
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.model import ModelSpec
 from aimass_stream.records import Entities, Entity

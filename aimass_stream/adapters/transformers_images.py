@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from transformers import AutoModelForImageClassification
 
 # From its own module: the package's own name for it is bound to torchvision.
@@ -23,6 +24,8 @@ from aimass_stream.codecs.images import Pixels, decode_image
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.model import ModelSpec
 from aimass_stream.records import Limits
+
+_TIMM = "TimmWrapperImageProcessor"
 
 Input = NDArray[np.uint8] | NDArray[np.float32]
 """A decoded image: `(channels, height, width)`, uint8, or float32 where a processor insists."""
@@ -158,4 +161,25 @@ def load_image_processor(folder: Path) -> Any:
         SetupError: there is none that can be loaded.
     """
     # The Pillow processors need no torchvision, and give the same pixels on every machine.
-    return load_processor(AutoImageProcessor.from_pretrained, folder, backend="pil")
+    found = load_processor(AutoImageProcessor.from_pretrained, folder, backend="pil")
+    return _TimmProcessor(found) if type(found).__name__ == _TIMM else found
+
+
+class _TimmProcessor:
+    """timm's own transforms, which know nothing of NumPy, called as any other processor is.
+
+    Args:
+        processor: the library's wrapper around them.
+    """
+
+    def __init__(self, processor: Any) -> None:
+        self._transform = processor.preprocess
+        shape = processor.data_config["input_size"]
+        self.size = {"shortest_edge": max(shape[1:])}
+        self.crop_pct = processor.data_config.get("crop_pct") or 1
+
+    def __call__(self, image: Pixels, **told: Any) -> dict[str, Any]:
+        if told.keys() & {"do_rescale", "do_normalize"}:
+            raise TypeError("timm's transforms are one whole")
+        made = self._transform(Image.fromarray(image), return_tensors="pt")
+        return {"pixel_values": made["pixel_values"].numpy()}

@@ -12,7 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from aimass_stream.adapters.classification import Classifier, Features, describe, load_model
 from aimass_stream.codecs.text import decode_text
-from aimass_stream.errors import RecordError, SetupError
+from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import ModelSpec
 
 log = logging.getLogger("aimass.device")
@@ -42,7 +42,9 @@ class TextInputs:
         max_tokens: a bound beside the declaration's, the tokenizer's and the model's.
 
     Attributes:
+        tokenizer: the folder's.
         max_tokens: tokens of a text at the most, special ones included; longer texts are cut.
+        padding_id: the token that fills rows up.
         cut_texts: how many texts were longer.
 
     Raises:
@@ -51,8 +53,8 @@ class TextInputs:
 
     def __init__(self, spec: ModelSpec, model: Any, max_tokens: int | None = None) -> None:
         folder = Path(spec.folder)
-        tokenizer = _load_tokenizer(folder)
-        bounds = [int(spec.options.get("max_tokens", 512)), _positions(model)]
+        tokenizer = self.tokenizer = _load_tokenizer(folder)
+        bounds = [int(spec.options.get("max_tokens", 512)), positions(model)]
         bounds += [tokenizer.model_max_length, max_tokens]
         self.max_tokens = min(bound for bound in bounds if bound)
         self.cut_texts = 0
@@ -62,10 +64,10 @@ class TextInputs:
         self._encode = tokenizer.backend_tokenizer.encode
         tokenizer.backend_tokenizer.no_padding()
         tokenizer.backend_tokenizer.enable_truncation(self.max_tokens)
-        self._padding_id = tokenizer.pad_token_id or 0
+        self.padding_id = tokenizer.pad_token_id or 0
         if getattr(model.config, "pad_token_id", None) is None:
             # Families that read the last token need to know which are none.
-            model.config.pad_token_id = self._padding_id
+            model.config.pad_token_id = self.padding_id
         taken = inspect.signature(model.forward).parameters
         self._segments = "token_type_ids" in {*tokenizer.model_input_names} & {*taken}
         self._pads = False
@@ -77,10 +79,40 @@ class TextInputs:
             RecordError: EMPTY, TOO_LARGE or UNDECODABLE.
         """
         text = decode_text(payload, self._limits)
+        return text, self.encode(text)
+
+    def encode(self, text: str) -> Any:
+        """The `tokenizers.Encoding` of a text that is made of what a record says."""
         encoding = self._encode(text)
         if encoding.overflowing:
             self._note_cut()
-        return text, encoding
+        return encoding
+
+    def pair_up(self, cut: Literal["only_first", "only_second"], stride: int = 0) -> None:
+        """Let `pair` cut one of two texts only; before anything is tokenised.
+
+        Args:
+            cut: which.
+            stride: tokens that a piece shares with the one before.
+        """
+        self.tokenizer.backend_tokenizer.enable_truncation(
+            self.max_tokens, stride=stride, strategy=cut
+        )
+
+    def pair(self, first: str, second: str) -> Any:
+        """The `tokenizers.Encoding` of two texts; what did not fit is in its `overflowing`.
+
+        Raises:
+            RecordError: TOO_LARGE; the text that is not cut leaves no room for the other.
+        """
+        try:
+            return self._encode(first, second)
+        except Exception:
+            # The tokenizers library raises one bare kind for whatever it cannot cut.
+            raise RecordError(
+                Reason.TOO_LARGE,
+                f"one of the two texts takes all of the {self.max_tokens} tokens",
+            ) from None
 
     def decode(self, payload: bytes | memoryview) -> Ids:
         """The text's tokens, cut at `max_tokens`.
@@ -102,7 +134,7 @@ class TextInputs:
     def batch(self, inputs: Sequence[Ids], device: torch.device) -> dict[str, torch.Tensor]:
         """The arguments of a forward pass, `(rows, longest)` each, int64."""
         longest = max(map(len, inputs))
-        ids = np.full((len(inputs), longest), self._padding_id, np.int64)
+        ids = np.full((len(inputs), longest), self.padding_id, np.int64)
         mask, segments = np.zeros((2, len(inputs), longest), np.int64)
         for row, one in enumerate(inputs):
             ids[row, : len(one)] = one[:, 0]
@@ -254,18 +286,6 @@ def pack(encoding: Any) -> Ids:
     return np.array([encoding.ids, encoding.type_ids], np.int32).T.copy()
 
 
-def in_order(
-    groups: Sequence[Sequence[int]], answers: Sequence[Sequence[Any | RecordError]]
-) -> list[Any]:
-    """The answers of several groups of rows, one list in the order of the rows."""
-    found = [
-        (row, answer)
-        for rows, those in zip(groups, answers, strict=True)
-        for row, answer in zip(rows, those, strict=True)
-    ]
-    return [answer for _, answer in sorted(found, key=lambda pair: pair[0])]
-
-
 def _load_tokenizer(folder: Path) -> Any:
     try:
         tokenizer = AutoTokenizer.from_pretrained(
@@ -283,8 +303,8 @@ def _load_tokenizer(folder: Path) -> Any:
     return tokenizer
 
 
-def _positions(model: Any) -> int | None:
-    """Tokens that the model has places for."""
+def positions(model: Any) -> int | None:
+    """Tokens that a model has places for; None where it knows no bound."""
     for name, module in model.named_modules():
         if name.endswith("position_embeddings") and isinstance(module, torch.nn.Embedding):
             # Some families count places from behind the padding's id.

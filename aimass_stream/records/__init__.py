@@ -8,17 +8,25 @@ from aimass_stream.records.audio import Audio
 from aimass_stream.records.behaviour import Action, Behaviour, read_behaviour
 from aimass_stream.records.chunk import Chunk, Headers, Record
 from aimass_stream.records.claim import Claim
+from aimass_stream.records.detections import Detection, Detections, Mask
 from aimass_stream.records.embedding import Embedding
 from aimass_stream.records.entities import Entities, Entity
 from aimass_stream.records.example import Example
 from aimass_stream.records.feedback import Feedback, FeedbackRecord, read_feedback
+from aimass_stream.records.generated import Generated
 from aimass_stream.records.image import Image
+from aimass_stream.records.labels import Estimate, Labels
 from aimass_stream.records.limits import Limits
 from aimass_stream.records.prediction import Prediction
+from aimass_stream.records.question import Question
 from aimass_stream.records.recommendation import Recommendation, RecommendedItem
+from aimass_stream.records.segmentation import Region, Segmentation
+from aimass_stream.records.span import Span
+from aimass_stream.records.stored import Depth, Picture, Speech
 from aimass_stream.records.surprise import Surprise
 from aimass_stream.records.text import Text
 from aimass_stream.records.topic import Topic
+from aimass_stream.records.transcript import Transcript, Word
 from aimass_stream.records.understanding import Understanding
 
 __all__ = [
@@ -28,24 +36,39 @@ __all__ = [
     "Behaviour",
     "Chunk",
     "Claim",
+    "Depth",
+    "Detection",
+    "Detections",
     "Embedding",
     "Entities",
     "Entity",
+    "Estimate",
     "Example",
     "Feedback",
     "FeedbackRecord",
+    "Generated",
     "Headers",
     "Image",
+    "Labels",
     "Limits",
+    "Mask",
+    "Picture",
     "Prediction",
+    "Question",
     "Recommendation",
     "RecommendedItem",
     "Record",
+    "Region",
+    "Segmentation",
     "Severity",
+    "Span",
+    "Speech",
     "Surprise",
     "Text",
     "Topic",
+    "Transcript",
     "Understanding",
+    "Word",
     "read_behaviour",
     "read_feedback",
 ]

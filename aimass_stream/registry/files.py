@@ -1,8 +1,8 @@
 """Which files a model may consist of, and their checksums.
 
-Weights are safetensors, everything else is JSON or text: formats that can be read without
-running anything. A file is judged by its name and by its content, so a pickle is refused under
-any name. Nothing is loaded here.
+Weights are safetensors, everything else is JSON, text or a SentencePiece vocabulary: formats
+that can be read without running anything. A file is judged by its name and by its content, so a
+pickle is refused under any name. Nothing is loaded here.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ MAX_TEXT_BYTES = 256 * 1024 * 1024
 
 _TEXT = frozenset({".txt", ".md"})
 _TEXT_NAMES = frozenset({"LICENSE", "NOTICE", ".gitattributes", ".gitignore"})
+_SENTENCEPIECE = frozenset({".model", ".spm"})
+_PIECE_FIELDS = (0x0A, 0x12, 0x1A, 0x22, 0x2A)
 _RUNS_CODE = frozenset(
     {".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle", ".joblib", ".npy", ".npz", ".h5", ".keras"}
     | {".py", ".pyc", ".so", ".msgpack", ".skops", ".dill"}
@@ -104,6 +106,8 @@ def _check_kind(path: Path, name: str, folder: Path) -> None:
         fits = _is_json(path)
     elif suffix in _TEXT or path.name in _TEXT_NAMES:
         fits = _is_text(path)
+    elif suffix in _SENTENCEPIECE:
+        fits = _is_sentencepiece(path)
     else:
         raise SetupError(_refusal(name, suffix, folder))
     if not fits:
@@ -117,7 +121,9 @@ def _refusal(name: str, suffix: str, folder: Path) -> str:
     if suffix in _RUNS_CODE:
         why = "such a file can run code when it is loaded"
     else:
-        why = "only .safetensors, .json and .txt files are accepted"
+        why = (
+            "only .safetensors, .json, .txt and SentencePiece's .model and .spm files are accepted"
+        )
     return (
         f"Model folder {folder}: {name} is refused, because {why}. Save the model again with "
         "model.save_pretrained(folder), which writes safetensors, and delete this file."
@@ -132,6 +138,39 @@ def _is_safetensors(path: Path) -> bool:
         if not 2 <= length <= min(size - 8, 100_000_000):
             return False
         return _parses(file.read(length))
+
+
+def _is_sentencepiece(path: Path) -> bool:
+    """Whether the file is a chain of the messages that a SentencePiece vocabulary consists of.
+
+    They are data that its library reads; a pickle or an archive does not begin so, nor end where
+    its last length says.
+    """
+    if not 0 < path.stat().st_size <= MAX_TEXT_BYTES:
+        return False
+    content = path.read_bytes()
+    at, pieces = 0, 0
+    while at < len(content):
+        # Fields 1 to 5, each of them a length and as many bytes.
+        if content[at] not in _PIECE_FIELDS:
+            return False
+        pieces += content[at] == _PIECE_FIELDS[0]
+        length, at = _read_length(content, at + 1)
+        at += length
+    return at == len(content) and pieces > 0
+
+
+def _read_length(content: bytes, at: int) -> tuple[int, int]:
+    """A number of protobuf, and where it ends; beyond the end where there is none."""
+    number = 0
+    for shift in range(0, 35, 7):
+        if at >= len(content):
+            break
+        number |= (content[at] & 0x7F) << shift
+        at += 1
+        if content[at - 1] < 0x80:
+            return number, at
+    return 0, len(content) + 1
 
 
 def _is_json(path: Path) -> bool:

@@ -13,7 +13,6 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, fields, is_dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -320,13 +319,11 @@ def _check_name(name: str) -> str:
 
 def _settings_tag(model: Model[Any]) -> str:
     """A short hash of the adapter's settings that are not its defaults; empty when all are."""
-    if not is_dataclass(model):
-        return ""
-    defaults = {field.name: field.default for field in fields(model)}
+    defaults = model.defaults
     changed = {
         name: value
         for name, value in sorted(model.options.items())
-        if defaults.get(name, MISSING) not in (MISSING, value)
+        if name in defaults and defaults[name] != value
     }
     if not changed:
         return ""

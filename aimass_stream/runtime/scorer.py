@@ -161,7 +161,7 @@ class Scorer:
             async with self._fetches:
                 payload = await self._fetch(claim, lane.model.limits)
             record.attach(payload)
-            row.payload, row.cost = record.bytes, _cost(lane.model, record)
+            row.payload, row.cost = lane.model.payload(record), _cost(lane.model, record)
         except RecordError as error:
             outcome = error
         except Exception as error:
@@ -190,7 +190,7 @@ def _make_row(
         claim = record.claim
         if claim is not None:
             return Row(1.0, arrival_s, submission, index, b"", max(0, claim.size))
-        payload = record.bytes
+        payload = model.payload(record)
         return Row(_cost(model, record), arrival_s, submission, index, payload, len(payload))
     except RecordError as error:
         return error

@@ -19,8 +19,9 @@ from transformers import (
     RobertaForSequenceClassification,
 )
 
+from aimass_stream.adapters.rows import in_order
 from aimass_stream.adapters.transformers import Transformers
-from aimass_stream.adapters.transformers_text import Ids, TextClassifier, TextInputs, in_order
+from aimass_stream.adapters.transformers_text import Ids, TextClassifier, TextInputs
 from aimass_stream.errors import ConfigError, Reason, RecordError, SetupError
 from aimass_stream.model import Predictor
 from aimass_stream.records import Embedding, Entities, Limits, Prediction, Record, Text

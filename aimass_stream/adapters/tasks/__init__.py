@@ -1,0 +1,60 @@
+"""What `Transformers` can do: one table of tasks for each modality, pure data.
+
+A task names its `Predictor`, the type of its answers, the settings it takes and what a record of
+it costs. Nothing here imports a model library.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aimass_stream.adapters.tasks.audio import AUDIO_TASKS
+from aimass_stream.adapters.tasks.images import IMAGE_TASKS
+from aimass_stream.adapters.tasks.task import Setting, Task
+from aimass_stream.adapters.tasks.text import TEXT_TASKS
+from aimass_stream.errors import ConfigError
+
+__all__ = ["TASKS", "Setting", "Task", "checked"]
+
+TASKS: Mapping[str, Task] = {**IMAGE_TASKS, **TEXT_TASKS, **AUDIO_TASKS}
+"""Every task by its name."""
+
+
+def checked(
+    kind: str, tasks: Mapping[str, Task], task: str, location: str, told: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The settings of a declaration, with its task's defaults.
+
+    Args:
+        kind: the declaration's class, for messages.
+        tasks: those it knows.
+        task: the one it names.
+        location: of its model, for messages.
+        told: the settings that were given.
+
+    Raises:
+        ConfigError: the task or a setting is not known, or a setting's value cannot be.
+    """
+    known = tasks[task].settings if task in tasks else {}
+    made = {name: told.get(name, one.default) for name, one in known.items()}
+    problem = _problem(tasks, task, told, made)
+    if problem:
+        raise ConfigError(f"{kind}({task!r}, {location!r}): {problem}")
+    # Whatever order was given them in, lists arrive at the model process as lists.
+    return {name: list(one) if isinstance(one, tuple) else one for name, one in made.items()}
+
+
+def _problem(
+    tasks: Mapping[str, Task], task: str, told: Mapping[str, Any], made: Mapping[str, Any]
+) -> str:
+    if task not in tasks:
+        return f"this task is not known. Known tasks: {', '.join(sorted(tasks))}."
+    known = tasks[task].settings
+    strange = sorted(told.keys() - known.keys())
+    if strange:
+        takes = ", ".join(sorted(known)) or "none"
+        return f"it takes no {', '.join(strange)}. Settings of this task: {takes}."
+    for name, value in made.items():
+        wrong = "must be told" if value is None else known[name].problem(value)
+        if wrong:
+            return f"{name}={value!r} {wrong}"
+    return ""

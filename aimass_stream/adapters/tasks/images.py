@@ -1,0 +1,124 @@
+"""Tasks whose records are images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Required
+
+from aimass_stream.adapters.tasks.task import (
+    LABELS,
+    MANY,
+    THRESHOLD,
+    TOP,
+    Common,
+    Setting,
+    Task,
+    on_or_off,
+    template_of,
+)
+from aimass_stream.codecs.image_headers import read_header
+from aimass_stream.errors import RecordError
+from aimass_stream.records import Depth, Detections, Picture, Prediction, Record, Segmentation
+
+_HOME = "aimass_stream.adapters."
+_PIXELS_A_UNIT = 65_536
+
+
+class ImageClassification(Common, total=False):
+    """Settings of `image-classification`."""
+
+    top: int
+    scaled_decode: bool
+
+
+class Detection(Common, total=False):
+    """Settings of `object-detection`."""
+
+    threshold: float
+    top: int
+
+
+class OpenDetection(Detection, total=False):
+    """Settings of `zero-shot-object-detection`."""
+
+    labels: Required[Sequence[str]]
+    template: str
+
+
+class OpenImageClassification(Common, total=False):
+    """Settings of `zero-shot-image-classification`."""
+
+    labels: Required[Sequence[str]]
+    template: str
+    top: int
+
+
+class SemanticSegmentation(Common, total=False):
+    """Settings of `image-segmentation`."""
+
+    masks: bool
+
+
+def _pixels(record: Record, settings: Mapping[str, Any]) -> float:
+    """How large an image is that a model takes as it comes, in units of 256 x 256 pixels."""
+    del settings
+    try:
+        header = read_header(record.bytes)
+    except RecordError:
+        return 1.0
+    return max(1.0, header.width * header.height / _PIXELS_A_UNIT)
+
+
+_PHRASE = Setting("a photo of a {label}", template_of("label"))
+
+IMAGE_TASKS: Mapping[str, Task] = {
+    "image-classification": Task(
+        _HOME + "transformers_images:ImageClassifier",
+        Prediction,
+        {"top": TOP, "scaled_decode": Setting(default=False, problem=on_or_off)},
+    ),
+    "object-detection": Task(
+        _HOME + "transformers_detection:ObjectDetector",
+        Detections,
+        {"threshold": THRESHOLD, "top": MANY},
+    ),
+    "image-segmentation": Task(
+        _HOME + "transformers_segmentation:SemanticSegmenter",
+        Segmentation,
+        {"masks": Setting(default=True, problem=on_or_off)},
+    ),
+    "zero-shot-object-detection": Task(
+        _HOME + "transformers_open_vocabulary:OpenDetector",
+        Detections,
+        {"labels": LABELS, "template": _PHRASE, "threshold": THRESHOLD, "top": MANY},
+    ),
+    "zero-shot-image-classification": Task(
+        _HOME + "transformers_open_vocabulary:OpenClassifier",
+        Prediction,
+        {"labels": LABELS, "template": _PHRASE, "top": TOP},
+    ),
+    "depth-estimation": Task(_HOME + "transformers_maps:DepthEstimator", Depth, {}),
+    "image-to-image": Task(_HOME + "transformers_maps:Restorer", Picture, {}, _pixels),
+}
+"""By name."""
+
+TORCH_TASKS: Mapping[str, Task] = {
+    "image-classification": Task(
+        _HOME + "torch_images:NetworkClassifier",
+        Prediction,
+        {"top": TOP, "scaled_decode": Setting(default=False, problem=on_or_off)},
+    ),
+    "object-detection": Task(
+        _HOME + "torch_detection:NetworkDetector",
+        Detections,
+        {"threshold": THRESHOLD, "top": MANY},
+        _pixels,
+    ),
+    "instance-segmentation": Task(
+        _HOME + "torch_detection:NetworkDetector",
+        Detections,
+        {"threshold": THRESHOLD, "top": MANY},
+        _pixels,
+    ),
+}
+"""Those of networks that are no transformers models, by name."""

@@ -1,0 +1,98 @@
+"""What a task is, and the settings that several of them share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypedDict
+
+from aimass_stream.records import Limits, Record
+
+SEED_BYTES = 8
+"""Bytes of seed before the payload of a task that draws at random."""
+
+
+class Setting(NamedTuple):
+    """A setting of a task.
+
+    Attributes:
+        default: its value unless told; None where one must be told.
+        problem: what is wrong with a value, as the end of a sentence; empty where nothing is.
+    """
+
+    default: Any
+    problem: Callable[[Any], str]
+
+
+class Task(NamedTuple):
+    """A task.
+
+    Attributes:
+        adapter: `module:Class` of its `Predictor`.
+        answer_type: the type of an answer.
+        settings: what its declaration takes beside what every model takes.
+        cost: what a record adds to a batch, given the settings.
+        seeded: whether the model is given `SEED_BYTES` of seed before the payload.
+    """
+
+    adapter: str
+    answer_type: type[Any]
+    settings: Mapping[str, Setting]
+    cost: Callable[[Record, Mapping[str, Any]], float] = lambda record, settings: 1.0
+    seeded: bool = False
+
+
+class Common(TypedDict, total=False):
+    """What every task's declaration takes by name."""
+
+    latency_ms: float
+    timeout_s: float
+    max_batch_rows: int
+    limits: Limits
+    circuit_failures: int
+
+
+def at_least(least: float) -> Callable[[Any], str]:
+    """A number that is not below a bound."""
+    return lambda value: "" if value >= least else f"is below {least:g}"
+
+
+def between(least: float, most: float) -> Callable[[Any], str]:
+    """A number within two bounds, which belong to it."""
+    return lambda value: "" if least <= value <= most else f"is not within {least:g} to {most:g}"
+
+
+def on_or_off(value: Any) -> str:
+    """A truth value."""
+    return "" if isinstance(value, bool) else "is neither True nor False"
+
+
+def a_text(value: Any) -> str:
+    """A text, which may be empty."""
+    return "" if isinstance(value, str) else "is no text"
+
+
+def template_of(field: str) -> Callable[[Any], str]:
+    """A text that says where something is put in, and nothing else in braces."""
+
+    def problem(value: Any) -> str:
+        if not isinstance(value, str) or value.count("{" + field + "}") != 1:
+            return f"does not hold {{{field}}} once"
+        return ""
+
+    return problem
+
+
+def names(value: Any) -> str:
+    """Texts, at least one, none twice."""
+    if isinstance(value, str) or not isinstance(value, Sequence) or not value:
+        return "is no list of names; give at least one"
+    if not all(isinstance(name, str) and name.strip() for name in value):
+        return "holds something other than a name"
+    return "" if len(set(value)) == len(value) else "holds a name twice"
+
+
+TOP = Setting(3, at_least(1))
+MAX_TOKENS = Setting(512, at_least(8))
+MANY = Setting(100, at_least(1))
+THRESHOLD = Setting(0.5, between(0, 1))
+LABELS = Setting(None, names)

@@ -1,0 +1,154 @@
+"""What models share that answer an image with more than a label. In device processes only."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from transformers.utils import logging
+
+from aimass_stream.adapters.classification import describe, load_model
+from aimass_stream.adapters.rows import alike, in_order
+from aimass_stream.adapters.transformers_images import Input, Preparation, load_image_processor
+from aimass_stream.codecs.images import decode_image
+from aimass_stream.errors import Reason, RecordError, SetupError
+from aimass_stream.model import ModelSpec
+
+_BLANK_EDGE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """An image as a model takes it, and how large it was.
+
+    Attributes:
+        pixels: `(channels, height, width)` as the image processor made it.
+        width: of the upright image, in pixels.
+        height: likewise.
+    """
+
+    pixels: Input
+    width: int
+    height: int
+
+
+class ImageModel(ABC):
+    """Base of `Predictor`s for images. Images of one prepared shape make one forward pass.
+
+    Nothing is padded for the sake of a batch, so an image alone and in a batch is answered alike.
+    A task says in `_forward` what the model is given, and in `_answer` what follows for one image.
+
+    Args:
+        spec: the resolved declaration.
+        device: `cpu` or `cuda:0`.
+        auto_class: the Auto class of the task.
+        what: what it is, for messages: `object detector`.
+
+    Raises:
+        SetupError: the folder holds no such model that can be loaded, or it fails on a blank
+            image.
+    """
+
+    unused: tuple[str, ...] = ()
+
+    def __init__(self, spec: ModelSpec, device: str, auto_class: Any, what: str) -> None:
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # the library has no types
+        self._folder = Path(spec.folder)
+        self._options = spec.options
+        self._limits = spec.limits
+        self._device = torch.device(device)
+        if self._device.type == "cuda":
+            torch.backends.cudnn.allow_tf32 = False
+        self._processor = load_image_processor(self._folder)
+        self._preparation = Preparation(self._processor, spec.limits)
+        scale, shift = self._preparation.affine
+        self._scale = torch.from_numpy(scale).to(self._device).view(1, -1, 1, 1)
+        self._shift = torch.from_numpy(shift).to(self._device).view(1, -1, 1, 1)
+        model = load_model(self._folder, auto_class, what, self.unused)
+        self._model = model.to(self._device).eval()
+        self._set_up()
+        self._try_out()
+
+    def decode(self, payload: bytes | memoryview) -> Seen:
+        """One JPEG or PNG file as the model takes it; several threads may call at once.
+
+        Raises:
+            RecordError: EMPTY, TOO_LARGE, TYPE_MISMATCH or UNDECODABLE.
+        """
+        return self._prepare(decode_image(payload, self._limits))
+
+    def predict(self, inputs: Sequence[Seen]) -> list[Any | RecordError]:
+        """Answer decoded images, in their order.
+
+        An image on which the model's numbers are not all finite is a RecordError, INVALID_OUTPUT.
+        """
+        groups = alike(inputs, lambda seen: seen.pixels.shape)
+        return in_order(groups, [self._group([inputs[row] for row in rows]) for rows in groups])
+
+    def close(self) -> None:
+        """Give the weights' memory back."""
+        del self._model
+        if self._device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _set_up(self) -> None:  # noqa: B027 - most need nothing
+        """Whatever is made once of the loaded model."""
+
+    def _prepare(self, image: Any) -> Seen:
+        return Seen(self._preparation(image), image.shape[1], image.shape[0])
+
+    def _pixels(self, inputs: Sequence[Seen]) -> torch.Tensor:
+        """Images of one shape as the model's `pixel_values`."""
+        stacked = torch.from_numpy(np.stack([seen.pixels for seen in inputs])).to(self._device)
+        return stacked.float() * self._scale + self._shift
+
+    def _group(self, inputs: Sequence[Seen]) -> list[Any | RecordError]:
+        with torch.inference_mode():
+            outputs = {name: found.float().cpu() for name, found in self._forward(inputs).items()}
+            return [
+                self._one({name: found[row : row + 1] for name, found in outputs.items()}, seen)
+                for row, seen in enumerate(inputs)
+            ]
+
+    def _one(self, outputs: dict[str, torch.Tensor], seen: Seen) -> Any | RecordError:
+        if all(bool(torch.isfinite(found).all()) for found in outputs.values()):
+            return self._answer(outputs, seen)
+        return RecordError(Reason.INVALID_OUTPUT, "the model's numbers are not all finite")
+
+    @abstractmethod
+    def _forward(self, inputs: Sequence[Seen]) -> dict[str, torch.Tensor]:
+        """What the model makes of images of one shape, by name, `(rows, ...)` each."""
+
+    @abstractmethod
+    def _answer(self, outputs: dict[str, torch.Tensor], seen: Seen) -> Any | RecordError:
+        """The answer for one image, from its row of each output, `(1, ...)` float32 on the CPU."""
+
+    def _try_out(self) -> None:
+        blank = self._prepare(np.zeros((_BLANK_EDGE, _BLANK_EDGE, 3), np.uint8))
+        try:
+            (answer,) = self._group([blank])
+        except Exception as error:
+            raise SetupError(
+                f"{describe(self._folder, error)} It failed on a blank image."
+            ) from error
+        if isinstance(answer, RecordError) and answer.reason is Reason.INVALID_OUTPUT:
+            raise SetupError(
+                f"The model in {self._folder} answers a blank image with numbers that are not "
+                "finite. Its weights are unusable."
+            )
+
+
+class Outputs(dict[str, Any]):
+    """A model's outputs as the library's own post-processing reads them: by attribute."""
+
+    __getattr__ = dict.__getitem__
+
+
+def class_names(config: Any) -> dict[int, str]:
+    """The names in a configuration's `id2label`, by number."""
+    return {int(number): str(name) for number, name in config.id2label.items()}

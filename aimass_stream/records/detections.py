@@ -1,0 +1,91 @@
+"""The answer of a detector: what is where in an image, and its outline where the model tells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Self
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+Box = tuple[float, float, float, float]
+"""x0, y0, x1, y1: left, top, right and bottom edge."""
+
+
+class Mask(msgspec.Struct, frozen=True):
+    """Which pixels of an image belong to something: the uncompressed run lengths of COCO.
+
+    Attributes:
+        size: height and width of the image, in pixels.
+        counts: lengths of the runs of pixels outside and inside, in turn, beginning outside
+            (0 where the first pixel is inside), down the columns from left to right.
+    """
+
+    size: tuple[int, int]
+    counts: list[int]
+
+    @classmethod
+    def of(cls, pixels: NDArray[np.bool_]) -> Self:
+        """The mask of `(height, width)` booleans."""
+        flat = pixels.ravel(order="F")
+        edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+        ends = [0, *edges.tolist(), len(flat)]
+        counts = [last - first for first, last in pairwise(ends)]
+        inside = bool(len(flat)) and bool(flat[0])
+        return cls((pixels.shape[0], pixels.shape[1]), [0, *counts] if inside else counts)
+
+    @property
+    def pixels(self) -> NDArray[np.bool_]:
+        """`(height, width)` booleans.
+
+        Raises:
+            ValueError: the runs are not as long as the image.
+        """
+        values = np.arange(len(self.counts)) % 2 == 1
+        flat: NDArray[np.bool_] = np.repeat(values, self.counts)
+        return flat.reshape(self.size, order="F")
+
+    @property
+    def area(self) -> int:
+        """Pixels inside."""
+        return sum(self.counts[1::2])
+
+
+class Detection(msgspec.Struct, frozen=True):
+    """One thing that was found in an image.
+
+    Attributes:
+        label: what it is.
+        score: how sure the model is, 0 to 1.
+        box: x0, y0, x1, y1 in pixels of the image as it was sent and is seen (upright, before
+            any resizing): x to the right and y down from the top left corner, so that
+            `x1 - x0` is its width. Edges lie within the image.
+        mask: its pixels, from models that tell instances apart.
+    """
+
+    label: str
+    score: float
+    box: Box
+    mask: Mask | None = None
+
+
+class Detections(msgspec.Struct, frozen=True):
+    """What was found in an image; nothing may have been.
+
+    Attributes:
+        width: of the image as it was sent and is seen, in pixels.
+        height: likewise.
+        objects: best score first, none below the declaration's `threshold` and no more than its
+            `top`.
+    """
+
+    width: int
+    height: int
+    objects: list[Detection] = []
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """The label of each object."""
+        return [found.label for found in self.objects]

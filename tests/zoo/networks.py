@@ -1,0 +1,156 @@
+"""Networks that are no transformers models: chains of layers, and torchvision's."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+
+from aimass_stream.adapters.torch import Torch
+from aimass_stream.records import Detection, Detections, Mask, Prediction
+from tests.zoo.case import Case
+from tests.zoo.detection import clipped
+from tests.zoo.pictures import PICTURES, pixels
+
+DIGITS = [f"digit {number}" for number in range(10)]
+DENSE: list[dict[str, Any]] = [
+    {"layer": "Flatten"},
+    {"layer": "Linear", "arguments": {"in_features": 784, "out_features": 128}},
+    {"layer": "ReLU"},
+    {"layer": "Linear", "arguments": {"in_features": 128, "out_features": 10}},
+]
+CONVOLUTIONS: list[dict[str, Any]] = [
+    {"layer": "Conv2d", "arguments": {"in_channels": 1, "out_channels": 4, "kernel_size": 3}},
+    {"layer": "BatchNorm2d", "arguments": {"num_features": 4}},
+    {"layer": "ReLU"},
+    {"layer": "MaxPool2d", "arguments": {"kernel_size": 2}},
+    {"layer": "AdaptiveAvgPool2d", "arguments": {"output_size": 3}},
+    {"layer": "Flatten"},
+    {"layer": "Linear", "arguments": {"in_features": 36, "out_features": 10}},
+]
+MASK_RCNN: dict[str, Any] = {
+    "library": "torchvision",
+    "architecture": "MaskRCNN",
+    "arguments": {
+        "backbone": "resnet18",
+        "min_size": 64,
+        "max_size": 96,
+        "rpn_pre_nms_top_n_test": 50,
+        "rpn_post_nms_top_n_test": 4,
+        "box_score_thresh": 0.01,
+        "box_detections_per_img": 2,
+    },
+    "labels": ["background", "person", "car", "cat"],
+}
+
+
+def write(description: dict[str, Any], network: Any, folder: Path) -> None:
+    (folder / "architecture.json").write_text(json.dumps(description))
+    state = {name: found.contiguous() for name, found in network.state_dict().items()}
+    save_file(state, folder / "model.safetensors")
+
+
+def chain(layers: list[dict[str, Any]]) -> Any:
+    return torch.nn.Sequential(
+        *(getattr(torch.nn, one["layer"])(**one.get("arguments", {})) for one in layers)
+    )
+
+
+def build_chain(layers: list[dict[str, Any]], folder: Path) -> None:
+    network = chain(layers)
+    with torch.no_grad():
+        network[-1].weight.mul_(8)
+    size = {"width": 28, "height": 28, "channels": 1, "mean": [0.13], "std": [0.31]}
+    write({"library": "layers", "labels": DIGITS, "layers": layers, "input": size}, network, folder)
+
+
+def run_chain(layers: list[dict[str, Any]], folder: Path, payload: bytes) -> Prediction:
+    network = chain(layers)
+    network.load_state_dict(load_file(folder / "model.safetensors"))
+    grey = Image.fromarray(pixels(payload)).convert("L").resize((28, 28), Image.Resampling.BILINEAR)
+    with torch.no_grad():
+        given = (torch.tensor(np.asarray(grey)).float() / 255 - 0.13) / 0.31
+        scores = network.eval()(given[None, None]).softmax(dim=1)[0].tolist()
+    ranked = sorted(zip(DIGITS, scores, strict=True), key=lambda pair: -pair[1])
+    return Prediction(*ranked[0], dict(ranked[:3]))
+
+
+def mask_rcnn() -> Any:
+    from torchvision.models.detection import MaskRCNN
+    from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
+
+    arguments = {key: value for key, value in MASK_RCNN["arguments"].items() if key != "backbone"}
+    backbone = resnet_fpn_backbone(backbone_name="resnet18", weights=None, trainable_layers=0)
+    return MaskRCNN(backbone, 4, **arguments)
+
+
+def build_mask_rcnn(folder: Path) -> None:
+    write(MASK_RCNN, mask_rcnn(), folder)
+
+
+def outline(folder: Path, payload: bytes) -> Detections:
+    network = mask_rcnn()
+    network.load_state_dict(load_file(folder / "model.safetensors"))
+    picture = pixels(payload)
+    height, width = picture.shape[:2]
+    with torch.no_grad():
+        (found,) = network.eval()([torch.tensor(picture.copy()).permute(2, 0, 1).float() / 255])
+    objects = [
+        Detection(
+            MASK_RCNN["labels"][label],
+            score,
+            clipped(box, width, height),
+            Mask.of(mask[0].numpy() > 0.5),
+        )
+        for label, score, box, mask in zip(
+            found["labels"].tolist(),
+            found["scores"].tolist(),
+            found["boxes"].tolist(),
+            found["masks"],
+            strict=True,
+        )
+    ]
+    return Detections(width, height, objects)
+
+
+def outliner(folder: str) -> Torch[Detections]:
+    return Torch("instance-segmentation", folder, threshold=0.01)
+
+
+def network(folder: str) -> Torch[Prediction]:
+    return Torch("image-classification", folder)
+
+
+CASES = [
+    Case(
+        "own-network-dense",
+        ("V1",),
+        partial(build_chain, DENSE),
+        network,
+        PICTURES,
+        partial(run_chain, DENSE),
+    ),
+    Case(
+        "own-network-convolutions",
+        ("V1",),
+        partial(build_chain, CONVOLUTIONS),
+        network,
+        PICTURES,
+        partial(run_chain, CONVOLUTIONS),
+    ),
+    Case(
+        "instance-segmentation-mask-rcnn",
+        ("V6",),
+        build_mask_rcnn,
+        outliner,
+        PICTURES[1:4],
+        outline,
+        needs="torchvision",
+    ),
+]

@@ -1,0 +1,40 @@
+"""The kinds of systems that the engine is to run, and what the suite's models lack of each."""
+
+SYSTEMS = {
+    "V1": "Small CNN, dense net",
+    "V2": "VGG, ResNet, Inception and whatever timm has",
+    "V3": "Swin Transformer",
+    "V4": "Real-time object detection: D-FINE, RT-DETR, YOLOS, DETR",
+    "V5": "Deformable DETR",
+    "V6": "Mask R-CNN: boxes and instance masks",
+    "V7": "Semantic segmentation",
+    "V8": "Action recognition on video",
+    "V9": "Image generation",
+    "V10": "Image restoration",
+    "V11": "Depth",
+    "V12": "Open vocabulary: detection and classification by names",
+    "V13": "Faces against a gallery",
+    "T1": "Text classification, several labels, regression",
+    "T2": "Intent and slots, named entities, parts of speech",
+    "T3": "Extractive question answering",
+    "T4": "Text generation",
+    "T5": "Summarisation, translation",
+    "T6": "Sentence embeddings, zero-shot labels",
+    "A1": "Audio classification",
+    "A2": "Speech recognition: CTC, transducer, sequence to sequence",
+    "A3": "Speech synthesis",
+    "A4": "Clusters of similar audio",
+    "A5": "Voice turn: recognition, understanding, synthesis",
+}
+"""By row of the table."""
+
+LACKS = {
+    "V4": "a grid detector with non-maximum suppression, such as YOLOX",
+    "V10": "denoising and inpainting; super-resolution works",
+    "V12": "names in the record instead of the declaration; Grounding DINO",
+    "T4": "tokens on a side topic, a conversation for each key, joining a batch that is under way",
+    "T5": "tokenizers that exist in Python only, such as Marian's",
+    "A2": "a transducer with state from chunk to chunk; recordings beyond Whisper's window",
+    "A3": "Tacotron 2 and WaveRNN; texts are spoken one at a time",
+}
+"""What a row that works does not do yet."""

@@ -1,0 +1,34 @@
+"""Every case of the suite."""
+
+from __future__ import annotations
+
+from tests.zoo import detection, images, maps, networks, sounds, texts, writers
+from tests.zoo.case import Case
+
+CASES: list[Case] = [
+    *images.CASES,
+    *detection.CASES,
+    *maps.CASES,
+    *networks.CASES,
+    *texts.CASES,
+    *writers.CASES,
+    *sounds.CASES,
+]
+
+ON_TOPICS = {
+    "automatic-speech-recognition-wav2vec2",
+    "depth-estimation-dpt",
+    "image-classification-swin",
+    "image-segmentation-segformer",
+    "image-to-image-swin2sr",
+    "multi-label-classification-bert",
+    "object-detection-yolos",
+    "own-network-dense",
+    "question-answering-bert",
+    "sentence-embedding-bert",
+    "text-generation-falcon-sampled",
+    "text-regression-bert",
+    "text-to-speech-vits",
+    "token-classification-bert",
+}
+"""Those that go through real topics, too: one for each type of answer."""
