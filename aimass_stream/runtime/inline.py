@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, TypeAlias, TypeVar
+from itertools import repeat
+from typing import Any, TypeAlias, TypeVar, cast
 
 from aimass_stream.adapters.inline import Inline
 from aimass_stream.errors import Reason, RecordError
@@ -64,4 +65,17 @@ def _call(model: Inline[A], chunk: Chunk) -> Sequence[Answer[A]]:
     if count != len(chunk):
         detail = f"{model.name} gave {count} answers for {len(chunk)} records"
         raise BatchFailed(Reason.INVALID_OUTPUT, detail)
-    return answers
+    return _compacted(answers)
+
+
+def _compacted(answers: Sequence[Answer[A]]) -> Sequence[Answer[A]]:
+    """Answers that are JSON already, each in no more memory than it needs.
+
+    orjson writes into a buffer that is larger and gives back only its end, so that answers which
+    wait for the broker lay a page apart.
+    """
+    if set(map(type, answers)) != {bytes}:
+        return answers
+    encoded = cast(Sequence[bytes], answers)
+    # A join of two makes new bytes, where one alone would be handed back.
+    return [b"".join(pair) for pair in zip(encoded, repeat(b""))]
