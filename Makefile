@@ -16,8 +16,8 @@ help:                   ## what can be made
 demo: $(READY)          ## run the main job on an embedded Kafka: make demo SECONDS=20 REPORT=out.json
 	$(BIN)/aimass demo --seconds $(SECONDS) $(if $(REPORT),--report $(REPORT))
 
-test: $(READY)          ## the whole test suite, on a real embedded Kafka, in two processes
-	$(BIN)/python -m pytest -n 2 --dist loadgroup --no-loadscope-reorder
+test: $(READY)          ## the whole test suite, on a real embedded Kafka
+	$(BIN)/python -m pytest
 
 fuzz: $(READY)          ## look for input that breaks a decoder: make fuzz SECONDS=600 ONLY=images CRASHES=found
 	$(BIN)/python -m tests.fuzz $(ONLY) --seconds $(SECONDS) $(if $(CRASHES),--crashes $(CRASHES))

@@ -8,7 +8,6 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 from aimass_stream.kafka.embedded import lease_broker
@@ -24,20 +23,6 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("repeatable")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say what may run beside what, where tests run in two processes.
-
-    A file's tests stay together, for its fixtures. Those that run whole applications take more
-    than a core each and have bounds of time, so they follow one another, and come first.
-    """
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
-    for item in items:
-        is_slow = item.get_closest_marker("slow") is not None
-        item.add_marker(
-            pytest.mark.xdist_group("applications" if is_slow else item.nodeid.partition("::")[0])
-        )
 
 
 @pytest.fixture(scope="session")
@@ -56,18 +41,7 @@ def broker_url(broker_state: Path) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def models_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A registry with the demo's models, trained once for the run as the demo trains them."""
-    base = tmp_path_factory.getbasetemp()
-    root = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    folder = root / "models"
-    with FileLock(root / "models.lock"):
-        if not folder.exists():
-            partial = root / "models.partial"
-            _train_models(partial)
-            partial.rename(folder)
-    return folder
-
-
-def _train_models(folder: Path) -> None:
+    folder = tmp_path_factory.mktemp("models")
     trainings = [
         subprocess.Popen(
             [sys.executable, "-m", "aimass_stream.training", name, str(folder)],
@@ -82,6 +56,7 @@ def _train_models(folder: Path) -> None:
     for training in trainings:
         _, said = training.communicate(timeout=400)
         assert training.returncode == 0, said
+    return folder
 
 
 @pytest.fixture
@@ -90,15 +65,8 @@ def topic_name() -> str:
     return f"t{uuid4().hex[:10]}"
 
 
-@pytest.fixture(scope="session")
-def web_port() -> int:
-    """Where this process of tests has its workers' pages; there may be another one."""
-    number = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
-    return 18_000 + 100 * int(number)
-
-
 @pytest.fixture
-def worker_env(broker_url: str, web_port: int, tmp_path: Path) -> dict[str, str]:
+def worker_env(broker_url: str, tmp_path: Path) -> dict[str, str]:
     """Environment of a process that works on the run's broker with a state of its own."""
     return {
         **os.environ,
@@ -106,5 +74,4 @@ def worker_env(broker_url: str, web_port: int, tmp_path: Path) -> dict[str, str]
         "AIMASS_REPLICATION": "1",
         "AIMASS_STATE": str(tmp_path / "state"),
         "AIMASS_LOG_LEVEL": "INFO",
-        "AIMASS_WEB_PORT": str(web_port),
     }

@@ -385,8 +385,11 @@ def test_torchvision_is_not_needed(folders: dict[str, Path]) -> None:
     payload = folders["resnet"].parent / "picture.png"
     payload.write_bytes(PICTURES[0])
     found = run(
-        "import sys\n"
-        "sys.modules['torchvision'] = None\n"
+        "import importlib.util, sys\n"
+        "find = importlib.util.find_spec\n"
+        "hidden = lambda name: name.partition('.')[0] in {'torchvision', 'timm'}\n"
+        "importlib.util.find_spec = lambda name, *at: None if hidden(name) else find(name, *at)\n"
+        "sys.modules['torchvision'] = sys.modules['timm'] = None\n"
         "import torch; torch.set_num_threads(1)\n"
         "from pathlib import Path\n"
         "from aimass_stream.adapters.transformers_images import ImageClassifier\n"

@@ -67,12 +67,7 @@ class Ran:
 
 
 @pytest.fixture(scope="module")
-def ran(
-    broker_url: str,
-    models_folder: Path,
-    web_port: int,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Ran:
+def ran(broker_url: str, models_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Ran:
     """Every case through `aimass worker` once."""
     folder = tmp_path_factory.mktemp("agents")
     for name in ("claims", "elsewhere"):
@@ -85,7 +80,6 @@ def ran(
         "AIMASS_PARTITIONS": str(PARTITIONS),
         "AIMASS_REPLICATION": "1",
         "AIMASS_STATE": str(folder / "state"),
-        "AIMASS_WEB_PORT": str(web_port),
     }
     cases = make_cases(folder / "claims", folder / "elsewhere")
     log = folder / "worker.log"
