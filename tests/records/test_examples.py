@@ -9,13 +9,22 @@ import pytest
 from aimass_stream.codecs.audio import decode_audio
 from aimass_stream.codecs.images import decode_image
 from aimass_stream.codecs.text import decode_text
-from aimass_stream.records import Audio, Behaviour, Example, FeedbackRecord, Image, Limits, Text
+from aimass_stream.records import (
+    Audio,
+    Behaviour,
+    Example,
+    FeedbackRecord,
+    Image,
+    Limits,
+    Question,
+    Text,
+)
 from aimass_stream.records.chunk import Record
 from aimass_stream.records.payload import PayloadRecord
 
 COUNT = 300
 LIMITS = Limits()
-KINDS = [Record, Image, Audio, Text, Behaviour, FeedbackRecord]
+KINDS = [Record, Image, Audio, Text, Question, Behaviour, FeedbackRecord]
 
 
 def record_types(kind: type[Record] = Record) -> set[type[Record]]:
