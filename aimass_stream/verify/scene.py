@@ -113,6 +113,8 @@ class Scene:
                 "AIMASS_SNAPSHOTS": str(self.snapshots),
                 "AIMASS_WEB_PORT": str(_web_port()),
                 FAULTS: str(folder / "faults.json"),
+                # torch makes a folder for compiled code as soon as some libraries are imported.
+                "TORCHINDUCTOR_CACHE_DIR": str(folder / "compiled"),
             },
             folder / "worker.log",
         )

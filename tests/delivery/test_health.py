@@ -72,13 +72,17 @@ async def scene(
 ) -> AsyncIterator[Scene]:
     env = {**worker_env, "TEST_MOOD_FILE": str(tmp_path / "mood"), "PYTHONPATH": str(ROOT)}
     async with running(topic_name, broker_url, env, tmp_path, APP) as harness:
-        # A `models` package of its own, so that device processes have little to import.
-        (tmp_path / "models").mkdir()
-        (tmp_path / "models" / "__init__.py").touch()
-        harness.cwd = tmp_path
+        give_models_of_its_own(harness, tmp_path)
         scene = Scene(harness, broker_url, tmp_path / "mood")
         scene.set_mood("well")
         yield scene
+
+
+def give_models_of_its_own(harness: Harness, folder: Path) -> None:
+    """A `models` package that is empty, so that device processes have little to import."""
+    (folder / "models").mkdir()
+    (folder / "models" / "__init__.py").touch()
+    harness.cwd = folder
 
 
 def assert_nothing_lost(harness: Harness, count: int) -> None:
@@ -94,8 +98,9 @@ async def test_a_worker_for_whom_no_partition_is_left_is_ready(
     source, answers = f"{topic_name}.source", f"{topic_name}.answers"
     watched = [Watched("copy", source, answers)]
     topics = {source: 1, answers: 1}
-    env = {**worker_env, "TEST_MOOD_FILE": str(tmp_path / "mood")}
+    env = {**worker_env, "TEST_MOOD_FILE": str(tmp_path / "mood"), "PYTHONPATH": str(ROOT)}
     async with running_app(APP, topic_name, broker_url, env, tmp_path, topics, watched) as harness:
+        give_models_of_its_own(harness, tmp_path)
         scene = Scene(harness, broker_url, tmp_path / "mood")
         scene.set_mood("well")
         for _ in range(2):
