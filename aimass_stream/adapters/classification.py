@@ -41,7 +41,6 @@ class Classifier(ABC):
     """
 
     def __init__(self, spec: ModelSpec, device: str, auto_class: Any, kind: str) -> None:
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # the library has no types
         folder = Path(spec.folder)
         self.hold(folder, kind, device, load_model(folder, auto_class, f"{kind} classifier"))
         self.name(_read_labels(self._model.config, folder), spec)
@@ -167,6 +166,7 @@ def load_model(folder: Path, auto_class: Any, what: str, unused: tuple[str, ...]
     Raises:
         SetupError: it cannot be loaded, or some of its weights are missing or of another shape.
     """
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # the library has no types
     try:
         model, report = auto_class.from_pretrained(
             folder,

@@ -11,7 +11,6 @@ import numpy as np
 import torch
 import transformers
 from transformers import AutoConfig, AutoModelForCTC, AutoModelForSpeechSeq2Seq, AutoTokenizer
-from transformers.utils import logging
 
 from aimass_stream.adapters.classification import Features, describe, load_model
 from aimass_stream.adapters.hearing import Frames, Hearing, Sequence2Sequence, Transducer
@@ -55,7 +54,6 @@ class Recogniser:
     """
 
     def __init__(self, spec: ModelSpec, device: str) -> None:
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # the library has no types
         folder = Path(spec.folder)
         self._limits = spec.limits
         self._device = torch.device(device)

@@ -22,7 +22,6 @@ from transformers import (
     AutoTokenizer,
     SpeechT5HifiGan,
 )
-from transformers.utils import logging
 
 from aimass_stream.adapters.classification import describe, load_model
 from aimass_stream.adapters.storing import store, wav_of
@@ -63,7 +62,6 @@ class Speaker:
     """
 
     def __init__(self, spec: ModelSpec, device: str) -> None:
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # the library has no types
         self._folder = Path(spec.folder)
         self._limits = spec.limits
         self._options = spec.options

@@ -18,7 +18,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
-from transformers.utils.logging import disable_progress_bar
 
 from aimass_stream.adapters.classification import Classifier, Features, describe, load_model
 from aimass_stream.codecs.text import decode_text
@@ -246,7 +245,6 @@ class TextModel(ABC):
     unused: tuple[str, ...] = ()
 
     def __init__(self, spec: ModelSpec, device: str, auto_class: Any, what: str) -> None:
-        disable_progress_bar()  # type: ignore[no-untyped-call]  # the library has no types
         self._folder = Path(spec.folder)
         self._device = torch.device(device)
         model = load_model(self._folder, auto_class, what, self.unused)

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers.utils import logging
 
 from aimass_stream.adapters.classification import describe, load_model
 from aimass_stream.adapters.rows import alike, in_order
@@ -57,7 +56,6 @@ class ImageModel(ABC):
     unused: tuple[str, ...] = ()
 
     def __init__(self, spec: ModelSpec, device: str, auto_class: Any, what: str) -> None:
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # the library has no types
         self._folder = Path(spec.folder)
         self._options = spec.options
         self._limits = spec.limits
