@@ -5,13 +5,12 @@ Importing it imports neither torch nor torchvision.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, overload
 
-from aimass_stream.adapters.tasks import checked
+from aimass_stream.adapters.tasks.declaration import TaskModel
 from aimass_stream.adapters.tasks.images import TORCH_TASKS
-from aimass_stream.model import AnswerT, Model
+from aimass_stream.model import AnswerT
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -20,9 +19,8 @@ if TYPE_CHECKING:
     from aimass_stream.records import Detections, Prediction
 
 
-# With slots, `location` is an attribute of its own and not the property it overrides.
 @dataclass(frozen=True, slots=True, init=False)
-class Torch(Model[AnswerT], Generic[AnswerT]):
+class Torch(TaskModel[AnswerT], Generic[AnswerT]):
     """A network described by `architecture.json`, its weights in `model.safetensors` beside it.
 
     ```python
@@ -44,9 +42,7 @@ class Torch(Model[AnswerT], Generic[AnswerT]):
         ConfigError: the task or a setting is not known, or a setting's value cannot be.
     """
 
-    task: str
-    location: str = field()
-    settings: Mapping[str, Any] = field(hash=False)
+    tasks = TORCH_TASKS
 
     if TYPE_CHECKING:
 
@@ -67,32 +63,3 @@ class Torch(Model[AnswerT], Generic[AnswerT]):
         ) -> None: ...
 
         def __init__(self, task: str, location: str, **settings: Any) -> None: ...
-
-    else:
-
-        def __init__(self, task: str, location: str, **settings: Any) -> None:
-            common = {one.name for one in fields(Model)} & settings.keys()
-            Model.__init__(self, **{name: settings.pop(name) for name in common})
-            made = checked("Torch", TORCH_TASKS, task, location, settings)
-            for name, value in (("task", task), ("location", location), ("settings", made)):
-                object.__setattr__(self, name, value)
-
-    @property
-    def adapter(self) -> str:  # type: ignore[override]  # one declaration, an adapter per task
-        """`module:Class` of the task's `Predictor`."""
-        return TORCH_TASKS[self.task].adapter
-
-    @property
-    def answer_type(self) -> type[AnswerT]:
-        """The type of an answer."""
-        return TORCH_TASKS[self.task].answer_type
-
-    @property
-    def options(self) -> Mapping[str, Any]:
-        """What the adapter needs to know beside the folder."""
-        return {"task": self.task, **self.settings}
-
-    @property
-    def defaults(self) -> Mapping[str, Any]:
-        """What the task's settings are unless told."""
-        return {name: one.default for name, one in TORCH_TASKS[self.task].settings.items()}

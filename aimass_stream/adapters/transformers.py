@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from hashlib import blake2b
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, overload
 
-from aimass_stream.adapters.tasks import TASKS, checked
-from aimass_stream.adapters.tasks.task import SEED_BYTES
-from aimass_stream.model import AnswerT, Model
-from aimass_stream.records import Record
+from aimass_stream.adapters.tasks import TASKS
+from aimass_stream.adapters.tasks.declaration import TaskModel
+from aimass_stream.model import AnswerT
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -34,9 +31,8 @@ if TYPE_CHECKING:
     )
 
 
-# With slots, `location` is an attribute of its own and not the property it overrides.
 @dataclass(frozen=True, slots=True, init=False)
-class Transformers(Model[AnswerT], Generic[AnswerT]):
+class Transformers(TaskModel[AnswerT], Generic[AnswerT]):
     """A model in the format `save_pretrained` writes: safetensors and JSON, in one folder.
 
     ```python
@@ -58,9 +54,7 @@ class Transformers(Model[AnswerT], Generic[AnswerT]):
         ConfigError: the task or a setting is not known, or a setting's value cannot be.
     """
 
-    task: str
-    location: str = field()
-    settings: Mapping[str, Any] = field(hash=False)
+    tasks = TASKS
 
     if TYPE_CHECKING:
 
@@ -217,45 +211,3 @@ class Transformers(Model[AnswerT], Generic[AnswerT]):
         ) -> None: ...
 
         def __init__(self, task: str, location: str, **settings: Any) -> None: ...
-
-    else:
-
-        def __init__(self, task: str, location: str, **settings: Any) -> None:
-            common = {one.name for one in fields(Model)} & settings.keys()
-            Model.__init__(self, **{name: settings.pop(name) for name in common})
-            for name, value in (
-                ("task", task),
-                ("location", location),
-                ("settings", checked("Transformers", TASKS, task, location, settings)),
-            ):
-                object.__setattr__(self, name, value)
-
-    @property
-    def adapter(self) -> str:  # type: ignore[override]  # one declaration, an adapter per task
-        """`module:Class` of the task's `Predictor`."""
-        return TASKS[self.task].adapter
-
-    @property
-    def answer_type(self) -> type[AnswerT]:
-        """The type of an answer."""
-        return TASKS[self.task].answer_type
-
-    @property
-    def options(self) -> Mapping[str, Any]:
-        """What the adapter needs to know beside the folder."""
-        return {"task": self.task, **self.settings}
-
-    @property
-    def defaults(self) -> Mapping[str, Any]:
-        """What the task's settings are unless told."""
-        return {name: one.default for name, one in TASKS[self.task].settings.items()}
-
-    def payload(self, record: Record) -> bytes:
-        """The record's payload; behind a seed made of its root where the task draws at random."""
-        if not TASKS[self.task].seeded:
-            return record.bytes
-        return blake2b(record.root.encode(), digest_size=SEED_BYTES).digest() + record.bytes
-
-    def cost(self, record: Record) -> float:
-        """Tokens, seconds or pixels where rows differ: rows are padded to the longest."""
-        return TASKS[self.task].cost(record, self.settings)

@@ -1,0 +1,73 @@
+"""What declarations by task have in common: a task, where the model is, and the task's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from hashlib import blake2b
+from typing import Any, ClassVar, Generic
+
+from aimass_stream.adapters.tasks import checked
+from aimass_stream.adapters.tasks.task import SEED_BYTES, Task
+from aimass_stream.model import AnswerT, Model
+from aimass_stream.records import Record
+
+
+# With slots, `location` is an attribute of its own and not the property it overrides.
+@dataclass(frozen=True, slots=True, init=False)
+class TaskModel(Model[AnswerT], Generic[AnswerT]):
+    """A declaration that names a task; its subclasses say which tasks there are.
+
+    Attributes:
+        tasks: those it knows, by name.
+        task: what the model does.
+        location: `models://name[@version]` in the registry, `package://name/folder` inside an
+            installed package, or a folder.
+        settings: of the task; defaults where nothing was told.
+
+    Raises:
+        ConfigError: the task or a setting is not known, or a setting's value cannot be.
+    """
+
+    tasks: ClassVar[Mapping[str, Task]]
+
+    task: str
+    location: str = field()
+    settings: Mapping[str, Any] = field(hash=False)
+
+    def __init__(self, task: str, location: str, **settings: Any) -> None:
+        common = {one.name for one in fields(Model)} & settings.keys()
+        Model.__init__(self, **{name: settings.pop(name) for name in common})
+        made = checked(type(self).__name__, self.tasks, task, location, settings)
+        for name, value in (("task", task), ("location", location), ("settings", made)):
+            object.__setattr__(self, name, value)
+
+    @property
+    def adapter(self) -> str:  # type: ignore[override]  # one declaration, an adapter per task
+        """`module:Class` of the task's `Predictor`."""
+        return self.tasks[self.task].adapter
+
+    @property
+    def answer_type(self) -> type[AnswerT]:
+        """The type of an answer."""
+        return self.tasks[self.task].answer_type
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """What the adapter needs to know beside the folder."""
+        return {"task": self.task, **self.settings}
+
+    @property
+    def defaults(self) -> Mapping[str, Any]:
+        """What the task's settings are unless told."""
+        return {name: one.default for name, one in self.tasks[self.task].settings.items()}
+
+    def payload(self, record: Record) -> bytes:
+        """The record's payload; behind a seed made of its root where the task draws at random."""
+        if not self.tasks[self.task].seeded:
+            return record.bytes
+        return blake2b(record.root.encode(), digest_size=SEED_BYTES).digest() + record.bytes
+
+    def cost(self, record: Record) -> float:
+        """Tokens, seconds or pixels where rows differ: rows are padded to the longest."""
+        return self.tasks[self.task].cost(record, self.settings)
