@@ -126,7 +126,8 @@ def build(folder: Path, found: Architecture, *, detects: bool) -> Any:
         SetupError: it names what is not offered, or its weights do not fit it.
     """
     try:
-        network = _chain(found) if found.library == "layers" else _torchvision(found, detects)
+        is_chain = found.library == "layers"
+        network = _chain(found) if is_chain else _torchvision(found, detects=detects)
         weights = load_file(folder / "model.safetensors")
         network.load_state_dict(weights, strict=True)
     except SetupError:
@@ -149,7 +150,7 @@ def _chain(found: Architecture) -> torch.nn.Sequential:
     )
 
 
-def _torchvision(found: Architecture, detects: bool) -> Any:  # noqa: FBT001 - says which list
+def _torchvision(found: Architecture, *, detects: bool) -> Any:
     models = require("torchvision").models
     arguments: dict[str, Any] = {**found.arguments}
     if detects and found.architecture == _MASK_RCNN:
