@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from transformers.utils import logging
 
 from aimass_stream.adapters.extras import advice
+from aimass_stream.adapters.rows import alike, in_order
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import ModelSpec
 from aimass_stream.records import Prediction
@@ -64,12 +65,9 @@ class Classifier(ABC):
 
         An input whose scores are not all finite is a RecordError, INVALID_OUTPUT.
         """
-        answers: list[Prediction | RecordError | None] = [None] * len(inputs)
-        for rows in self._groups(inputs):
-            logits = self._logits([inputs[row] for row in rows])
-            for row, answer in zip(rows, self._read(logits), strict=True):
-                answers[row] = answer
-        return [answer for answer in answers if answer is not None]
+        groups = self._groups(inputs)
+        answers = [self._read(self._logits([inputs[row] for row in rows])) for rows in groups]
+        return in_order(groups, answers)
 
     def close(self) -> None:
         """Give the weights' memory back."""
@@ -79,10 +77,7 @@ class Classifier(ABC):
 
     def _groups(self, inputs: Sequence[Features]) -> list[list[int]]:
         """Rows that go through the model together: those of one shape."""
-        groups: dict[tuple[int, ...], list[int]] = {}
-        for row, one in enumerate(inputs):
-            groups.setdefault(one.shape, []).append(row)
-        return list(groups.values())
+        return alike(inputs, lambda one: one.shape)
 
     @abstractmethod
     def _forward(self, inputs: Sequence[Features]) -> Any:
