@@ -82,3 +82,34 @@ async def test_a_record_is_dead_lettered_once_however_many_of_its_answers_are_re
         assert [key for _, key, _, _ in stub.values[answers]] == [b"a", b"a"]
         (letters,) = (held for topic, held in stub.values.items() if "dead" in topic)
         assert len(letters) == 1
+
+
+async def test_outcomes_follow_the_answers_they_speak_of_and_travel_with_the_next() -> None:
+    """In one round trip: the answers of a unit, and the outcomes of the unit before."""
+    sent: list[set[str]] = []
+    reported: list[int] = []
+    all_reported = asyncio.Event()
+
+    class Recorder(StubDeliverer):
+        async def deliver(self, outgoing: Outgoing) -> None:
+            sent.append({topic for topic, _ in outgoing})
+            if units:
+                delivery.put(units.pop())
+
+    def report(unit: Unit) -> None:
+        reported.append(len(sent))
+        if len(reported) == 2:
+            all_reported.set()
+
+    chunk = Chunk("in", 0, range(2), [0] * 2, [b"k"] * 2, [b"x"] * 2, [()] * 2)
+    work = Work(chunk, 0)
+    units = [Unit(work, row, row + 1, [Answers(0, "m@1", [row], [b"y"], [])]) for row in (1, 0)]
+    outlet = Outlet("app", Recorder(), refuse_to_store, (), lambda *_: 0, 1)
+    agent = Agent("score", Topic("in", Record), Topic("out", bytes), body)
+    delivery = Delivery(agent, outlet, report, lambda _: None)
+    delivery.put(units.pop())
+    running = asyncio.create_task(delivery.run())
+    await asyncio.wait_for(all_reported.wait(), 5)
+    running.cancel()
+    assert sent == [{"out"}, {"out", outcomes_topic("app")}, {outcomes_topic("app")}]
+    assert reported == [2, 3]
