@@ -30,6 +30,9 @@ BACKLOG_BYTES = 8 * 1024 * 1024
 BACKLOG_ROWS = 8192
 ROW_BYTES = BACKLOG_BYTES // BACKLOG_ROWS
 GROUP_UNITS = 64
+IN_FLIGHT = 2
+"""Deliveries at a time. The client sends the next request when an answer to the last one comes:
+what is not ready by then waits for one more. With two there is no third to overtake the second."""
 OUTCOME_WAIT_S = 0.1
 """How long outcomes wait for company."""
 OUTCOME_BYTES = BACKLOG_BYTES // 8
@@ -42,8 +45,8 @@ Filed = defaultdict[tuple[str, int], Messages]
 class Deliverer(Protocol):
     """Whatever puts messages on the broker and returns when they are there."""
 
-    async def deliver(self, outgoing: Outgoing) -> None:
-        """Deliver messages, in order per partition."""
+    async def deliver(self, outgoing: Outgoing, before: asyncio.Future[None] | None = None) -> None:
+        """Deliver messages, in order per partition and behind those of `before`."""
         ...
 
 
@@ -131,17 +134,26 @@ class Delivery:
         Raises:
             LostOutcomeError: the broker refuses a message for good.
         """
-        while True:
-            while not (self._units or self._is_due):
-                if not self._unspoken:
+        under_way: deque[asyncio.Task[None]] = deque()
+        try:
+            while True:
+                while under_way and (under_way[0].done() or len(under_way) == IN_FLIGHT):
+                    await under_way.popleft()
+                if self._units or (self._is_due and self._unspoken):
+                    before = under_way[-1] if under_way else None
+                    under_way.append(await self._start(before))
+                    continue
+                if not under_way and not self._unspoken:
                     self._empty.set()
                 self._arrived.clear()
                 await self._arrived.wait()
-            units = [self._units.popleft() for _ in range(min(GROUP_UNITS, len(self._units)))]
-            await self._deliver(units)
+        finally:
+            for task in under_way:
+                task.cancel()
 
-    async def _deliver(self, units: list[Unit]) -> None:
-        """Outputs of these units and, where they are due, outcomes of those before."""
+    async def _start(self, before: asyncio.Task[None] | None) -> asyncio.Task[None]:
+        """Begin to deliver outputs of the next units and, where due, outcomes of those before."""
+        units = [self._units.popleft() for _ in range(min(GROUP_UNITS, len(self._units)))]
         outgoing, spoken = Filed(Messages), self._take_unspoken()
         for unit in units:
             self._refuse_oversized(unit)
@@ -151,7 +163,18 @@ class Delivery:
         if any(unit.failures for unit in units):
             await asyncio.to_thread(self._file_dead_letters, units, outgoing)
         self._file_outcomes(spoken, outgoing)
-        await self._outlet.deliverer.deliver(outgoing)
+        task = asyncio.create_task(self._deliver(units, spoken, outgoing, before))
+        task.add_done_callback(lambda _: self._arrived.set())
+        return task
+
+    async def _deliver(
+        self,
+        units: list[Unit],
+        spoken: list[Unit],
+        outgoing: Outgoing,
+        before: asyncio.Task[None] | None,
+    ) -> None:
+        await self._outlet.deliverer.deliver(outgoing, before)
         self._note_unspoken(units)
         for unit in spoken:
             self._report(unit)
@@ -160,7 +183,7 @@ class Delivery:
             self._on_backlog(False)  # noqa: FBT003 - a callback with one state
 
     def _take_unspoken(self) -> list[Unit]:
-        if not self._is_due:
+        if not (self._is_due and self._unspoken):
             return []
         units, self._unspoken, self._unspoken_bytes = self._unspoken, [], 0
         self._is_due = False

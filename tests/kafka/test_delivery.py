@@ -19,7 +19,7 @@ class StubDeliverer:
     def __init__(self) -> None:
         self.values: dict[str, list[Any]] = {}
 
-    async def deliver(self, outgoing: Outgoing) -> None:
+    async def deliver(self, outgoing: Outgoing, before: Any = None) -> None:
         for (topic, _), messages in outgoing.items():
             assert isinstance(messages, Messages)
             batch = messages.batch(0, len(messages), compression_type=0)
@@ -94,9 +94,9 @@ class Sent(StubDeliverer):
         self.later = later
         self.put: Callable[[Unit], None] = self.later.append
 
-    async def deliver(self, outgoing: Outgoing) -> None:
+    async def deliver(self, outgoing: Outgoing, before: Any = None) -> None:
         self.topics.append({topic for topic, _ in outgoing})
-        await super().deliver(outgoing)
+        await super().deliver(outgoing, before)
         if self.later:
             self.put(self.later.pop())
 
