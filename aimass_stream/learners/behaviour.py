@@ -64,8 +64,7 @@ class Track(NamedTuple):
         at: the latest position.
         heading: degrees, of the latest move that was long enough to have one.
         stay: where and since when the user has been within 100 m.
-        centre: latitude and longitude of the mean of positions where the user stayed, older ones
-            fading.
+        centre: latitude and longitude of the mean of positions, older ones fading.
         positions: how many the centre is of, up to a limit.
         times_ms: of the latest events, oldest first.
         items: latest items, each once, oldest first.
@@ -140,12 +139,14 @@ def _follow_position(
     near = metres(track.stay.lat, track.stay.lon, here.lat, here.lon) <= _PLACE_M
     dwell = max(time_ms - track.stay.time_ms, 0) / 1000
     away_km = metres(*track.centre, here.lat, here.lon) / 1000
-    moved = track._replace(at=here, heading=heading, stay=track.stay if near else here)
-    if near:
-        # Where somebody only passed, or was put by a receiver that erred, is no usual place.
-        positions = min(track.positions + 1, _CENTRE_POSITIONS)
-        centre = _towards(track.centre, here, 1 / positions)
-        moved = moved._replace(centre=centre, positions=positions)
+    positions = min(track.positions + 1, _CENTRE_POSITIONS)
+    moved = track._replace(
+        at=here,
+        heading=heading,
+        stay=track.stay if near else here,
+        centre=_towards(track.centre, here, 1 / positions),
+        positions=positions,
+    )
     return (speed, turn, dwell if near else 0.0, away_km), moved
 
 
