@@ -14,6 +14,5 @@ behaviour_anomaly = EnsembleDetector(
         AutoencoderDetector("autoencoder"),
         HalfSpaceTreesDetector("trees"),
     ),
-    alarm_share=0.03,  # of the mean of the members' scores, which few rows of one reach
     warm_records=200,
 )
