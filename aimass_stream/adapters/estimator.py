@@ -50,35 +50,43 @@ class Estimator(ABC):
             )
 
     def decode(self, payload: bytes | memoryview) -> Vector:
-        """A record's columns, `(columns,)` float64; several threads may call at once.
+        """What the chain makes of a record before its columns; several threads may call at once.
 
         Raises:
             RecordError: what the decoder refuses, or TRANSFORM_ERROR.
         """
-        found = self._reading.vector(payload)
-        if len(found) != self._columns:
-            raise RecordError(
-                Reason.TRANSFORM_ERROR, f"the chain made {len(found)} columns, not {self._columns}"
-            )
-        return found
+        return self._reading.vector(payload)
 
     def predict(self, inputs: Sequence[Vector]) -> list[Any | RecordError]:
-        """Answer vectors, in their order; what is not finite is a RecordError, INVALID_OUTPUT."""
-        if not inputs:
-            return []
-        rows = np.stack(inputs)
-        outputs = outputs_of(self._estimator, self.task, rows)
-        good = np.isfinite(outputs).all(axis=1).tolist()
-        return [
-            answer
-            if fine
-            else RecordError(Reason.INVALID_OUTPUT, "the model's numbers are not all finite")
-            for answer, fine in zip(self._answers(rows, outputs), good, strict=True)
-        ]
+        """Answer vectors, in their order.
+
+        One that a step refuses, or that makes other columns than the estimator was fitted on, is
+        a RecordError, TRANSFORM_ERROR; an answer that is not finite, INVALID_OUTPUT.
+        """
+        found = [self._checked(one) for one in self._reading.rows(inputs)] if inputs else []
+        good = [one for one in found if not isinstance(one, RecordError)]
+        answers = iter(self._answered(np.stack(good)) if good else ())
+        return [one if isinstance(one, RecordError) else next(answers) for one in found]
 
     def close(self) -> None:
         """Give the estimator's memory back."""
         del self._estimator
+
+    def _checked(self, vector: Vector | RecordError) -> Vector | RecordError:
+        if isinstance(vector, RecordError) or len(vector) == self._columns:
+            return vector
+        detail = f"the chain made {len(vector)} columns, not {self._columns}"
+        return RecordError(Reason.TRANSFORM_ERROR, detail)
+
+    def _answered(self, rows: NDArray[Any]) -> list[Any | RecordError]:
+        outputs = outputs_of(self._estimator, self.task, rows)
+        finite = np.isfinite(outputs).all(axis=1).tolist()
+        return [
+            answer
+            if fine
+            else RecordError(Reason.INVALID_OUTPUT, "the model's numbers are not all finite")
+            for answer, fine in zip(self._answers(rows, outputs), finite, strict=True)
+        ]
 
     @abstractmethod
     def _answers(self, rows: NDArray[Any], outputs: NDArray[np.float64]) -> list[Any]:

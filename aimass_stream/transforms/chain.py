@@ -36,7 +36,7 @@ class Kind(StrEnum):
     """`(columns,)` float64; NaN where a number is missing."""
 
 
-class Step(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Base of all transforms: a frozen struct whose fields are the function's arguments.
 
     ```python
@@ -74,8 +74,13 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
 
     def plain(self) -> dict[str, Any]:
         """Its name and the arguments that are not its defaults, as JSON has them."""
-        made = msgspec.to_builtins(self, enc_hook=_chain_to_plain)
-        return {"step": _name_of(type(self)), **({"arguments": made} if made else {})}
+        told = {
+            one.name: getattr(self, one.name)
+            for one in msgspec.structs.fields(self)
+            if getattr(self, one.name) != one.default
+        }
+        made = {"arguments": _as_json(told)} if told else {}
+        return {"step": _name_of(type(self)), **made}
 
 
 class Chain:
@@ -208,10 +213,11 @@ def _checked(step: Step) -> Step:
     if not isinstance(step, Step):
         raise ConfigError(f"Chain: {step!r} is no transform; give an instance of a Step.")
     try:
-        plain = msgspec.to_builtins(step, enc_hook=_chain_to_plain)
-        return _converted(plain, type(step), ours_only=False)
+        return _converted(_as_json(step), type(step), ours_only=False)
     except msgspec.ValidationError as error:
         raise ConfigError(f"{_name_of(type(step))}: {error}") from None
+    except (TypeError, NotImplementedError) as error:
+        raise ConfigError(f"{_name_of(type(step))}: {error}") from error
 
 
 def _converted(arguments: Any, kind: type[StepT], *, ours_only: bool) -> StepT:
@@ -221,6 +227,11 @@ def _converted(arguments: Any, kind: type[StepT], *, ours_only: bool) -> StepT:
         raise NotImplementedError(f"a transform's argument cannot be a {wanted}")
 
     return msgspec.convert(arguments, kind, dec_hook=chain_from)
+
+
+def _as_json(value: Any) -> Any:
+    """A step or its arguments as they come back from JSON, where tuples are lists."""
+    return msgspec.json.decode(msgspec.json.encode(value, enc_hook=_chain_to_plain))
 
 
 def _chain_to_plain(value: Any) -> Any:

@@ -62,7 +62,12 @@ class FittedColumns:
 
     def __call__(self, value: Vector) -> Vector:
         """`(columns,)` float64."""
-        found: Vector = self._estimator.transform(value[np.newaxis])[0]
+        found: Vector = self.rows(value[np.newaxis])[0]
+        return found
+
+    def rows(self, values: Vector) -> Vector:
+        """`(rows, columns)`: a call costs as much for many rows as for one."""
+        found: Vector = self._estimator.transform(values)
         return found
 
     def freeze(self, arrays: Arrays, prefix: str) -> dict[str, Any]:
@@ -107,8 +112,10 @@ class Clip(_Bounds):
         self._low, self._high = _quantiles(values, self._step.low, self._step.high)
 
     def __call__(self, value: Vector) -> Vector:
-        """`(columns,)`; NaN stays."""
+        """`(columns,)`, or rows of them; NaN stays."""
         return np.clip(value, self._low, self._high)
+
+    rows = __call__
 
 
 class Fence(_Bounds):
@@ -135,13 +142,15 @@ class Fence(_Bounds):
         Raises:
             RecordError: TRANSFORM_ERROR: a number lies beyond a fence.
         """
-        outside = np.flatnonzero((value < self._low) | (value > self._high))
+        outside = np.argwhere((value < self._low) | (value > self._high))
         if len(outside):
             raise RecordError(
                 Reason.TRANSFORM_ERROR,
-                f"RefuseOutliers: column {outside[0]} lies outside of the captured range",
+                f"RefuseOutliers: column {outside[0][-1]} lies outside of the captured range",
             )
         return value
+
+    rows = __call__
 
 
 def _quantiles(values: Sequence[Vector], low: float, high: float) -> tuple[Vector, Vector]:

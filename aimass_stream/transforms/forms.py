@@ -103,6 +103,7 @@ FORMS: Mapping[str, Form] = {
     "SelectKBest": Form("feature_selection", ("scores_", "pvalues_", "n_features_in_")),
     "VarianceThreshold": Form("feature_selection", ("variances_", "n_features_in_")),
     "MinMaxScaler": Form("preprocessing", ("scale_", "min_", "n_features_in_")),
+    "Normalizer": Form("preprocessing", ("n_features_in_",)),
     "RobustScaler": Form("preprocessing", ("center_", "scale_", "n_features_in_")),
     "StandardScaler": Form("preprocessing", ("mean_", "scale_", "n_features_in_")),
     "SimpleImputer": Form("impute", ("statistics_", "indicator_", "n_features_in_"), _imputed),

@@ -51,14 +51,6 @@ def join(value: Any, chains: tuple[Chain, ...]) -> Vector:
     return np.concatenate([Running.of(chain)(value) for chain in chains])
 
 
-def normalize(value: Vector, norm: str) -> Vector:
-    """The vector divided by its length."""
-    from sklearn.preprocessing import normalize as normalized
-
-    found: Vector = normalized(value[np.newaxis], norm)[0]
-    return found
-
-
 def _number(told: Any, name: str) -> float:
     if told is None:
         return float("nan")

@@ -6,6 +6,7 @@ model's folder. In device processes only; runs in the decode threads.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,12 @@ class Reading:
             raise SetupError(
                 f"The chain before {spec.id} gives {chain.gives}, but the model takes {gives}."
             )
-        self._run = Running(steps, spec.limits)
+        head = len(steps)
+        while gives is Kind.VECTOR and head > 1 and hasattr(steps[head - 1][1], "rows"):
+            head -= 1
+        self._run = Running(steps[:head], spec.limits)
+        self._tail = Running(steps[head:], spec.limits)
+        self._columns = [function.rows for _, function in steps[head:]]
         self._takes = chain.takes if chain else gives
         self._first = chain.steps[0] if chain else None
 
@@ -97,27 +103,48 @@ class Reading:
         return found
 
     def vector(self, payload: bytes | memoryview) -> Vector:
-        """The features of whatever the chain begins with, `(columns,)` float64, finite.
+        """What the chain makes of one record, up to the steps that `rows` runs.
 
         Raises:
-            RecordError: what the decoder refuses; TRANSFORM_ERROR, also where a number is
-                missing or beyond `LARGEST`.
+            RecordError: what the decoder refuses, or TRANSFORM_ERROR.
         """
-        return whole(self._run(decode(payload, self._takes, self._limits, self._first)))
+        found: Vector = self._run(decode(payload, self._takes, self._limits, self._first))
+        return found
+
+    def rows(self, vectors: Sequence[Vector]) -> list[Vector | RecordError]:
+        """What the model is given of each vector, or why it is refused.
+
+        The last steps, if scikit-learn does them, run on all vectors at once, since a call costs
+        much more than a row. Where one is refused they run again, vector by vector.
+        """
+        try:
+            values = np.stack(vectors)
+            for function in self._columns:
+                values = function(values)
+            whole(values)
+        except Exception:  # whatever it is, each vector alone tells whose it is
+            return [self._alone(one) for one in vectors]
+        return list(values)
+
+    def _alone(self, vector: Vector) -> Vector | RecordError:
+        try:
+            return whole(self._tail(vector))
+        except RecordError as error:
+            return error
 
 
 def whole(vector: Vector) -> Vector:
-    """A vector in which every column is a number.
+    """A vector, or rows of them, in which every column is a number.
 
     Raises:
         RecordError: TRANSFORM_ERROR: one is missing, or beyond `LARGEST`.
     """
-    wrong = np.flatnonzero(~(np.abs(vector) <= LARGEST))
+    wrong = np.argwhere(~(np.abs(vector) <= LARGEST))
     if len(wrong):
         raise RecordError(
             Reason.TRANSFORM_ERROR,
-            f"{len(wrong)} of {len(vector)} columns, the first of them {wrong[0]}, hold no "
-            "number; Impute fills them in",
+            f"column {wrong[0][-1]} of {vector.shape[-1]} holds no number; Impute fills in what is "
+            "missing",
         )
     return vector
 

@@ -103,19 +103,6 @@ class Join(Step, frozen=True):
             raise ConfigError("Join: what is fitted belongs behind it, not into a branch.")
 
 
-class Normalize(Step, frozen=True):
-    """Each vector divided by its length (`sklearn.preprocessing.normalize`); zeros stay.
-
-    Attributes:
-        norm: which length.
-    """
-
-    takes = gives = Kind.VECTOR
-    does = _DOES + "normalize"
-
-    norm: Literal["l1", "l2", "max"] = "l2"
-
-
 class Columns(Step, frozen=True):
     """Base of what an estimator of scikit-learn does to vectors once it is fitted.
 
@@ -175,6 +162,18 @@ class RobustScale(Columns, frozen=True):
     """By median and quartiles, which outliers do not move (`RobustScaler`)."""
 
     estimator = "RobustScaler"
+
+
+class Normalize(Columns, frozen=True):
+    """Each vector divided by its length (`Normalizer`); zeros stay.
+
+    Attributes:
+        norm: which length.
+    """
+
+    estimator = "Normalizer"
+
+    norm: Literal["l1", "l2", "max"] = "l2"
 
 
 class VarianceThreshold(Columns, frozen=True):
