@@ -46,7 +46,7 @@ class Estimator(ABC):
         if self._reading.is_plain:
             raise SetupError(
                 f"The folder {spec.folder} has no chain.json, so nothing says what {spec.id} is "
-                "given of a record. Fit it with aimass_stream.training.fit."
+                "given of a record. Fit it with aimass_stream.training.fitting.fit."
             )
 
     def decode(self, payload: bytes | memoryview) -> Vector:

@@ -116,7 +116,7 @@ def read_estimator(folder: Path) -> tuple[EstimatorFile, Any]:
     except Exception as error:
         raise SetupError(
             f"The estimator in {folder} cannot be loaded ({error}). Fit it again with "
-            "aimass_stream.training.fit, which writes estimator.json."
+            "aimass_stream.training.fitting.fit, which writes estimator.json."
         ) from error
     if not same or arrays[_ROWS].shape[1] != held.columns:
         raise SetupError(

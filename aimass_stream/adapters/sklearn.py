@@ -24,9 +24,9 @@ class Sklearn(TaskModel[AnswerT], Generic[AnswerT]):
     churn = Sklearn("classification", "models://shop-churn", top=2)
     ```
 
-    The folder is what `aimass_stream.training.fit` wrote: an estimator on a list, as JSON and
-    safetensors, and the chain that makes its columns of an image, a recording, a text or a JSON
-    object. `docs/models/data-mining.md` has it in full.
+    The folder is what `aimass_stream.training.fitting.fit` wrote: an estimator on a list, as JSON
+    and safetensors, and the chain that makes its columns of an image, a recording, a text or a
+    JSON object. `docs/models/data-mining.md` has it in full.
 
     Attributes:
         task: `classification`, `regression` or `clustering`.

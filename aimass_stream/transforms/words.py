@@ -37,9 +37,10 @@ def without_stop_words(text: str, languages: tuple[str, ...], extra_words: tuple
         english = ENGLISH_STOP_WORDS if "english" in languages else frozenset()
         stop = english.union(extra_words)
         text = _WORD.sub(lambda found: " " if found[0].lower() in stop else found[0], text)
-    taken = FUNCTION_WORDS if "chinese" in languages else ()
-    chinese = _taken_out((*taken, *(word for word in extra_words if _RUNS.match(word))))
-    return strip_space(chinese.sub(lambda found: found[0] if found[0] in KEPT else " ", text))
+    chinese = FUNCTION_WORDS if "chinese" in languages else ()
+    taken = frozenset((*chinese, *filter(_is_han, extra_words)))
+    spaced = _found(taken).sub(lambda found: " " if found[0] in taken else found[0], text)
+    return strip_space(spaced)
 
 
 def words_of(text: str) -> list[str]:
@@ -130,11 +131,11 @@ def _words(text: str) -> Iterator[str]:
 
 
 def _is_han(run: str) -> bool:
-    return "\u3400" <= run[0] <= "\u9fff"
+    return "\u3400" <= run[:1] <= "\u9fff"
 
 
 @cache
-def _taken_out(words: tuple[str, ...]) -> re.Pattern[str]:
+def _found(words: frozenset[str]) -> re.Pattern[str]:
     """Any of the words, or one that is kept although it contains one; the longest first."""
-    ordered = sorted({*words, *KEPT}, key=lambda word: (-len(word), word))
+    ordered = sorted(words | KEPT, key=lambda word: (-len(word), word))
     return re.compile("|".join(map(re.escape, ordered)))

@@ -1,4 +1,4 @@
-"""Declarations: pure, checked where they stand, the same again after a journey, part of a version."""
+"""Declarations: pure, checked where they stand, plain data on the way, part of a version."""
 
 from __future__ import annotations
 
