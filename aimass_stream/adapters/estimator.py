@@ -80,7 +80,7 @@ class Estimator(ABC):
 
     def _answered(self, rows: NDArray[Any]) -> list[Any | RecordError]:
         outputs = outputs_of(self._estimator, self.task, rows)
-        finite = np.isfinite(outputs).all(axis=1).tolist()
+        finite: list[bool] = list(np.isfinite(outputs).all(axis=1))
         return [
             answer
             if fine

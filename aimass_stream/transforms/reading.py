@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -60,7 +60,7 @@ class Reading:
             head -= 1
         self._run = Running(steps[:head], spec.limits)
         self._tail = Running(steps[head:], spec.limits)
-        self._columns = [function.rows for _, function in steps[head:]]
+        self._columns = [cast(Any, function).rows for _, function in steps[head:]]
         self._takes = chain.takes if chain else gives
         self._first = chain.steps[0] if chain else None
 

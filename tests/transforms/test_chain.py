@@ -133,8 +133,8 @@ def test_a_chain_is_part_of_the_version(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
 
     def version(*steps: Step) -> str:
-        told = {"before": Chain(*steps)} if steps else {}
-        return resolve(Torch("image-classification", str(tmp_path), **told), tmp_path).version  # type: ignore[arg-type]
+        told: Any = {"before": Chain(*steps)} if steps else {}
+        return resolve(Torch("image-classification", str(tmp_path), **told), tmp_path).version
 
     plain, even, fine = version(), version(EqualizeHistogram()), version(AdaptiveThreshold(15))
     assert len({plain, even, fine, version(AdaptiveThreshold(17))}) == 4

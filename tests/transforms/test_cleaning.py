@@ -103,10 +103,10 @@ def test_audio_is_cleaned_as_scipy_does(sound: Sound) -> None:
 
 def test_digital_silence_stays(sound: Sound) -> None:
     silence = Sound(np.zeros(64, np.float32), RATE_HZ)
-    for step in (t.WienerDenoise(), t.BandPass(), t.ClipPeaks(), t.Resample(8_000)):
-        assert not run(step, silence).samples.any()
-    for step in (t.Stft(), t.Mel()):
-        assert np.isfinite(run(step, silence)).all()
+    for cleaning in (t.WienerDenoise(), t.BandPass(), t.ClipPeaks(), t.Resample(8_000)):
+        assert not run(cleaning, silence).samples.any()
+    for feature in (t.Stft(), t.Mel()):
+        assert np.isfinite(run(feature, silence)).all()
 
 
 def test_a_band_beyond_the_rate_costs_the_record(sound: Sound) -> None:

@@ -145,7 +145,7 @@ def test_a_model_answers_as_a_pipeline_of_the_library(tmp_path: Path) -> None:
         resolve(Sklearn("classification", str(tmp_path / "m")), tmp_path), ""
     )
     pipeline = make_pipeline(preprocessing.StandardScaler(), svm.SVC()).fit(ROWS, LABELS)
-    found = predictor.predict([predictor.decode(value) for value in OBJECTS])
+    found: list[Any] = predictor.predict([predictor.decode(value) for value in OBJECTS])
     assert [one.label for one in found] == pipeline.predict(ROWS).tolist()
     assert all(sum(one.scores.values()) == pytest.approx(1) for one in found)
 

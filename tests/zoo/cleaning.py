@@ -18,6 +18,7 @@ from aimass_stream.adapters.transformers import Transformers
 from aimass_stream.errors import Reason
 from aimass_stream.records import Audio, Prediction, Text
 from aimass_stream.training.fitting import fit
+from tests.codecs.audio_files import encoded
 from tests.zoo import images, sounds, texts
 from tests.zoo.case import Case
 from tests.zoo.library import model_of, processor_of
@@ -62,7 +63,7 @@ def denoised(folder: Path, payload: bytes) -> Prediction:
     samples = signal.wiener(np.clip(sounds.heard(payload), -0.4, 0.4), 9).astype(np.float32)
     telephone = soxr.resample(samples, 16_000, 8_000).clip(-1, 1)
     return sounds.classify(
-        folder, sounds.encoded(soxr.resample(telephone, 8_000, 16_000), encoding="FLOAT")
+        folder, encoded(soxr.resample(telephone, 8_000, 16_000), encoding="FLOAT")
     )
 
 

@@ -242,7 +242,7 @@ def case(name: str, task: Any, library: Any, rows: tuple[str, ...], needs: str =
         name,
         rows,
         partial(build, name),
-        lambda folder: Sklearn(task, folder, **({"top": 3} if task == "classification" else {})),
+        partial(Sklearn, task),
         plan.values[:6],
         partial(library, name),
         bad,
