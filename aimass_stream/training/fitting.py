@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from aimass_stream.adapters.estimator_files import write_estimator
+from aimass_stream.codecs.claims import PayloadStore
+from aimass_stream.config import settings
 from aimass_stream.errors import ConfigError, RecordError
 from aimass_stream.records import Limits, Record
 from aimass_stream.transforms.chain import Chain, Step
@@ -72,7 +74,7 @@ class Captured:
 
 
 def fit(  # noqa: PLR0913 - all but three are told by name
-    folder: Path,
+    folder: Path | str,
     records: Iterable[Record],
     answers: Iterable[Any] | None = None,
     *,
@@ -90,7 +92,7 @@ def fit(  # noqa: PLR0913 - all but three are told by name
 
     Args:
         folder: made where it is missing; a chain and an estimator in it are replaced.
-        records: the captured range, with the payloads of claims attached.
+        records: the captured range; payloads of claims are fetched from this process's store.
         answers: what is to be learnt of each record, one for one; None for clustering, and where
             neither a step nor the estimator needs any.
         chain: steps of this package.
@@ -121,6 +123,7 @@ def fit(  # noqa: PLR0913 - all but three are told by name
     learnt: list[dict[str, Any] | None] = [None] * (first - len(declared))
     for step in steps[first:]:
         learnt.append(_learn(step, captured, arrays, f"{len(learnt)}.", limits))
+    folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     if estimator is not None:
         _fit_estimator(folder, estimator, captured, outputs)
@@ -152,10 +155,13 @@ def _pairs(
 def _beginning(captured: Captured, steps: Sequence[Step], first: int, limits: Limits) -> Function:
     """What makes of a record the value that the first fitted step is given."""
     ready = Running([(step, function_of(step)) for step in steps[:first]], limits)
+    store = PayloadStore(settings().payloads_folder, settings().claim_prefixes)
 
     def make(record: Record) -> Any:
         captured.note(record)
         record.check(limits)
+        if record.claim is not None:
+            record.attach(store.fetch(record.claim, limits))
         return ready(decode(record.bytes, steps[0].takes, limits, steps[0]))
 
     return make

@@ -56,6 +56,20 @@ def _vectors(estimator: Any) -> None:
         raise ValueError("the support vectors do not fit each other")
 
 
+def _tree(estimator: Any) -> None:
+    """A tree reads the columns it was fitted on, however many it is given."""
+    if estimator.tree_.n_features != estimator.n_features_in_:
+        raise ValueError("a tree has another number of columns")
+
+
+def _forest(estimator: Any) -> None:
+    if not all(
+        hasattr(one, "tree_") and one.n_features_in_ == estimator.n_features_in_
+        for one in estimator.estimators_
+    ):
+        raise ValueError("a forest's trees have another number of columns")
+
+
 def _imputed(estimator: Any) -> None:
     estimator._fit_dtype = estimator._fill_dtype = np.dtype(np.float64)  # noqa: SLF001
 
@@ -74,14 +88,14 @@ _NEIGHBOURS = ("_fit_X", "_y", "classes_")
 
 FORMS: Mapping[str, Form] = {
     "KMeans": Form("cluster", ("cluster_centers_", "n_features_in_"), _centres),
-    "DecisionTreeClassifier": Form("tree", (*_TREE, *_OF_CLASSES)),
-    "DecisionTreeRegressor": Form("tree", _TREE),
-    "ExtraTreesClassifier": Form("ensemble", (*_FOREST, *_OF_CLASSES)),
-    "ExtraTreesRegressor": Form("ensemble", _FOREST),
-    "RandomForestClassifier": Form("ensemble", (*_FOREST, *_OF_CLASSES)),
-    "RandomForestRegressor": Form("ensemble", _FOREST),
-    "ExtraTreeClassifier": Form("tree", (*_TREE, *_OF_CLASSES)),
-    "ExtraTreeRegressor": Form("tree", _TREE),
+    "DecisionTreeClassifier": Form("tree", (*_TREE, *_OF_CLASSES), _tree),
+    "DecisionTreeRegressor": Form("tree", _TREE, _tree),
+    "ExtraTreesClassifier": Form("ensemble", (*_FOREST, *_OF_CLASSES), _forest),
+    "ExtraTreesRegressor": Form("ensemble", _FOREST, _forest),
+    "RandomForestClassifier": Form("ensemble", (*_FOREST, *_OF_CLASSES), _forest),
+    "RandomForestRegressor": Form("ensemble", _FOREST, _forest),
+    "ExtraTreeClassifier": Form("tree", (*_TREE, *_OF_CLASSES), _tree),
+    "ExtraTreeRegressor": Form("tree", _TREE, _tree),
     "KNeighborsClassifier": Form("neighbors", _NEIGHBOURS),
     "KNeighborsRegressor": Form("neighbors", _NEIGHBOURS),
     "LinearRegression": Form("linear_model", _LINEAR, _linear),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -48,7 +49,12 @@ def numbers(found: Mapping[str, Any], name: str, count: int) -> Vector:
 
 def join(value: Any, chains: tuple[Chain, ...]) -> Vector:
     """The vectors of all branches, one behind the other."""
-    return np.concatenate([Running.of(chain)(value) for chain in chains])
+    return np.concatenate([_ready(chain)(value) for chain in chains])
+
+
+@lru_cache(256)
+def _ready(chain: Chain) -> Running:
+    return Running.of(chain)
 
 
 def _number(told: Any, name: str) -> float:

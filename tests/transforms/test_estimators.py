@@ -30,9 +30,11 @@ from aimass_stream import transforms as t
 from aimass_stream.adapters.estimator import EstimatedClass
 from aimass_stream.adapters.estimator_files import outputs_of, read_estimator, task_of
 from aimass_stream.adapters.sklearn import Sklearn
+from aimass_stream.codecs.claims import PayloadStore
+from aimass_stream.config import settings
 from aimass_stream.errors import ConfigError, Reason, RecordError, SetupError
 from aimass_stream.model import ModelSpec
-from aimass_stream.records import Prediction, Record
+from aimass_stream.records import Image, Prediction, Record
 from aimass_stream.registry.files import scan
 from aimass_stream.registry.folder import resolve
 from aimass_stream.training.fitting import Captured, fit
@@ -40,6 +42,7 @@ from aimass_stream.transforms.chain import Step
 from aimass_stream.transforms.estimators import Arrays, freeze, thaw
 from aimass_stream.transforms.forms import FORMS
 from aimass_stream.transforms.frozen import learned_of
+from tests.zoo.pictures import picture
 
 DRAW = np.random.default_rng(5)
 ROWS = DRAW.uniform(0, 4, (60, 5))
@@ -267,6 +270,23 @@ def test_a_spoiled_file_is_refused(
         read_estimator(tmp_path)
 
 
+@pytest.mark.parametrize("spoilt", ["forest", "tree", "unsaid"])
+def test_a_tree_never_reads_columns_that_are_not_there(spoilt: str) -> None:
+    model = ensemble.RandomForestClassifier(3, random_state=0).fit(ROWS, LABELS)
+    arrays: Arrays = {}
+    plain = freeze(model, arrays)
+    learnt = plain["learnt"]
+    inner = learnt["estimators_"]["estimators"][1]["learnt"]
+    if spoilt == "forest":
+        learnt["n_features_in_"] = 2
+    elif spoilt == "tree":
+        inner["n_features_in_"] = inner["tree_"]["tree"]["features"] = 9
+    else:
+        del inner["n_features_in_"]
+    with pytest.raises(SetupError, match="do not fit each other"):
+        thaw(plain, arrays)
+
+
 @pytest.mark.parametrize("name", ["_n_support", "support_vectors_", "_dual_coef_", "_intercept_"])
 def test_libsvm_is_never_given_lengths_that_do_not_fit(name: str, tmp_path: Path) -> None:
     fitted(tmp_path, svm.SVC())
@@ -275,6 +295,21 @@ def test_libsvm_is_never_given_lengths_that_do_not_fit(name: str, tmp_path: Path
     save_file(arrays, tmp_path / "estimator.safetensors")
     with pytest.raises(SetupError, match="support vectors do not fit each other"):
         read_estimator(tmp_path)
+
+
+def test_claims_of_a_range_are_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AIMASS_CLAIM_PREFIXES", f'["{tmp_path.as_uri()}/"]')
+    settings.cache_clear()
+    store = PayloadStore(tmp_path)
+    values = []
+    for seed in range(4):
+        file = picture(16, 16, seed)
+        held = file if seed else Image.encode_claim(store.put(file, "image/png"))[0]
+        values.append(Image("t", 0, seed, 0, None, held, ()))
+    chain = t.Chain(t.Brightness(), t.StandardScale())
+    found = fit(str(tmp_path / "m"), values, list("abab"), chain=chain, estimator=svm.SVC())
+    settings.cache_clear()
+    assert (len(found.values), found.refused) == (4, {})
 
 
 def test_a_chain_belongs_to_one_declaration(tmp_path: Path) -> None:
