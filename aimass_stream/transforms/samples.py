@@ -11,6 +11,7 @@ import soxr
 from scipy import signal
 
 from aimass_stream.codecs.audio import Samples
+from aimass_stream.errors import Reason, RecordError
 from aimass_stream.transforms.values import Sound, Vector
 
 FLOOR_DB = -100.0
@@ -42,10 +43,16 @@ def band_pass(sound: Sound, low_hz: float, high_hz: float, order: int) -> Sound:
 
 
 def resample(sound: Sound, rate_hz: int) -> Sound:
-    """The same recording at another rate."""
+    """The same recording at another rate.
+
+    Raises:
+        RecordError: EMPTY: it is too short for one sample.
+    """
     if sound.rate_hz == rate_hz:
         return sound
     found = soxr.resample(sound.samples, sound.rate_hz, rate_hz, quality="HQ")
+    if not len(found):
+        raise RecordError(Reason.EMPTY, f"the audio has no sample at {rate_hz} Hz")
     return Sound(np.clip(found, -1, 1), rate_hz)
 
 

@@ -109,6 +109,25 @@ def test_digital_silence_stays(sound: Sound) -> None:
         assert np.isfinite(run(feature, silence)).all()
 
 
+def test_too_little_audio_is_empty() -> None:
+    with pytest.raises(RecordError, match="empty: the audio has no sample at 1000 Hz"):
+        run(t.Resample(1_000), Sound(np.ones(2, np.float32), RATE_HZ))
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (2, 1, 3), (1, 7, 3)])
+def test_the_smallest_images_pass(shape: tuple[int, int, int]) -> None:
+    pytest.importorskip("skimage")
+    image = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    cleaning = t.Chain(
+        *(t.Greyscale(), t.EqualizeHistogram(), t.AutoContrast(49.9), t.MedianFilter(9)),
+        *(t.AdaptiveThreshold(), t.DenoiseTotalVariation()),
+    )
+    features = t.Join.of(t.ColourHistogram(), t.Brightness(), t.EdgeDirection(), t.Hog())
+    cleaned = Running.of(cleaning)(image)
+    assert cleaned.shape == shape
+    assert np.isfinite(run(features, cleaned)).all()
+
+
 def test_a_band_beyond_the_rate_costs_the_record(sound: Sound) -> None:
     with pytest.raises(RecordError, match="transform_error: BandPass failed: ValueError"):
         run(t.BandPass(100, 9_000), sound)
