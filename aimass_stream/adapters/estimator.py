@@ -80,7 +80,7 @@ class Estimator(ABC):
 
     def _answered(self, rows: NDArray[Any]) -> list[Any | RecordError]:
         outputs = outputs_of(self._estimator, self.task, rows)
-        finite: list[bool] = list(np.isfinite(outputs).all(axis=1))
+        finite = [bool(np.isfinite(row).all()) for row in outputs]
         return [
             answer
             if fine
