@@ -18,10 +18,12 @@ from aimass_stream.adapters.classification import describe
 from aimass_stream.adapters.rows import alike, in_order
 from aimass_stream.adapters.transformers_detection import clipped
 from aimass_stream.adapters.transformers_segmentation import MAX_RUNS
-from aimass_stream.codecs.images import Pixels, decode_image
+from aimass_stream.codecs.images import Pixels
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import ModelSpec
 from aimass_stream.records import Detection, Detections, Mask
+from aimass_stream.transforms.chain import Kind
+from aimass_stream.transforms.reading import Reading
 
 _INSIDE = 0.5
 
@@ -42,7 +44,7 @@ class NetworkDetector:
         folder = Path(spec.folder)
         found = read_architecture(folder)
         self._labels = found.labels
-        self._limits = spec.limits
+        self._reading = Reading(spec, Kind.IMAGE)
         self._device = torch.device(device)
         if self._device.type == "cuda":
             torch.backends.cudnn.allow_tf32 = False
@@ -66,7 +68,7 @@ class NetworkDetector:
         Raises:
             RecordError: EMPTY, TOO_LARGE, TYPE_MISMATCH or UNDECODABLE.
         """
-        return decode_image(payload, self._limits)
+        return self._reading.image(payload)
 
     def predict(self, inputs: Sequence[Pixels]) -> list[Detections | RecordError]:
         """What is in each image, in the order of the inputs.

@@ -13,9 +13,11 @@ from PIL import Image
 
 from aimass_stream.adapters.architecture import FILE, build, read_architecture
 from aimass_stream.adapters.classification import Classifier, Features
-from aimass_stream.codecs.images import Pixels, decode_image
+from aimass_stream.codecs.images import Pixels
 from aimass_stream.errors import SetupError
 from aimass_stream.model import ModelSpec
+from aimass_stream.transforms.chain import Kind
+from aimass_stream.transforms.reading import Reading
 
 
 class NetworkClassifier(Classifier):
@@ -37,7 +39,7 @@ class NetworkClassifier(Classifier):
         found = read_architecture(folder)
         if found.input is None:
             raise SetupError(f"{FILE} in {folder} does not say what `input` it takes.")
-        self._input, self._limits = found.input, spec.limits
+        self._input, self._reading = found.input, Reading(spec, Kind.IMAGE)
         self._at_least = (
             2 * max(self._input.width, self._input.height)
             if spec.options.get("scaled_decode", False)
@@ -57,7 +59,7 @@ class NetworkClassifier(Classifier):
         Raises:
             RecordError: EMPTY, TOO_LARGE, TYPE_MISMATCH or UNDECODABLE.
         """
-        return self._prepare(decode_image(payload, self._limits, at_least=self._at_least))
+        return self._prepare(self._reading.image(payload, self._at_least))
 
     def _prepare(self, pixels: Pixels) -> Features:
         image = Image.fromarray(pixels).convert("L" if self._input.channels == 1 else "RGB")

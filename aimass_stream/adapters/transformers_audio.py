@@ -16,9 +16,11 @@ import torch
 from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 
 from aimass_stream.adapters.classification import Classifier, Features, load_processor
-from aimass_stream.codecs.audio import Samples, decode_audio
+from aimass_stream.codecs.audio import Samples
 from aimass_stream.errors import SetupError
 from aimass_stream.model import ModelSpec
+from aimass_stream.transforms.chain import Kind
+from aimass_stream.transforms.reading import Reading
 
 MIN_S = 0.1
 """Shorter audio is lengthened by silence: below a window of features most extractors fail."""
@@ -46,7 +48,7 @@ class AudioClassifier(Classifier):
     """
 
     def __init__(self, spec: ModelSpec, device: str) -> None:
-        self._limits = spec.limits
+        self._reading = Reading(spec, Kind.SOUND)
         self._extraction = Extraction(load_extractor(Path(spec.folder)), Path(spec.folder))
         super().__init__(spec, device, AutoModelForAudioClassification, "audio")
         self._pads = False
@@ -59,7 +61,7 @@ class AudioClassifier(Classifier):
         Raises:
             RecordError: EMPTY, TOO_LARGE, TYPE_MISMATCH or UNDECODABLE.
         """
-        return self._extraction(decode_audio(payload, self._limits, self._extraction.rate_hz))
+        return self._extraction(self._reading.sound(payload, self._extraction.rate_hz))
 
     def _groups(self, inputs: Sequence[Features]) -> list[list[int]]:
         return [list(range(len(inputs)))] if self._pads and inputs else super()._groups(inputs)

@@ -20,10 +20,12 @@ from transformers import AutoModelForImageClassification
 from transformers.models.auto.image_processing_auto import AutoImageProcessor
 
 from aimass_stream.adapters.classification import Classifier, Features, load_processor
-from aimass_stream.codecs.images import Pixels, decode_image
+from aimass_stream.codecs.images import Pixels
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.model import ModelSpec
 from aimass_stream.records import Limits
+from aimass_stream.transforms.chain import Kind
+from aimass_stream.transforms.reading import Reading
 
 _TIMM = "TimmWrapperImageProcessor"
 
@@ -47,7 +49,7 @@ class ImageClassifier(Classifier):
     """
 
     def __init__(self, spec: ModelSpec, device: str) -> None:
-        self._limits = spec.limits
+        self._reading = Reading(spec, Kind.IMAGE)
         self._preparation = Preparation(load_image_processor(Path(spec.folder)), spec.limits)
         self._at_least = (
             self._preparation.edge * 2 if spec.options.get("scaled_decode", False) else None
@@ -64,7 +66,7 @@ class ImageClassifier(Classifier):
         Raises:
             RecordError: EMPTY, TOO_LARGE, TYPE_MISMATCH or UNDECODABLE.
         """
-        return self._preparation(decode_image(payload, self._limits, at_least=self._at_least))
+        return self._preparation(self._reading.image(payload, self._at_least))
 
     def _forward(self, inputs: Sequence[Features]) -> Any:
         stacked = torch.from_numpy(np.stack(inputs)).to(self._device)

@@ -16,10 +16,11 @@ from aimass_stream.adapters.classification import Features, describe, load_model
 from aimass_stream.adapters.hearing import Frames, Hearing, Sequence2Sequence, Transducer
 from aimass_stream.adapters.rows import alike, in_order
 from aimass_stream.adapters.transformers_audio import Extraction, load_extractor
-from aimass_stream.codecs.audio import decode_audio
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import ModelSpec
 from aimass_stream.records import Transcript
+from aimass_stream.transforms.chain import Kind
+from aimass_stream.transforms.reading import Reading
 
 _PROBE_S = (0.5, 0.8)
 _TOLERANCE = 1e-5
@@ -55,7 +56,7 @@ class Recogniser:
 
     def __init__(self, spec: ModelSpec, device: str) -> None:
         folder = Path(spec.folder)
-        self._limits = spec.limits
+        self._reading = Reading(spec, Kind.SOUND)
         self._device = torch.device(device)
         auto_class, hearing = _way_of(folder)
         self._extraction = Extraction(load_extractor(folder), folder)
@@ -77,7 +78,7 @@ class Recogniser:
         Raises:
             RecordError: EMPTY, TOO_LARGE, TYPE_MISMATCH or UNDECODABLE.
         """
-        return self._heard(decode_audio(payload, self._limits, self._extraction.rate_hz))
+        return self._heard(self._reading.sound(payload, self._extraction.rate_hz))
 
     def predict(self, inputs: Sequence[Heard]) -> list[Transcript | RecordError]:
         """What is said in each recording, in the order of the inputs.

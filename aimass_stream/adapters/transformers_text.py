@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from aimass_stream.adapters.classification import Classifier, Features, describe, load_model
-from aimass_stream.codecs.text import decode_text
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import ModelSpec
+from aimass_stream.transforms.chain import Kind
+from aimass_stream.transforms.reading import Reading
 
 log = logging.getLogger("aimass.device")
 
@@ -59,7 +60,7 @@ class TextInputs:
         self.cut_texts = 0
         self._lock = Lock()
         self._id = spec.id
-        self._limits = spec.limits
+        self._reading = Reading(spec, Kind.TEXT)
         self._encode = tokenizer.backend_tokenizer.encode
         tokenizer.backend_tokenizer.no_padding()
         tokenizer.backend_tokenizer.enable_truncation(self.max_tokens)
@@ -77,7 +78,7 @@ class TextInputs:
         Raises:
             RecordError: EMPTY, TOO_LARGE or UNDECODABLE.
         """
-        text = decode_text(payload, self._limits)
+        text = self._reading.text(payload)
         return text, self.encode(text)
 
     def encode(self, text: str) -> Any:

@@ -14,9 +14,10 @@ import torch
 from aimass_stream.adapters.classification import describe, load_model
 from aimass_stream.adapters.rows import alike, in_order
 from aimass_stream.adapters.transformers_images import Input, Preparation, load_image_processor
-from aimass_stream.codecs.images import decode_image
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import ModelSpec
+from aimass_stream.transforms.chain import Kind
+from aimass_stream.transforms.reading import Reading
 
 _BLANK_EDGE = 64
 
@@ -59,6 +60,7 @@ class ImageModel(ABC):
         self._folder = Path(spec.folder)
         self._options = spec.options
         self._limits = spec.limits
+        self._reading = Reading(spec, Kind.IMAGE)
         self._device = torch.device(device)
         if self._device.type == "cuda":
             torch.backends.cudnn.allow_tf32 = False
@@ -78,7 +80,7 @@ class ImageModel(ABC):
         Raises:
             RecordError: EMPTY, TOO_LARGE, TYPE_MISMATCH or UNDECODABLE.
         """
-        return self._prepare(decode_image(payload, self._limits))
+        return self._prepare(self._reading.image(payload))
 
     def predict(self, inputs: Sequence[Seen]) -> list[Any | RecordError]:
         """Answer decoded images, in their order.

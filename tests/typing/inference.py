@@ -10,17 +10,21 @@ from faust.types import AgentT
 import aimass_stream
 from aimass_stream import (
     App,
+    Chain,
     Chunk,
+    Cluster,
     Image,
     Inline,
     Model,
     Prediction,
     Record,
+    Sklearn,
     Stream,
     Topic,
     Transformers,
 )
 from aimass_stream.runtime.scored import ScoredStream
+from aimass_stream.transforms import EqualizeHistogram
 
 app = App("inference", origin="tests.typing.inference", broker="kafka://127.0.0.1:9")
 images = Topic("images", Image, key="user")
@@ -33,6 +37,11 @@ assert_type(labels, Topic[Prediction])
 assert_type(aimass_stream.Topic("plain", Record), Topic[Record])
 assert_type(classifier.answer_type, type[Prediction])
 assert_type(sizes.answer_type, type[int])
+assert_type(Sklearn("clustering", "models://any").answer_type, type[Cluster])
+evened = Transformers(
+    "image-classification", "models://any", before=Chain(EqualizeHistogram()), latency_ms=20
+)
+assert_type(evened.answer_type, type[Prediction])
 
 
 @app.agent(images, to=labels)

@@ -10,11 +10,11 @@ from typing import Any
 
 import orjson
 
-from aimass_stream import App, Model, Stream, Topic, Torch, Transformers, records
+from aimass_stream import App, Model, Sklearn, Stream, Topic, Torch, Transformers, records
 
 NAME = os.environ.get("TEST_APP", "test-app")
 HOME = os.environ.get("TEST_ZOO", "")
-DECLARATIONS: dict[str, Any] = {"Torch": Torch, "Transformers": Transformers}
+DECLARATIONS: dict[str, Any] = {"Sklearn": Sklearn, "Torch": Torch, "Transformers": Transformers}
 
 app = App(NAME, origin="tests.zoo.app")
 
