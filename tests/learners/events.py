@@ -174,3 +174,28 @@ def value_log(
         fields = {"value": float(value * sizes[which])}
         events.append(event_of(i, fields, key=f"s{which}", after_ms=row * every_ms))
     return events, planted
+
+
+def number_log(
+    rows: int, targets: list[Any], *, seed: int = 0, late: int = 5, key: str = "label"
+) -> list[Event]:
+    """Records of three numbers; every third says its target, others have it come later, or never.
+
+    A target is the place of the mean of the first two numbers among the others.
+    """
+    rng = np.random.default_rng(seed)
+    points = rng.normal(size=(rows, 3))
+    ranks = np.argsort(np.argsort(points[:, :2].mean(axis=1)))
+    truths = [targets[rank * len(targets) // rows] for rank in ranks.tolist()]
+    values: list[tuple[str, dict[str, Any]]] = []
+    for i, point in enumerate(points):
+        known = {key: truths[i]} if i % 3 == 0 else {}
+        values.append((f"records/0/{i}", {"x": point.tolist(), **known}))
+        about = i - late
+        if about >= 0 and about % 3 == 1:
+            told = {"record": f"records/0/{about}", "label": str(truths[about])}
+            values.append((f"feedback/0/{i}", told))
+    return [
+        Event(i, "records", NOON_MS + i * 100, root, None, orjson.dumps(value))
+        for i, (root, value) in enumerate(values)
+    ]

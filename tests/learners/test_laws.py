@@ -17,9 +17,18 @@ from aimass_stream.learners.anomaly import (
     ValueDetector,
 )
 from aimass_stream.learners.heads import Head
+from aimass_stream.learners.online import OnlineClassifier, OnlineRegressor
 from aimass_stream.learners.recommendation import Recommender
 from aimass_stream.testing import LEARNER_CHECKS, check_learner
-from tests.learners.events import head_log, rename, shopping, value_log, vector_log, walks
+from tests.learners.events import (
+    head_log,
+    number_log,
+    rename,
+    shopping,
+    value_log,
+    vector_log,
+    walks,
+)
 
 
 @dataclass(frozen=True)
@@ -58,6 +67,19 @@ SMALL_VALUES: dict[str, Any] = {
     "rest_records": 3,
     "recent_values": 20,
     "keys": 12,
+}
+SMALL_ONLINE: dict[str, Any] = {
+    "dimensions": 3,
+    "trees": 2,
+    "tree_depth": 2,
+    "tree_nodes": 9,
+    "window_records": 30,
+    "keep_records": 10,
+    "block_rows": 12,
+}
+OTHERS: dict[str, Any] = {
+    "kind": "voting",
+    "members": ("hoeffding-tree", "linear", "random-patches"),
 }
 MEMBERS = (
     IsolationForestDetector("forest", **SMALL_FOREST),
@@ -133,6 +155,22 @@ CASES = {
     ),
     "head": Case(
         Head("head", tuple(LABELS), 16, keep_records=40), lambda: head_log(100, LABELS, 16)
+    ),
+    "classifier-stacking": Case(
+        OnlineClassifier("labels", labels=tuple(LABELS), **SMALL_ONLINE),
+        lambda: number_log(80, LABELS),
+    ),
+    "classifier-voting": Case(
+        OnlineClassifier("labels", labels=tuple(LABELS), **SMALL_ONLINE, **OTHERS),
+        lambda: number_log(80, LABELS),
+    ),
+    "regressor-stacking": Case(
+        OnlineRegressor("numbers", **SMALL_ONLINE),
+        lambda: number_log(64, [*range(20)], key="value"),
+    ),
+    "regressor-voting": Case(
+        OnlineRegressor("numbers", **SMALL_ONLINE, **OTHERS),
+        lambda: number_log(64, [*range(20)], key="value"),
     ),
 }
 
