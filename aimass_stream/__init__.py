@@ -49,6 +49,7 @@ if TYPE_CHECKING:
         Topic,
         Transcript,
         Understanding,
+        VisualAnomaly,
         Word,
     )
     from aimass_stream.runtime.streams import Stream
@@ -93,6 +94,7 @@ _HOMES = {
     "Transcript": "aimass_stream.records",
     "Transformers": "aimass_stream.adapters.transformers",
     "Understanding": "aimass_stream.records",
+    "VisualAnomaly": "aimass_stream.records",
     "Word": "aimass_stream.records",
 }
 
@@ -136,6 +138,7 @@ __all__ = [
     "Transcript",
     "Transformers",
     "Understanding",
+    "VisualAnomaly",
     "Word",
 ]
 

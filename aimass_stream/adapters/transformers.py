@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         Span,
         Speech,
         Transcript,
+        VisualAnomaly,
     )
 
 
@@ -134,6 +135,14 @@ class Transformers(TaskModel[AnswerT], Generic[AnswerT]):
         def __init__(
             self: Transformers[Picture],
             task: Literal["image-to-image"],
+            location: str,
+            **settings: Unpack[Common],
+        ) -> None: ...
+
+        @overload
+        def __init__(
+            self: Transformers[VisualAnomaly],
+            task: Literal["visual-anomaly"],
             location: str,
             **settings: Unpack[Common],
         ) -> None: ...

@@ -14,6 +14,7 @@ SYSTEMS = {
     "V11": "Depth",
     "V12": "Open vocabulary: detection and classification by names",
     "V13": "Faces against a gallery",
+    "N4": "Defects: what is unusual in images",
     "T1": "Text classification, several labels, regression",
     "T2": "Intent and slots, named entities, parts of speech",
     "T3": "Extractive question answering",

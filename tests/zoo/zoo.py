@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from tests.zoo import detection, images, maps, networks, sounds, texts, writers
+from tests.zoo import defects, detection, images, maps, networks, sounds, texts, writers
 from tests.zoo.case import Case
 
 CASES: list[Case] = [
     *images.CASES,
     *detection.CASES,
     *maps.CASES,
+    *defects.CASES,
     *networks.CASES,
     *texts.CASES,
     *writers.CASES,
@@ -30,5 +31,6 @@ ON_TOPICS = {
     "text-regression-bert",
     "text-to-speech-vits",
     "token-classification-bert",
+    "visual-anomaly-resnet",
 }
 """Those that go through real topics, too: one for each type of answer."""

@@ -18,7 +18,15 @@ from aimass_stream.adapters.tasks.task import (
 )
 from aimass_stream.codecs.image_headers import read_header
 from aimass_stream.errors import RecordError
-from aimass_stream.records import Depth, Detections, Picture, Prediction, Record, Segmentation
+from aimass_stream.records import (
+    Depth,
+    Detections,
+    Picture,
+    Prediction,
+    Record,
+    Segmentation,
+    VisualAnomaly,
+)
 
 _HOME = "aimass_stream.adapters."
 _PIXELS_A_UNIT = 65_536
@@ -99,6 +107,7 @@ IMAGE_TASKS: Mapping[str, Task] = {
     ),
     "depth-estimation": Task(_HOME + "transformers_maps:DepthEstimator", Depth, {}),
     "image-to-image": Task(_HOME + "transformers_maps:Restorer", Picture, {}, _pixels),
+    "visual-anomaly": Task(_HOME + "transformers_defects:DefectFinder", VisualAnomaly, {}),
 }
 """By name."""
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from river import optim, stats
 from river.compose import Pipeline
-from river.drift import ADWIN
+from river.drift.adwin import ADWIN, AdaptiveWindowing
 from river.ensemble import streaming_random_patches as patches
 from river.forest import AMFClassifier, AMFRegressor, ARFClassifier, ARFRegressor
 from river.forest import adaptive_random_forest as forest
@@ -45,8 +45,8 @@ from river.utils import VectorDict
 
 PARTS: tuple[Any, ...] = (
     ADWIN,
-    # Its counts live in the extension, which lays them down as bytes.
-    type(ADWIN()._helper),
+    # ADWIN's counts live in the extension, which lays them down as bytes.
+    AdaptiveWindowing,
     AMFClassifier,
     AMFRegressor,
     ARFClassifier,
@@ -76,13 +76,14 @@ PARTS: tuple[Any, ...] = (
     Pipeline,
     QOSplitter,
     Slot,
-    Slot._update_estimator_univariate,
+    # A method that an object keeps as an attribute of its own.
+    Slot._update_estimator_univariate,  # noqa: SLF001 - it is in the state
     SoftmaxRegression,
     Squared,
     StandardScaler,
     TargetStandardScaler,
-    TargetStandardScaler._scale,
-    TargetStandardScaler._unscale,
+    TargetStandardScaler._scale,  # noqa: SLF001 - likewise
+    TargetStandardScaler._unscale,  # noqa: SLF001 - likewise
     VectorDict,
     Zeros,
     _euclidean_tuple_distance,
