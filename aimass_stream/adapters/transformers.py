@@ -12,7 +12,7 @@ from aimass_stream.model import AnswerT
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from aimass_stream.adapters.tasks import audio, images, text
+    from aimass_stream.adapters.tasks import audio, images, text, video
     from aimass_stream.adapters.tasks.task import Common
     from aimass_stream.records import (
         Depth,
@@ -73,6 +73,14 @@ class Transformers(TaskModel[AnswerT], Generic[AnswerT]):
             task: Literal["audio-classification"],
             location: str,
             **settings: Unpack[audio.AudioClassification],
+        ) -> None: ...
+
+        @overload
+        def __init__(
+            self: Transformers[Prediction],
+            task: Literal["video-classification"],
+            location: str,
+            **settings: Unpack[video.VideoClassification],
         ) -> None: ...
 
         @overload

@@ -8,6 +8,7 @@ from aimass_stream.records.audio import Audio
 from aimass_stream.records.behaviour import Action, Behaviour, read_behaviour
 from aimass_stream.records.chunk import Chunk, Headers, Record
 from aimass_stream.records.claim import Claim
+from aimass_stream.records.clip import Clip
 from aimass_stream.records.detections import Detection, Detections, Mask
 from aimass_stream.records.embedding import Embedding
 from aimass_stream.records.entities import Entities, Entity
@@ -36,6 +37,7 @@ __all__ = [
     "Behaviour",
     "Chunk",
     "Claim",
+    "Clip",
     "Depth",
     "Detection",
     "Detections",

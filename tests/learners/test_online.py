@@ -17,7 +17,7 @@ QUICK: dict[str, Any] = {"trees": 3, "window_records": 100}
 
 
 def classifier(**settings: Any) -> ClassifierState:
-    shape = {} if "fields" in settings else {"dimensions": 2}
+    shape: dict[str, Any] = {} if "fields" in settings else {"dimensions": 2}
     declared = OnlineClassifier("c", labels=("in", "out"), **QUICK, **shape, **settings)
     return ClassifierState(declared.settings)
 
@@ -38,7 +38,7 @@ def ring(rows: int, seed: int = 0) -> list[dict[str, Any]]:
 
 def answers(state: ClassifierState | RegressorState, values: Sequence[dict[str, Any]]) -> list[Any]:
     """Answers in turn, each record learnt behind its own."""
-    found = []
+    found: list[Any] = []
     for i, value in enumerate(values):
         one = state.read(event_of(i, value))
         found += state.score([one])

@@ -131,6 +131,7 @@ def test_a_method_stays_bound_to_its_object_and_must_be_on_the_list() -> None:
 def test_a_class_of_slots_alone_comes_back() -> None:
     class Part:
         __slots__ = ("held",)
+        held: int
 
     part = Part()
     part.held = 3

@@ -112,7 +112,8 @@ class StackedLabels(Voting):
     def _logs(self, numbers: Numbers) -> Floats:
         """`(members, labels)`; no member can rule a label out for good."""
         said = self._said(numbers)
-        return np.log(said * (1 - _LEAST_SHARE) + _LEAST_SHARE / said.shape[1])
+        logs: Floats = np.log(said * (1 - _LEAST_SHARE) + _LEAST_SHARE / said.shape[1])
+        return logs
 
 
 class StackedEstimates(Voting):
@@ -160,8 +161,8 @@ class StackedEstimates(Voting):
             return np.full(size, 1 / size)
         # Measured in the estimates' own size, so that no unit of a target matters.
         hold = squares / (size * self._targets) * _HOLD_RECORDS
-        moved: Floats = np.linalg.solve(self._a + hold * np.eye(size), self._b)
-        return 1 / size + moved
+        moved = np.linalg.solve(self._a + hold * np.eye(size), self._b)
+        return 1 / size + moved.astype(np.float64, copy=False)
 
 
 def build(learner: OnlineLearner[Any], labels: int) -> OnlineModel:

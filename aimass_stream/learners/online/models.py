@@ -54,7 +54,8 @@ class RiverModel:
             return self._probabilities(numbers)
         found = float(self._model.predict_one(numbers))
         # A gradient step on an extreme record may overshoot all numbers.
-        return np.clip(np.nan_to_num(np.array([found])), -LARGEST, LARGEST)
+        estimate: Floats = np.clip(np.nan_to_num(np.array([found])), -LARGEST, LARGEST)
+        return estimate
 
     def learn(self, numbers: Numbers, target: float | int) -> None:
         """Learn a target."""

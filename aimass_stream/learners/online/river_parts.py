@@ -14,14 +14,19 @@ from typing import Any
 
 from river import optim, stats
 from river.compose import Pipeline
-from river.drift.adwin import ADWIN, AdaptiveWindowing
+from river.drift.adwin import (  # type: ignore[attr-defined]  # it is the extension's
+    ADWIN,
+    AdaptiveWindowing,
+)
 from river.ensemble import streaming_random_patches as patches
 from river.forest import AMFClassifier, AMFRegressor, ARFClassifier, ARFRegressor
 from river.forest import adaptive_random_forest as forest
 from river.linear_model import LinearRegression, SoftmaxRegression
 from river.metrics import MAE, MSE, Accuracy, ConfusionMatrix
 from river.neighbors import KNNClassifier, KNNRegressor, LazySearch
-from river.neighbors.lazy import _euclidean_tuple_distance
+from river.neighbors.lazy import (  # type: ignore[attr-defined]  # it is the extension's
+    _euclidean_tuple_distance,
+)
 from river.optim.initializers import Zeros
 from river.optim.losses import CrossEntropy, Squared
 from river.optim.schedulers import Constant
