@@ -23,7 +23,7 @@ FIRST_EVENT_MS = 1_767_225_600_000
 """Event time of the first example that has one: 2026-01-01 UTC."""
 
 _PIXELS = 28
-_EDGE = 32
+_EDGE = 24
 _FRAMES = 8
 _RATE_HZ = 8_000
 _SAMPLES = 2_000
@@ -103,14 +103,14 @@ def _png_chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def draw_clip(draw: random.Random) -> bytes:
-    """A grey GIF of 32 x 32 pixels and 8 frames: a bar that moves up, down, left or right."""
+    """A grey GIF of 24 x 24 pixels and 8 frames: a bar that moves up, down, left or right."""
     sideways, backwards, start = draw.random() < 0.5, draw.random() < 0.5, draw.randrange(_EDGE)
     parts = [b"GIF89a", struct.pack("<HHBBB", _EDGE, _EDGE, 0xF6, 0, 0)]
     parts += [bytes((grey * 2,)) * 3 for grey in range(128)]
     for frame in range(_FRAMES):
         at = start + (-frame if backwards else frame) * _EDGE // _FRAMES
         places = [(at - place) % _EDGE for place in range(_EDGE)]
-        bar = [100 if place < 5 else draw.randrange(20) for place in places]
+        bar = [100 if place < 4 else draw.randrange(20) for place in places]
         rows = [bar if sideways else [one] * _EDGE for one in bar]
         parts.append(_gif_frame(bytes(shade for row in rows for shade in row)))
     return b"".join(parts) + b";"

@@ -11,6 +11,8 @@ Folders are found by their shape, wherever they lie under `DATA`:
 * `*train.jsonl` and `*test.jsonl`: next items in sessions;
 * `ratings.csv`: the feed, prequentially.
 
+Classifiers that learn record by record are measured on data sets inside River's wheel.
+
 The result is `learning.json`. One thread of NumPy and torch should be set by the environment
 (`OMP_NUM_THREADS=1`); costs are CPU time, of all threads.
 """
@@ -27,6 +29,7 @@ import orjson
 import torch
 from sklearn.metrics import roc_auc_score
 
+from aimass_stream.learners.online import KINDS
 from benchmarks.learning.anomalies import (
     Measured,
     check_scorer,
@@ -38,6 +41,7 @@ from benchmarks.learning.cost import LEARNERS, cost
 from benchmarks.learning.data import read_series, series_folders, tables
 from benchmarks.learning.detectors import table_detectors
 from benchmarks.learning.nab import sweep
+from benchmarks.learning.online import classify, labelled_rows
 from benchmarks.learning.recommend import feed, sessions
 
 Results = dict[str, Any]
@@ -97,6 +101,23 @@ def run_feed(chosen: argparse.Namespace, results: Results) -> None:
         results["feed_hr10"], results["feed_mrr10"] = tally.shares
 
 
+def run_online(chosen: argparse.Namespace, results: Results) -> None:
+    """Every kind of classifier and both ensembles, on the data sets inside River's wheel."""
+    del chosen
+    accuracies: dict[str, dict[str, float]] = {}
+    costs: dict[str, dict[str, float]] = {}
+    for data in labelled_rows():
+        for kind in ("stacking", "voting", *KINDS):
+            found = classify(data, kind)
+            accuracies.setdefault(kind, {})[data.name] = found.accuracy
+            costs.setdefault(kind, {})[data.name] = found.us_per_record
+            print(
+                f"{data.name}: {kind} {found.accuracy:.4f}, {found.us_per_record:.0f} us a record",
+                flush=True,
+            )
+    results["online_accuracy"], results["online_us_per_record"] = accuracies, costs
+
+
 def run_cost(chosen: argparse.Namespace, results: Results) -> None:
     """Every learner, at the block it is declared with."""
     results["us_per_record"], results["records_per_s"] = {}, {}
@@ -113,6 +134,7 @@ PARTS: dict[str, Callable[[argparse.Namespace, Results], None]] = {
     "tabular": run_tabular,
     "sessions": run_sessions,
     "feed": run_feed,
+    "online": run_online,
     "cost": run_cost,
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.zoo import defects, detection, images, maps, networks, sounds, texts, writers
+from tests.zoo import clips, defects, detection, images, maps, networks, sounds, texts, writers
 from tests.zoo.case import Case
 
 CASES: list[Case] = [
@@ -10,6 +10,7 @@ CASES: list[Case] = [
     *detection.CASES,
     *maps.CASES,
     *defects.CASES,
+    *clips.CASES,
     *networks.CASES,
     *texts.CASES,
     *writers.CASES,
@@ -31,6 +32,7 @@ ON_TOPICS = {
     "text-regression-bert",
     "text-to-speech-vits",
     "token-classification-bert",
+    "video-classification-videomae",
     "visual-anomaly-resnet",
 }
 """Those that go through real topics, too: one for each type of answer."""

@@ -85,8 +85,8 @@ class OnlineLearner(Learner[AnswerT]):
     trees: int = 10
     tree_depth: int = 12
     tree_nodes: int = 4_096
-    neighbours: int = 5
-    window_records: int = 1_000
+    neighbours: int = 10
+    window_records: int = 2_000
     learning_rate: float = 0.05
     keep_records: int = 10_000
     keep_s: float = 7 * 86_400.0

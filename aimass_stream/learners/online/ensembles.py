@@ -13,8 +13,8 @@ from aimass_stream.learners.online.declarations import OnlineLearner
 from aimass_stream.learners.online.examples import Numbers
 from aimass_stream.learners.online.models import RiverModel
 
-_LEAST_SHARE = 1e-3
-_TRUST_STEP = 0.1
+_LEAST_SHARE = 1e-2
+_TRUST_STEP = 0.3
 _FIRST_SQUARES = 1.0
 _HOLD_RECORDS = 10
 

@@ -120,7 +120,8 @@ _CLASSIFIERS: Mapping[Kind, Make] = {
     "adaptive-random-forest": lambda one: ARFClassifier(**_forest(one), **_tree(one)),
     "hoeffding-tree": lambda one: HoeffdingAdaptiveTreeClassifier(**_tree(one), seed=one.seed),
     "linear": lambda one: StandardScaler() | SoftmaxRegression(optimizer=SGD(one.learning_rate)),
-    "mondrian-forest": lambda one: AMFClassifier(**_mondrian(one)),
+    # Split even where one label is all there is so far: it costs nodes, and is right more often.
+    "mondrian-forest": lambda one: AMFClassifier(**_mondrian(one), split_pure=True),
     "nearest-neighbours": lambda one: StandardScaler() | KNNClassifier(**_near(one)),
     "random-patches": lambda one: SRPClassifier(
         model=HoeffdingTreeClassifier(**_tree(one), delta=_SPLIT_DELTA), **_forest(one)
