@@ -9,6 +9,7 @@ from aimass_stream.records.behaviour import Action, Behaviour, read_behaviour
 from aimass_stream.records.chunk import Chunk, Headers, Record
 from aimass_stream.records.claim import Claim
 from aimass_stream.records.clip import Clip
+from aimass_stream.records.clusters import Cluster, ClusterChange
 from aimass_stream.records.detections import Detection, Detections, Mask
 from aimass_stream.records.embedding import Embedding
 from aimass_stream.records.entities import Entities, Entity
@@ -38,6 +39,8 @@ __all__ = [
     "Chunk",
     "Claim",
     "Clip",
+    "Cluster",
+    "ClusterChange",
     "Depth",
     "Detection",
     "Detections",

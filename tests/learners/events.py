@@ -199,3 +199,10 @@ def number_log(
         Event(i, "records", NOON_MS + i * 100, root, None, orjson.dumps(value))
         for i, (root, value) in enumerate(values)
     ]
+
+
+def cluster_log(rows: int, dimensions: int) -> list[Event]:
+    """Embeddings of three groups; in the second half one has gone, and another has come."""
+    points, which = blobs(rows, 4, dimensions, spread=0.2)
+    kept = which != np.where(np.arange(rows) < rows // 2, 3, 0)
+    return [event_of(i, embedded(point), after_ms=i) for i, point in enumerate(points[kept])]

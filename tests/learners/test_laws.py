@@ -16,11 +16,13 @@ from aimass_stream.learners.anomaly import (
     TailsDetector,
     ValueDetector,
 )
+from aimass_stream.learners.clusters import Clusters
 from aimass_stream.learners.heads import Head
 from aimass_stream.learners.online import OnlineClassifier, OnlineRegressor
 from aimass_stream.learners.recommendation import Recommender
 from aimass_stream.testing import LEARNER_CHECKS, check_learner
 from tests.learners.events import (
+    cluster_log,
     head_log,
     number_log,
     rename,
@@ -155,6 +157,10 @@ CASES = {
     ),
     "head": Case(
         Head("head", tuple(LABELS), 16, keep_records=40), lambda: head_log(100, LABELS, 16)
+    ),
+    "clusters": Case(
+        Clusters("groups", 8, window_records=60, refit_records=40, least_records=5, block_rows=16),
+        lambda: cluster_log(170, 8),
     ),
     "classifier-stacking": Case(
         OnlineClassifier("labels", labels=tuple(LABELS), **SMALL_ONLINE),

@@ -31,6 +31,7 @@ SYSTEMS = {
 
 LACKS = {
     "V4": "a grid detector with non-maximum suppression, such as YOLOX",
+    "V8": "windows of frames that come one by one; ViViT",
     "V10": "denoising and inpainting; super-resolution works",
     "V12": "names in the record instead of the declaration; Grounding DINO",
     "T4": "tokens on a side topic, a conversation for each key, joining a batch that is under way",

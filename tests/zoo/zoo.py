@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from tests.zoo import clips, defects, detection, images, maps, networks, sounds, texts, writers
+from tests.zoo import (
+    clips,
+    defects,
+    detection,
+    images,
+    maps,
+    networks,
+    sounds,
+    spectra,
+    texts,
+    writers,
+)
 from tests.zoo.case import Case
 
 CASES: list[Case] = [
@@ -15,6 +26,7 @@ CASES: list[Case] = [
     *texts.CASES,
     *writers.CASES,
     *sounds.CASES,
+    *spectra.CASES,
 ]
 
 ON_TOPICS = {
