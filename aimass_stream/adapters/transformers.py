@@ -173,6 +173,14 @@ class Transformers(TaskModel[AnswerT], Generic[AnswerT]):
 
         @overload
         def __init__(
+            self: Transformers[Embedding],
+            task: Literal["image-embedding"],
+            location: str,
+            **settings: Unpack[Common],
+        ) -> None: ...
+
+        @overload
+        def __init__(
             self: Transformers[Estimate],
             task: Literal["text-regression"],
             location: str,

@@ -19,6 +19,7 @@ from aimass_stream.records.generated import Generated
 from aimass_stream.records.image import Image
 from aimass_stream.records.labels import Estimate, Labels
 from aimass_stream.records.limits import Limits
+from aimass_stream.records.match import Match
 from aimass_stream.records.prediction import Prediction
 from aimass_stream.records.question import Question
 from aimass_stream.records.recommendation import Recommendation, RecommendedItem
@@ -57,6 +58,7 @@ __all__ = [
     "Labels",
     "Limits",
     "Mask",
+    "Match",
     "Picture",
     "Prediction",
     "Question",

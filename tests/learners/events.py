@@ -206,3 +206,29 @@ def cluster_log(rows: int, dimensions: int) -> list[Event]:
     points, which = blobs(rows, 4, dimensions, spread=0.2)
     kept = which != np.where(np.arange(rows) < rows // 2, 3, 0)
     return [event_of(i, embedded(point), after_ms=i) for i, point in enumerate(points[kept])]
+
+
+def gallery_log(rows: int, dimensions: int) -> list[Event]:
+    """Embeddings of six people, some enrolled by record, some with an embedding, some erased."""
+    points, which = blobs(rows, 6, dimensions, spread=0.3)
+    values: list[tuple[str | None, dict[str, Any]]] = []
+    for i in range(rows):
+        values.append((f"faces/0/{i}", embedded(points[i])))
+        if i % 5 == 4:
+            about = i - 4
+            values.append((None, {"record": f"faces/0/{about}", "label": f"p{which[about]}"}))
+        if i % 7 == 3:
+            values.append((None, {"enrol": f"p{which[i]}", **embedded(points[i])}))
+        if i % 20 == 19:
+            values.append((None, {"erase": f"p{which[i]}"}))
+    return [
+        Event(
+            offset=i,
+            topic="faces",
+            timestamp_ms=NOON_MS + i * 100,
+            root=root or f"told/0/{i}",
+            key=None,
+            value=orjson.dumps(value),
+        )
+        for i, (root, value) in enumerate(values)
+    ]

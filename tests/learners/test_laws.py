@@ -17,12 +17,14 @@ from aimass_stream.learners.anomaly import (
     ValueDetector,
 )
 from aimass_stream.learners.clusters import Clusters
+from aimass_stream.learners.gallery import Gallery
 from aimass_stream.learners.heads import Head
 from aimass_stream.learners.online import OnlineClassifier, OnlineRegressor
 from aimass_stream.learners.recommendation import Recommender
 from aimass_stream.testing import LEARNER_CHECKS, check_learner
 from tests.learners.events import (
     cluster_log,
+    gallery_log,
     head_log,
     number_log,
     rename,
@@ -161,6 +163,19 @@ CASES = {
     "clusters": Case(
         Clusters("groups", 8, window_records=60, refit_records=40, least_records=5, block_rows=16),
         lambda: cluster_log(170, 8),
+    ),
+    "gallery": Case(
+        Gallery(
+            "people",
+            8,
+            threshold=0.7,
+            identities=4,
+            embeddings=2,
+            keep_records=20,
+            keep_s=3,
+            block_rows=8,
+        ),
+        lambda: gallery_log(120, 8),
     ),
     "classifier-stacking": Case(
         OnlineClassifier("labels", labels=tuple(LABELS), **SMALL_ONLINE),

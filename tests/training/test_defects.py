@@ -41,7 +41,7 @@ def weave(seed: int, spot: tuple[int, int] | None = None) -> bytes:
 @pytest.fixture(scope="module")
 def backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("backbone")
-    torch.manual_seed(1)
+    torch.manual_seed(2)
     config = ResNetConfig(
         embedding_size=16, hidden_sizes=[16, 32, 48, 64], depths=[1, 1, 1, 1], layer_type="basic"
     )
@@ -75,7 +75,7 @@ def test_defects_are_found_where_they_are(
         tmp_path / "models",
         "cloth",
         edge=EDGE,
-        layers=(1, 2),
+        layers=(0, 1),
     )
     declared = Transformers("visual-anomaly", f"models://cloth@{version}")
     finder = DefectFinder(resolve(declared, tmp_path / "models"), "cpu")

@@ -22,6 +22,7 @@ CASES: list[Case] = [
     *maps.CASES,
     *defects.CASES,
     *clips.CASES,
+    *encoders.CASES,
     *networks.CASES,
     *texts.CASES,
     *writers.CASES,

@@ -21,6 +21,7 @@ from aimass_stream.errors import RecordError
 from aimass_stream.records import (
     Depth,
     Detections,
+    Embedding,
     Picture,
     Prediction,
     Record,
@@ -107,6 +108,7 @@ IMAGE_TASKS: Mapping[str, Task] = {
     ),
     "depth-estimation": Task(_HOME + "transformers_maps:DepthEstimator", Depth, {}),
     "image-to-image": Task(_HOME + "transformers_maps:Restorer", Picture, {}, _pixels),
+    "image-embedding": Task(_HOME + "transformers_image_embeddings:ImageEncoder", Embedding, {}),
     "visual-anomaly": Task(_HOME + "transformers_defects:DefectFinder", VisualAnomaly, {}),
 }
 """By name."""
