@@ -19,6 +19,8 @@ NAMES = [
     "Audio",
     "Behaviour",
     "Chunk",
+    "Clip",
+    "Cluster",
     "Depth",
     "Detection",
     "Detections",
@@ -35,6 +37,7 @@ NAMES = [
     "Learner",
     "Limits",
     "Mask",
+    "Match",
     "Model",
     "Picture",
     "Prediction",
@@ -53,6 +56,7 @@ NAMES = [
     "Transcript",
     "Transformers",
     "Understanding",
+    "VisualAnomaly",
     "Word",
 ]
 

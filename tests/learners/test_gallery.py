@@ -50,7 +50,7 @@ def test_everyone_enrolled_is_recognised_and_nobody_else() -> None:
     for person in range(50):
         answer = who(state, face(person, seed=77))
         assert answer.identity == f"p{person}"
-        assert list(answer.nearest)[0] == f"p{person}"
+        assert next(iter(answer.nearest)) == f"p{person}"
         assert len(answer.nearest) == 3
     assert [who(state, face(person)).identity for person in range(50, 80)] == [""] * 30
 

@@ -34,9 +34,13 @@ LACKS = {
     "V8": "windows of frames that come one by one; ViViT",
     "V10": "denoising and inpainting; super-resolution works",
     "V12": "names in the record instead of the declaration; Grounding DINO",
+    "V13": "finding and cropping faces",
     "T4": "tokens on a side topic, a conversation for each key, joining a batch that is under way",
     "T5": "tokenizers that exist in Python only, such as Marian's",
     "A2": "a transducer with state from chunk to chunk; recordings beyond Whisper's window",
     "A3": "Tacotron 2 and WaveRNN; texts are spoken one at a time",
 }
 """What a row that works does not do yet."""
+
+BESIDE = {"A4": "tests/learners/test_clusters.py", "V13": "tests/learners/test_gallery.py"}
+"""Tests of the learner that a row needs beside its models."""

@@ -6,6 +6,7 @@ from tests.zoo import (
     clips,
     defects,
     detection,
+    encoders,
     images,
     maps,
     networks,
