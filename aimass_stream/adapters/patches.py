@@ -138,7 +138,7 @@ class PatchNetwork:
             )
         # What stands before the patches (a class token, registers) has no place.
         tokens = state[:, state.shape[1] - down * across :].float()
-        return tokens.transpose(1, 2).unflatten(2, (down, across))
+        return tokens.transpose(1, 2).reshape(len(tokens), -1, down, across)
 
 
 def distances(patches: torch.Tensor, memory: torch.Tensor) -> torch.Tensor:
@@ -152,11 +152,12 @@ def distances(patches: torch.Tensor, memory: torch.Tensor) -> torch.Tensor:
         `(...)` float32, Euclidean.
     """
     rows = patches.reshape(-1, patches.shape[-1])
-    found = [_distances(part, memory) for part in rows.split(_COMPARED_PATCHES)]
+    starts = range(0, len(rows), _COMPARED_PATCHES)
+    found = [_distances(rows[at : at + _COMPARED_PATCHES], memory) for at in starts]
     return torch.cat(found).reshape(patches.shape[:-1])
 
 
 def _distances(rows: torch.Tensor, memory: torch.Tensor) -> torch.Tensor:
     nearest = memory[torch.cdist(rows, memory).argmin(dim=1)]
     # By differences: what cdist makes of squares and products is off where a patch is very near.
-    return (rows - nearest).norm(dim=1)
+    return torch.linalg.vector_norm(rows - nearest, dim=1)

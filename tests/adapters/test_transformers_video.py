@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from transformers import VideoMAEConfig, VideoMAEForVideoClassification, VideoMA
 
 from aimass_stream.adapters.transformers import Transformers
 from aimass_stream.model import Predictor
+from aimass_stream.records import Prediction
 from aimass_stream.registry.folder import resolve
 from tests.codecs.clip_files import animated
 
@@ -46,7 +48,7 @@ def every_start(noise: int) -> torch.Tensor:
 def trained(folder: Path) -> None:
     """Trained until it tells them apart; the same frames backwards are the other action."""
     torch.manual_seed(0)
-    model = VideoMAEForVideoClassification(
+    model: Any = VideoMAEForVideoClassification(  # type: ignore[no-untyped-call]  # no types
         VideoMAEConfig(
             image_size=EDGE,
             patch_size=8,
@@ -92,8 +94,9 @@ def test_actions_that_differ_in_direction_are_told_apart(tmp_path: Path) -> None
         payloads += [animated(frames, "WEBP"), animated(frames[::-1], "WEBP")]
         expected += [LABELS[seed % 2], LABELS[1 - seed % 2]]
     inputs = [predictor.decode(payload) for payload in payloads]
-    together = predictor.predict(inputs)
+    together = [found for found in predictor.predict(inputs) if isinstance(found, Prediction)]
     assert [answer.label for answer in together] == expected
     for one, answer in zip(inputs, together, strict=True):
         (alone,) = predictor.predict([one])
+        assert isinstance(alone, Prediction)
         assert alone.score == pytest.approx(answer.score, abs=1e-4)

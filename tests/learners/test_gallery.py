@@ -13,14 +13,14 @@ from aimass_stream.records import Match
 from aimass_stream.testing.learners import stored
 from tests.learners.events import HOUR_MS, Floats, embedded, event_of
 
-SIZE = 16
+SIZE = 64
 
 
 def gallery(**settings: Any) -> GalleryState:
     return GalleryState(Gallery("people", SIZE, **{"threshold": 0.8, **settings}).settings)
 
 
-def face(person: int, *, seed: int = 0, spread: float = 0.05) -> Floats:
+def face(person: int, *, seed: int = 0, spread: float = 0.03) -> Floats:
     """A vector near the person's own."""
     own = np.random.default_rng(1_000 + person).normal(size=SIZE)
     return own / np.linalg.norm(own) + np.random.default_rng(seed).normal(size=SIZE) * spread

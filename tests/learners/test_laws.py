@@ -179,11 +179,11 @@ CASES = {
     ),
     "classifier-stacking": Case(
         OnlineClassifier("labels", labels=tuple(LABELS), **SMALL_ONLINE),
-        lambda: number_log(80, LABELS),
+        lambda: number_log(64, LABELS),
     ),
     "classifier-voting": Case(
         OnlineClassifier("labels", labels=tuple(LABELS), **SMALL_ONLINE, **OTHERS),
-        lambda: number_log(80, LABELS),
+        lambda: number_log(64, LABELS),
     ),
     "regressor-stacking": Case(
         OnlineRegressor("numbers", **SMALL_ONLINE),

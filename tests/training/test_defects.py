@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -45,7 +46,8 @@ def backbone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = ResNetConfig(
         embedding_size=16, hidden_sizes=[16, 32, 48, 64], depths=[1, 1, 1, 1], layer_type="basic"
     )
-    ResNetModel(config).save_pretrained(folder)
+    model: Any = ResNetModel(config)  # type: ignore[no-untyped-call]  # it has no types
+    model.save_pretrained(folder)
     ConvNextImageProcessorPil(image_mean=[0.5] * 3, image_std=[0.25] * 3).save_pretrained(folder)
     return folder
 

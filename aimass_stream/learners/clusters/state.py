@@ -111,9 +111,13 @@ class ClustersState:
         if arrays["window"].shape[1:] != self._window.shape[1:]:
             raise ValueError(f"clusters of {arrays['window'].shape[1:]} numbers")
         self._window = arrays["window"].astype(np.float32)
-        ids = arrays["ids"].astype(np.int64)
-        parts = (arrays[name].astype(np.float64) for name in _Drawn._fields if name != "ids")
-        self._drawn = _Drawn(*parts, ids)
+        self._drawn = _Drawn(
+            mean=arrays["mean"].astype(np.float64),
+            axes=arrays["axes"].astype(np.float64),
+            centres=arrays["centres"].astype(np.float64),
+            radii=arrays["radii"].astype(np.float64),
+            ids=arrays["ids"].astype(np.int64),
+        )
         self._learnt, self._next_id = data["learnt"], data["next_id"]
         self._changes = msgspec.convert(data["changes"], list[ClusterChange])
 

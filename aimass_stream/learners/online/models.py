@@ -114,6 +114,12 @@ def _near(learner: OnlineLearner[Any]) -> dict[str, Any]:
     }
 
 
+def _line(learner: OnlineLearner[Any]) -> Any:
+    # Steps of AdaGrad are bounded whatever a record holds.
+    line: Any = StandardScaler() | LinearRegression(optimizer=AdaGrad(learner.learning_rate))
+    return TargetStandardScaler(regressor=line)
+
+
 Make = Callable[[OnlineLearner[Any]], Any]
 
 _CLASSIFIERS: Mapping[Kind, Make] = {
@@ -134,10 +140,7 @@ _REGRESSORS: Mapping[Kind, Make] = {
     "hoeffding-tree": lambda one: (
         StandardScaler() | HoeffdingAdaptiveTreeRegressor(**_coarse_tree(one), seed=one.seed)
     ),
-    # Steps of AdaGrad are bounded whatever a record holds.
-    "linear": lambda one: TargetStandardScaler(
-        regressor=StandardScaler() | LinearRegression(optimizer=AdaGrad(one.learning_rate))
-    ),
+    "linear": _line,
     "mondrian-forest": lambda one: AMFRegressor(**_mondrian(one)),
     "nearest-neighbours": lambda one: StandardScaler() | KNNRegressor(**_near(one)),
     "random-patches": lambda one: (
