@@ -58,8 +58,8 @@ class ActionClassifier(Classifier):
         return self._prepare(decode_clip(payload, self._limits, self._frames))
 
     def _prepare(self, frames: Frames) -> Input:
-        made: Input = np.stack([self._preparation(frame) for frame in frames])
-        return made
+        prepared: list[Any] = [self._preparation(frame) for frame in frames]
+        return np.stack(prepared)
 
     def _forward(self, inputs: Sequence[Features]) -> Any:
         stacked = torch.from_numpy(np.stack(inputs)).to(self._device)

@@ -9,7 +9,8 @@ Folders are found by their shape, wherever they lie under `DATA`:
 * one with `windows.json` and CSV files of `timestamp,value`: the Numenta benchmark;
 * npz files with `X` and `y`: ROC-AUC, shuffled with a seed, score then learn;
 * `*train.jsonl` and `*test.jsonl`: next items in sessions;
-* `ratings.csv`: the feed, prequentially.
+* `ratings.csv`: the feed, prequentially;
+* `<word>_<speaker>_<number>.wav`: clusters of recordings, beside speakers and words.
 
 Classifiers that learn record by record are measured on data sets inside River's wheel.
 
@@ -43,6 +44,7 @@ from benchmarks.learning.detectors import table_detectors
 from benchmarks.learning.nab import sweep
 from benchmarks.learning.online import classify, labelled_rows
 from benchmarks.learning.recommend import feed, sessions
+from benchmarks.learning.sounds import group
 
 Results = dict[str, Any]
 
@@ -118,6 +120,14 @@ def run_online(chosen: argparse.Namespace, results: Results) -> None:
     results["online_accuracy"], results["online_us_per_record"] = accuracies, costs
 
 
+def run_sounds(chosen: argparse.Namespace, results: Results) -> None:
+    """Recordings named by word and speaker, without telling."""
+    found = group(chosen.data, chosen.seed)
+    if found is not None:
+        results["sounds"] = found._asdict()
+        print(f"sounds: {found}", flush=True)
+
+
 def run_cost(chosen: argparse.Namespace, results: Results) -> None:
     """Every learner, at the block it is declared with."""
     results["us_per_record"], results["records_per_s"] = {}, {}
@@ -135,6 +145,7 @@ PARTS: dict[str, Callable[[argparse.Namespace, Results], None]] = {
     "sessions": run_sessions,
     "feed": run_feed,
     "online": run_online,
+    "sounds": run_sounds,
     "cost": run_cost,
 }
 

@@ -42,7 +42,7 @@ def describe(folder: Path, payload: bytes) -> Embedding:
         center=False,
         mel_filters=filters,
         mel_floor=0.0,
-        dtype=np.float64,
+        dtype=np.dtype(np.float64),
     )
     bands = np.log(power + 1e-10)
     level = bands.mean(axis=1)
