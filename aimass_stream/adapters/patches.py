@@ -160,4 +160,5 @@ def distances(patches: torch.Tensor, memory: torch.Tensor) -> torch.Tensor:
 def _distances(rows: torch.Tensor, memory: torch.Tensor) -> torch.Tensor:
     nearest = memory[torch.cdist(rows, memory).argmin(dim=1)]
     # By differences: what cdist makes of squares and products is off where a patch is very near.
-    return torch.linalg.vector_norm(rows - nearest, dim=1)
+    found: torch.Tensor = torch.linalg.vector_norm(rows - nearest, dim=1)
+    return found

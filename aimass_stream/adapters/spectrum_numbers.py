@@ -58,11 +58,11 @@ class SpectrumModel:
         livelier = moves.mean(axis=0) if len(moves) else np.zeros(bands.shape[1])
         level = bands.mean(axis=0)
         # Loudness belongs to the distance of a microphone, not to the sound.
-        parts = np.concatenate([level - level.mean(), bands.std(axis=0), livelier])
-        length = float(np.linalg.norm(parts))
-        if not 0 < length < np.inf:
+        shape = level - level.mean()
+        if not 0 < float(np.linalg.norm(shape)) < np.inf:
             return RecordError(Reason.INVALID_OUTPUT, "the recording is silent, or all one sound")
-        return Embedding.of(parts / length)
+        parts = np.concatenate([_unit(shape), _unit(bands.std(axis=0)), _unit(livelier)])
+        return Embedding.of(_unit(parts))
 
     def _mel(self, samples: Samples) -> Floats:
         """`(windows, bands)`: power in each band."""
@@ -75,6 +75,12 @@ class SpectrumModel:
             for at in range(0, len(windows), _BLOCK_FRAMES)
         ]
         return np.concatenate(blocks)
+
+
+def _unit(part: Floats) -> Floats:
+    """At unit length, so that no part outweighs another; one of zeros stays as it is."""
+    length = float(np.linalg.norm(part))
+    return part / length if length > 0 else part
 
 
 def mel_bands(bands: int, window: int, rate_hz: int) -> Floats:

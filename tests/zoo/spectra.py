@@ -47,8 +47,10 @@ def describe(folder: Path, payload: bytes) -> Embedding:
     bands = np.log(power + 1e-10)
     level = bands.mean(axis=1)
     moves = np.abs(np.diff(bands)).mean(axis=1)
-    parts = np.concatenate([level - level.mean(), bands.std(axis=1), moves])
-    return Embedding.of(parts / np.linalg.norm(parts))
+    parts = [level - level.mean(), bands.std(axis=1), moves]
+    return Embedding.of(
+        np.concatenate([part / np.linalg.norm(part) for part in parts]) / np.sqrt(3)
+    )
 
 
 CASES = [
