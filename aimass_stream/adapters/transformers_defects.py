@@ -32,8 +32,8 @@ class DefectFinder(ImageModel):
         SetupError: the folder holds no such network that can be loaded, or no memory of its own.
     """
 
-    # Heads that a network was trained with describe no patch.
-    unused = ("pooler.", "classifier.", "layernorm.", "norm.")
+    # Patches are of layers in the middle; what pools the last one is not used.
+    unused = ("pooler.",)
 
     def __init__(self, spec: ModelSpec, device: str) -> None:
         self._store = store()
