@@ -11,6 +11,7 @@ import aimass_stream
 from aimass_stream import (
     App,
     Chunk,
+    Embedding,
     Image,
     Inline,
     Model,
@@ -19,6 +20,7 @@ from aimass_stream import (
     Stream,
     Topic,
     Transformers,
+    VisualAnomaly,
 )
 from aimass_stream.runtime.scored import ScoredStream
 
@@ -33,6 +35,9 @@ assert_type(labels, Topic[Prediction])
 assert_type(aimass_stream.Topic("plain", Record), Topic[Record])
 assert_type(classifier.answer_type, type[Prediction])
 assert_type(sizes.answer_type, type[int])
+assert_type(Transformers("video-classification", "a").answer_type, type[Prediction])
+assert_type(Transformers("visual-anomaly", "a").answer_type, type[VisualAnomaly])
+assert_type(Transformers("image-embedding", "a").answer_type, type[Embedding])
 
 
 @app.agent(images, to=labels)
