@@ -20,6 +20,7 @@ NAMES = [
     "Behaviour",
     "Chunk",
     "Clip",
+    "ClipData",
     "Cluster",
     "Depth",
     "Detection",

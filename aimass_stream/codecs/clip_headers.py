@@ -14,6 +14,7 @@ from aimass_stream.errors import Reason, RecordError
 _GIF = (b"GIF87a", b"GIF89a")
 _TABLE = 0x80
 _EXTENSION, _IMAGE, _END = 0x21, 0x2C, 0x3B
+_CONTROL = 0xF9
 _ANIMATED = 0x02
 
 
@@ -24,13 +25,19 @@ class ClipHeader(NamedTuple):
         format: the name Pillow knows the format by.
         width: of the canvas, in pixels.
         height: likewise.
-        frames: how many.
+        lasting: how long each frame is shown, in units of the format: 10 ms in a GIF, 1 ms in a
+            WebP; 0 where it is not said.
     """
 
     format: Literal["GIF", "WEBP"]
     width: int
     height: int
-    frames: int
+    lasting: tuple[int, ...]
+
+    @property
+    def frames(self) -> int:
+        """How many."""
+        return len(self.lasting)
 
 
 def read_clip_header(payload: bytes | memoryview) -> ClipHeader:
@@ -61,19 +68,22 @@ def read_clip_header(payload: bytes | memoryview) -> ClipHeader:
 
 def _gif(view: memoryview) -> ClipHeader:
     width, height, flags = struct.unpack_from("<HHB", view, 6)
-    at, frames = 13 + _table_bytes(flags), 0
+    at, lasts = 13 + _table_bytes(flags), 0
+    lasting: list[int] = []
     while (block := view[at]) != _END:
         if block == _EXTENSION:
+            if view[at + 1] == _CONTROL:
+                (lasts,) = struct.unpack_from("<H", view, at + 4)
             at = _behind_blocks(view, at + 2)
         elif block == _IMAGE:
             left, top, wide, high, flags = struct.unpack_from("<HHHHB", view, at + 1)
             _check_frame(left + wide <= width and top + high <= height)
             # Behind the description: a table of colours, and the size of the first codes.
             at = _behind_blocks(view, at + 10 + _table_bytes(flags) + 1)
-            frames += 1
+            lasting.append(lasts)
         else:
             raise _damaged("it holds a block of no known kind")
-    return ClipHeader("GIF", width, height, frames)
+    return ClipHeader("GIF", width, height, tuple(lasting))
 
 
 def _table_bytes(flags: int) -> int:
@@ -93,14 +103,14 @@ def _webp(view: memoryview) -> ClipHeader:
     if kind != b"VP8X" or not view[start] & _ANIMATED:
         raise RecordError(Reason.TYPE_MISMATCH, "the clip is a still picture; send it as an image")
     width, height = _three_bytes(view, start + 4) + 1, _three_bytes(view, start + 7) + 1
-    frames = 0
+    lasting: list[int] = []
     for kind, start in chunks:
         if kind == b"ANMF":
             left, top = 2 * _three_bytes(view, start), 2 * _three_bytes(view, start + 3)
             wide, high = _three_bytes(view, start + 6) + 1, _three_bytes(view, start + 9) + 1
             _check_frame(left + wide <= width and top + high <= height)
-            frames += 1
-    return ClipHeader("WEBP", width, height, frames)
+            lasting.append(_three_bytes(view, start + 12))
+    return ClipHeader("WEBP", width, height, tuple(lasting))
 
 
 def _chunks(view: memoryview) -> Iterator[tuple[bytes, int]]:

@@ -1,11 +1,13 @@
 """GIF and WebP files to RGB frames, within limits. Resizing and scaling are the adapter's.
 
-Frames are taken evenly by their number, whatever each of them lasts. Transparency is dropped.
+Frames are taken evenly in time, since programs that write such files make one frame of several that
+are alike. Transparency is dropped.
 """
 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +31,8 @@ def decode_clip(payload: bytes | memoryview, limits: Limits, frames: int) -> Fra
         payload: the file.
         limits: bounds on its bytes, its frames, and the pixels of all frames together.
         frames: how many are wanted, the first and the last among them, the others evenly
-            between; a clip of fewer gives some of them twice.
+            between; a frame that lasts three times as long as the shortest counts for three. A
+            clip of fewer gives some of them twice.
 
     Returns:
         `(frames, height, width, 3)` uint8, RGB.
@@ -70,7 +73,7 @@ def _check_header(header: ClipHeader, limits: Limits) -> None:
 
 
 def _decode(payload: bytes | memoryview, header: ClipHeader, frames: int) -> Frames:
-    wanted = np.linspace(0, header.frames - 1, frames).round().astype(int).tolist()
+    wanted = _evenly(header.lasting, frames)
     made: dict[int, NDArray[np.uint8]] = {}
     with Image.open(io.BytesIO(payload), formats=(header.format,)) as image:
         if image.size != (header.width, header.height):
@@ -80,3 +83,12 @@ def _decode(payload: bytes | memoryview, header: ClipHeader, frames: int) -> Fra
             image.seek(number)
             made[number] = np.asarray(image.convert("RGB"))
     return np.stack([made[number] for number in wanted])
+
+
+def _evenly(lasting: Sequence[int], frames: int) -> list[int]:
+    """Numbers of frames, evenly in time."""
+    shortest = min((one for one in lasting if one > 0), default=1)
+    shown = np.maximum(np.round(np.array(lasting) / shortest), 1).astype(np.int64)
+    places = np.linspace(0, int(shown.sum()) - 1, frames).round()
+    numbers: list[int] = np.searchsorted(np.cumsum(shown), places, side="right").tolist()
+    return numbers

@@ -8,7 +8,7 @@ from aimass_stream.records.audio import Audio
 from aimass_stream.records.behaviour import Action, Behaviour, read_behaviour
 from aimass_stream.records.chunk import Chunk, Headers, Record
 from aimass_stream.records.claim import Claim
-from aimass_stream.records.clip import Clip
+from aimass_stream.records.clip import Clip, ClipData
 from aimass_stream.records.clusters import Cluster, ClusterChange
 from aimass_stream.records.detections import Detection, Detections, Mask
 from aimass_stream.records.embedding import Embedding
@@ -40,6 +40,7 @@ __all__ = [
     "Chunk",
     "Claim",
     "Clip",
+    "ClipData",
     "Cluster",
     "ClusterChange",
     "Depth",

@@ -10,6 +10,8 @@ import random
 from collections.abc import Mapping
 from typing import ClassVar
 
+import msgspec
+
 from aimass_stream.records.example import draw_clip
 from aimass_stream.records.payload import PayloadRecord
 
@@ -17,6 +19,18 @@ GIF = "image/gif"
 """Content type of GIF."""
 WEBP = "image/webp"
 """Content type of WebP."""
+
+
+class ClipData(msgspec.Struct, frozen=True):
+    """A clip as an answer; in JSON it is what `Clip` reads.
+
+    Attributes:
+        data: the file; base64 in JSON.
+        type: its content type.
+    """
+
+    data: bytes
+    type: str
 
 
 class Clip(PayloadRecord):

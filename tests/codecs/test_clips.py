@@ -71,8 +71,17 @@ def test_a_frame_beyond_the_canvas_is_refused() -> None:
 
 
 def test_the_header_says_what_there_is() -> None:
-    assert read_clip_header(GIF) == ("GIF", 30, 20, 5)
-    assert read_clip_header(WEBP) == ("WEBP", 30, 20, 5)
+    assert read_clip_header(GIF) == ("GIF", 30, 20, (4,) * 5)
+    assert read_clip_header(WEBP) == ("WEBP", 30, 20, (40,) * 5)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP"])
+def test_frames_that_were_made_one_count_for_as_many_as_they_were(kind: str) -> None:
+    shades = [0, 0, 0, 100, 200, 200]
+    payload = animated([np.full((8, 8, 3), shade, np.uint8) for shade in shades], kind)
+    assert read_clip_header(payload).frames == 3
+    found = decode_clip(payload, Limits(), 6)
+    assert found.mean(axis=(1, 2, 3)).tolist() == shades
 
 
 @given(st.one_of(st.binary(max_size=80), mutations([GIF, WEBP]).flatmap(st.sampled_from)))

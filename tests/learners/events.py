@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from aimass_stream.learner import Event
 from aimass_stream.records import Embedding
+from tests.codecs.image_files import encoded
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -231,4 +232,15 @@ def gallery_log(rows: int, dimensions: int) -> list[Event]:
             value=orjson.dumps(value),
         )
         for i, (root, value) in enumerate(values)
+    ]
+
+
+def frame_log(rows: int) -> list[Event]:
+    """Small pictures of four cameras."""
+    draw = np.random.default_rng(0)
+    pictures = draw.integers(0, 256, (rows, 8, 8, 3), np.uint8)
+    cameras = draw.integers(4, size=rows).tolist()
+    return [
+        Event(i, "frames", NOON_MS + i, f"frames/0/{i}", b"c%d" % camera, encoded(picture, "PNG"))
+        for i, (camera, picture) in enumerate(zip(cameras, pictures, strict=True))
     ]

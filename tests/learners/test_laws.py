@@ -17,6 +17,7 @@ from aimass_stream.learners.anomaly import (
     ValueDetector,
 )
 from aimass_stream.learners.clusters import Clusters
+from aimass_stream.learners.frames import FrameWindows
 from aimass_stream.learners.gallery import Gallery
 from aimass_stream.learners.heads import Head
 from aimass_stream.learners.online import OnlineClassifier, OnlineRegressor
@@ -24,6 +25,7 @@ from aimass_stream.learners.recommendation import Recommender
 from aimass_stream.testing import LEARNER_CHECKS, check_learner
 from tests.learners.events import (
     cluster_log,
+    frame_log,
     gallery_log,
     head_log,
     number_log,
@@ -163,6 +165,10 @@ CASES = {
     "clusters": Case(
         Clusters("groups", 8, window_records=60, refit_records=40, least_records=5, block_rows=16),
         lambda: cluster_log(170, 8),
+    ),
+    "frames": Case(
+        FrameWindows("windows", frames=3, stride=2, keys=3, block_rows=4),
+        lambda: frame_log(40),
     ),
     "gallery": Case(
         Gallery(

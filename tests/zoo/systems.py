@@ -31,7 +31,7 @@ SYSTEMS = {
 
 LACKS = {
     "V4": "a grid detector with non-maximum suppression, such as YOLOX",
-    "V8": "windows of frames that come one by one; ViViT",
+    "V8": "ViViT",
     "V10": "denoising and inpainting; super-resolution works",
     "V12": "names in the record instead of the declaration; Grounding DINO",
     "V13": "finding and cropping faces",
@@ -42,5 +42,9 @@ LACKS = {
 }
 """What a row that works does not do yet."""
 
-BESIDE = {"A4": "tests/learners/test_clusters.py", "V13": "tests/learners/test_gallery.py"}
+BESIDE = {
+    "A4": "tests/learners/test_clusters.py",
+    "V8": "tests/learners/test_frames.py",
+    "V13": "tests/learners/test_gallery.py",
+}
 """Tests of the learner that a row needs beside its models."""
