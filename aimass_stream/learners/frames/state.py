@@ -59,7 +59,7 @@ class Window(msgspec.Struct, frozen=True):
 
 
 class FrameWindowsState:
-    """The `LearnerState` of `FrameWindows`. A frame takes about 10 kB of state at 256 pixels."""
+    """The `LearnerState` of `FrameWindows`. A frame of 256 pixels takes 5 to 20 kB."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._declared = FrameWindows("frames", **settings)
