@@ -189,7 +189,7 @@ CASES = {
     ),
     "classifier-voting": Case(
         OnlineClassifier("labels", labels=tuple(LABELS), **SMALL_ONLINE, **OTHERS),
-        lambda: number_log(64, LABELS),
+        lambda: number_log(100, LABELS),
     ),
     "regressor-stacking": Case(
         OnlineRegressor("numbers", **SMALL_ONLINE),

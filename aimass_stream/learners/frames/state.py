@@ -108,8 +108,8 @@ class FrameWindowsState:
     def restore(self, snapshot: Snapshot) -> None:
         """Have the windows that were laid down."""
         self._windows = OrderedDict(
-            (key, Window(*numbers, tuple(jpegs)))
-            for key, *numbers, jpegs in snapshot.data["windows"]
+            (key, Window(last_ms, width, height, left, tuple(jpegs)))
+            for key, last_ms, width, height, left, jpegs in snapshot.data["windows"]
         )
 
     def _follow(self, window: Window | None, frame: Frame) -> Window:
