@@ -8,6 +8,7 @@ from aimass_stream.records.audio import Audio
 from aimass_stream.records.behaviour import Action, Behaviour, read_behaviour
 from aimass_stream.records.chunk import Chunk, Headers, Record
 from aimass_stream.records.claim import Claim
+from aimass_stream.records.clip import Clip, ClipData
 from aimass_stream.records.cluster import Cluster
 from aimass_stream.records.detections import Detection, Detections, Mask
 from aimass_stream.records.embedding import Embedding
@@ -18,15 +19,17 @@ from aimass_stream.records.generated import Generated
 from aimass_stream.records.image import Image
 from aimass_stream.records.labels import Estimate, Labels
 from aimass_stream.records.limits import Limits
+from aimass_stream.records.match import Match
 from aimass_stream.records.prediction import Prediction
 from aimass_stream.records.question import Question
 from aimass_stream.records.recommendation import Recommendation, RecommendedItem
 from aimass_stream.records.segmentation import Region, Segmentation
 from aimass_stream.records.span import Span
-from aimass_stream.records.stored import Depth, Picture, Speech
+from aimass_stream.records.stored import Depth, Picture, Speech, VisualAnomaly
 from aimass_stream.records.surprise import Surprise
 from aimass_stream.records.text import Text
 from aimass_stream.records.topic import Topic
+from aimass_stream.records.tracked_cluster import ClusterChange, TrackedCluster
 from aimass_stream.records.transcript import Transcript, Word
 from aimass_stream.records.understanding import Understanding
 
@@ -37,7 +40,10 @@ __all__ = [
     "Behaviour",
     "Chunk",
     "Claim",
+    "Clip",
+    "ClipData",
     "Cluster",
+    "ClusterChange",
     "Depth",
     "Detection",
     "Detections",
@@ -54,6 +60,7 @@ __all__ = [
     "Labels",
     "Limits",
     "Mask",
+    "Match",
     "Picture",
     "Prediction",
     "Question",
@@ -68,8 +75,10 @@ __all__ = [
     "Surprise",
     "Text",
     "Topic",
+    "TrackedCluster",
     "Transcript",
     "Understanding",
+    "VisualAnomaly",
     "Word",
     "read_behaviour",
     "read_feedback",

@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
-from tests.zoo import cleaning, detection, images, maps, mining, networks, sounds, texts, writers
+from tests.zoo import (
+    cleaning,
+    clips,
+    defects,
+    detection,
+    encoders,
+    images,
+    maps,
+    mining,
+    networks,
+    sounds,
+    spectra,
+    texts,
+    writers,
+)
 from tests.zoo.case import Case
 
 CASES: list[Case] = [
     *images.CASES,
     *detection.CASES,
     *maps.CASES,
+    *defects.CASES,
+    *clips.CASES,
+    *encoders.CASES,
     *networks.CASES,
     *texts.CASES,
     *writers.CASES,
     *sounds.CASES,
     *cleaning.CASES,
     *mining.CASES,
+    *spectra.CASES,
 ]
 
 ON_TOPICS = {
@@ -35,5 +53,7 @@ ON_TOPICS = {
     "text-regression-bert",
     "text-to-speech-vits",
     "token-classification-bert",
+    "video-classification-videomae",
+    "visual-anomaly-resnet",
 }
 """Those that go through real topics, too: one for each type of answer."""
