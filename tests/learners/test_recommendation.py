@@ -63,7 +63,13 @@ def test_an_answer_is_ranked_and_says_why() -> None:
     scores = [item.score for item in answer.items]
     assert scores == sorted(scores, reverse=True)
     assert 0 <= min(scores) <= max(scores) <= 1
-    assert {item.reason for item in answer.items} <= {"follows", "similar", "popular", "taste"}
+    assert {item.reason for item in answer.items} <= {
+        "follows",
+        "similar",
+        "popular",
+        "taste",
+        "again",
+    }
     assert len({item.item for item in answer.items}) == 5
 
 
@@ -104,7 +110,7 @@ def test_nobody_and_nothing_known_is_an_empty_list() -> None:
 
 
 def test_forgotten_items_leave_no_trace() -> None:
-    state = state_of(items=20, users=5, sessions=10)
+    state = state_of(items=20, users=5, sessions=10, baskets=5)
     learn(state, shopping(500, 10, 60))
     assert state.items_seen <= 20
     fresh = [did("me", f"fresh{i}", after_ms=i) for i in range(60)]
