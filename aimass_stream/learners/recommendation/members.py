@@ -40,7 +40,7 @@ REASONS = (
 TRAITS = 4
 """What is known of each candidate beside votes."""
 
-_KINDS = (Kind(half_life=300), Kind(half_life=600, both_ways=True), Kind(half_life=30))
+_KINDS = (Kind(half_life=300), Kind(half_life=600, both_ways=True), Kind(half_life=15))
 # How the weight of a pair, in learning and in asking, falls with the items that lie between.
 _FADES = np.stack(
     [
@@ -142,7 +142,9 @@ class Members:
         sessions = self.sessions.near(latest, lately, history.session)
         yield sessions.held.ravel(), (sessions.votes(), sessions.votes_in_order())
         baskets = self.baskets.near(latest, lately, history.basket)
-        yield baskets.held.ravel(), (baskets.votes(),)
+        # Most baskets are not full, unlike sessions of a user who goes on and on.
+        held = baskets.held >= 0
+        yield baskets.held[held], (baskets.likeness.repeat(held.sum(axis=1)),)
         for popularity in (self.popular, self.recent):
             ids, counts = popularity.leading()
             yield ids, (counts,)

@@ -107,7 +107,7 @@ class Neighbours:
         place = session % self._kept
         if (
             session < 0
-            or session <= self._count - self._kept
+            or session < self._count - self._kept
             or (self._lengths[place] == self._items.shape[1])
         ):
             session = self._begin()
@@ -141,7 +141,7 @@ class Neighbours:
             own: the number of the current session, which does not vote; -1 for none.
         """
         postings = self._postings[items]
-        there = (postings >= max(0, self._count - self._kept + 1)) & (postings != own)
+        there = (postings >= max(0, self._count - self._kept)) & (postings != own)
         lags, columns = there.nonzero()
         sessions = postings[lags, columns]
         rows = sessions if self._count <= self._kept else sessions % self._kept

@@ -18,7 +18,8 @@ from aimass_stream.records import Recommendation, RecommendedItem
 from aimass_stream.records.behaviour import Action, read_behaviour
 
 _RECENT = 20
-_ALWAYS_JUDGED = 4_000
+# The blend learns from each of the first events, then from a part of them: (up to, every).
+_JUDGED = ((4_000, 1), (50_000, 2))
 _JUDGED_EVERY = 3
 _NONE: NDArray[np.int32] = np.empty(0, np.int32)
 
@@ -114,7 +115,7 @@ class RecommenderState:
         before = self._users.get(action.user)
         known = self._items.slot(item)
         self._events += 1
-        if known >= 0 and (self._events <= _ALWAYS_JUDGED or self._events % _JUDGED_EVERY == 0):
+        if known >= 0 and self._events % _judged_every(self._events) == 0:
             self._judge(before, known)
         gone = self._items.make_room() if known < 0 else _NONE
         if len(gone):
@@ -154,6 +155,10 @@ class RecommenderState:
             )
         ]
         return Recommendation(user, items)
+
+
+def _judged_every(events: int) -> int:
+    return next((every for until, every in _JUDGED if events <= until), _JUDGED_EVERY)
 
 
 def _under(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
