@@ -97,6 +97,16 @@ def test_what_was_bought_is_not_shown_for_a_while() -> None:
     assert ["i2" in items for items in shown] == [False, False, False, True]
 
 
+def test_what_is_never_shown_is_learnt_all_the_same() -> None:
+    state, open_state = state_of(never_shown=("i2", "unheard-of")), state_of()
+    for one in (state, open_state):
+        for i in range(30):
+            learn(one, [did(f"u{i}", "i1"), did(f"u{i}", "i2"), did(f"u{i}", "i3")])
+    assert open_state.recommend_to(["i1"]).items[0].item == "i2"
+    assert [item.item for item in state.recommend_to(["i1"]).items] == ["i3", "i1"]
+    assert state.recommend_to(["i2"]).items[0].item == "i3"
+
+
 def test_positions_are_passed_over() -> None:
     state = state_of()
     events = shopping(100, 5, 20, positions=True)

@@ -52,7 +52,7 @@ _FADES = np.stack(
 _ASKED = np.stack([0.8 ** np.arange(10), 0.9 ** np.arange(10), 0.6 ** np.arange(10)]).astype(
     np.float32
 )
-_LATELY: Floats = 0.9 ** np.arange(20, dtype=np.float64)
+_LATELY: Floats = 0.9 ** np.arange(10, dtype=np.float64)
 _AGAINS: Floats = 0.8 ** np.arange(20, dtype=np.float64)
 _USUAL: Floats = 0.6 ** np.arange(20, dtype=np.float64)
 
@@ -84,8 +84,8 @@ class Members:
     def __init__(self, declared: Recommender, items: Items) -> None:
         self._items = items
         self.pairs = Pairs(room=64, kinds=_KINDS)
-        self.sessions = Neighbours(declared.sessions, length=20, postings=64, nearest=150)
-        self.baskets = Neighbours(declared.baskets, length=128, postings=64, nearest=30)
+        self.sessions = Neighbours(declared.sessions, length=20, postings=32, nearest=80)
+        self.baskets = Neighbours(declared.baskets, length=128, postings=32, nearest=20, damping=20)
         self.popular = Popularity(half_life=20_000, pool=100)
         self.recent = Popularity(half_life=300, pool=100)
         # Where `_places` notes what it met; between calls all of it is False and 0.
@@ -136,12 +136,12 @@ class Members:
 
     def _votes(self, latest: Slots, history: History) -> Iterator[tuple[Slots, Iterable[Floats]]]:
         """`(votes,)` items and each member's weights of these, for some members at a time."""
-        near = latest[: _ASKED.shape[1]]
+        near = latest[: len(_LATELY)]
         yield self.pairs.of(near, _ASKED[:, : len(near)])
-        lately = _LATELY[: len(latest)]
-        sessions = self.sessions.near(latest, lately, history.session)
+        lately = _LATELY[: len(near)]
+        sessions = self.sessions.near(near, lately, history.session)
         yield sessions.held.ravel(), (sessions.votes(), sessions.votes_in_order())
-        baskets = self.baskets.near(latest, lately, history.basket)
+        baskets = self.baskets.near(near, lately, history.basket)
         # Most baskets are not full, unlike sessions of a user who goes on and on.
         held = baskets.held >= 0
         yield baskets.held[held], (baskets.likeness.repeat(held.sum(axis=1)),)

@@ -80,10 +80,15 @@ class Neighbours:
         length: items of a session; a longer one is continued in another.
         postings: latest sessions kept for each item.
         nearest: sessions that vote.
+        damping: items that each session counts as longer than it is, when its votes are divided
+            by the root of its length; keeps the shortest from being the nearest.
     """
 
-    def __init__(self, sessions: int, length: int, postings: int, nearest: int) -> None:
+    def __init__(
+        self, sessions: int, length: int, postings: int, nearest: int, damping: float = 1
+    ) -> None:
         self._kept = sessions
+        self._damping = damping
         self._nearest = nearest
         self._count = 0
         self._items: Slots = np.full((0, length), -1, np.int32)
@@ -148,7 +153,7 @@ class Neighbours:
         firsts, which = self._first_met(rows)
         rarity = np.log1p(self._count / np.maximum(self._posted[items], 1))
         shared = np.bincount(which, (weights * rarity).take(lags), len(firsts))
-        likeness = shared / np.sqrt(self._lengths.take(rows.take(firsts)) + 1.0)
+        likeness = shared / np.sqrt(self._lengths.take(rows.take(firsts)) + self._damping)
         if len(firsts) > self._nearest:
             best = (-likeness).argpartition(self._nearest)[: self._nearest]
             firsts, likeness = firsts.take(best), likeness.take(best)

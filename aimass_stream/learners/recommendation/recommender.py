@@ -27,6 +27,7 @@ class Recommender(Learner[Recommendation]):
     Attributes:
         top: items of an answer.
         hide_bought_events: of a user, through which an item that the user bought is not shown.
+        never_shown: items that are in no answer, though what people do with them is learnt.
         session_gap_s: seconds of silence that end a session.
         items: kept; those longest unseen make room.
         users: kept; the longest silent go first.
@@ -44,8 +45,9 @@ class Recommender(Learner[Recommendation]):
     _: KW_ONLY
     top: int = 10
     hide_bought_events: int = 2_000
+    never_shown: tuple[str, ...] = ()
     session_gap_s: float = 1_800.0
-    items: int = 50_000
+    items: int = 100_000
     users: int = 50_000
     sessions: int = 100_000
     baskets: int = 20_000

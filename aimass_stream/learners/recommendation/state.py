@@ -18,8 +18,8 @@ from aimass_stream.records import Recommendation, RecommendedItem
 from aimass_stream.records.behaviour import Action, read_behaviour
 
 _RECENT = 20
-# The blend learns from each of the first events, then from a part of them: (up to, every).
-_JUDGED = ((4_000, 1), (50_000, 2))
+# The blend learns from each of the first events, and from every third when it has settled.
+_JUDGED_ALL = 50_000
 _JUDGED_EVERY = 3
 _NONE: NDArray[np.int32] = np.empty(0, np.int32)
 
@@ -41,6 +41,9 @@ class RecommenderState:
         self._members = Members(declared, self._items)
         self._blend = Blend(len(REASONS), TRAITS)
         self._events = 0
+        # The latest candidates, whose they are, and behind which event: who is asked for what a
+        # user will do, and is then told, looks once. Nothing that is laid down.
+        self._latest: tuple[History, int, Candidates] | None = None
 
     @property
     def items_seen(self) -> int:
@@ -110,13 +113,15 @@ class RecommenderState:
         self._blend.restore(_under(arrays, "blend."))
         self._users.restore(data["users"])
         self._events = data["events"]
+        self._latest = None
 
     def _learn(self, action: Action, item: str) -> None:
         before = self._users.get(action.user)
         known = self._items.slot(item)
-        self._events += 1
-        if known >= 0 and self._events % _judged_every(self._events) == 0:
+        settled = self._events >= _JUDGED_ALL
+        if known >= 0 and not (settled and self._events % _JUDGED_EVERY):
             self._judge(before, known)
+        self._events += 1
         gone = self._items.make_room() if known < 0 else _NONE
         if len(gone):
             self._members.forget(gone)
@@ -136,11 +141,20 @@ class RecommenderState:
             self._blend.learn(candidates.shares, candidates.traits, int(place[0]), before.events)
 
     def _candidates(self, history: History) -> Candidates:
-        found = self._members.candidates(history, self._users.hidden(history))
+        if self._latest and self._latest[0] is history and self._latest[1] == self._events:
+            return self._latest[2]
+        hidden = np.append(self._users.hidden(history), self._never_shown())
+        found = self._members.candidates(history, hidden)
         near = self._blend.shortlist(found.shares, history.events)
-        if near is None:
-            return found
-        return Candidates(found.slots[near], found.shares[:, near], found.traits[:, near])
+        if near is not None:
+            found = Candidates(found.slots[near], found.shares[:, near], found.traits[:, near])
+        self._latest = history, self._events, found
+        return found
+
+    def _never_shown(self) -> NDArray[np.int32]:
+        slots = [self._items.slot(item) for item in self._declared.never_shown]
+        # A slot of -1 is hidden anyway.
+        return np.array(slots, np.int32)
 
     def _recommend(self, user: str, history: History) -> Recommendation:
         candidates = self._candidates(history)
@@ -155,10 +169,6 @@ class RecommenderState:
             )
         ]
         return Recommendation(user, items)
-
-
-def _judged_every(events: int) -> int:
-    return next((every for until, every in _JUDGED if events <= until), _JUDGED_EVERY)
 
 
 def _under(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
