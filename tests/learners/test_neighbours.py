@@ -17,7 +17,7 @@ def made(*sessions: list[int], kept: int = 10, nearest: int = 10) -> Neighbours:
 
 
 def near(neighbours: Neighbours, *latest_first: int, own: int = -1) -> Near:
-    weights = 0.9 ** np.arange(len(latest_first))
+    weights = np.power(0.9, np.arange(len(latest_first), dtype=np.float64))
     return neighbours.near(np.array(latest_first, np.int32), weights, own)
 
 

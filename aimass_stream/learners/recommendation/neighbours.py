@@ -58,7 +58,8 @@ class Near(NamedTuple):
         places = (self.held == self.shared[:, None]).argmax(axis=1) + self.lags
         steps = np.arange(2 * length, 3 * length) - places[:, None]
         late = self.likeness * np.exp(self.ages * (-1 / _LATE))
-        return (_kernel(length).take(steps) * late[:, None]).ravel()
+        votes: Floats = (_kernel(length).take(steps) * late[:, None]).ravel()
+        return votes
 
 
 @cache

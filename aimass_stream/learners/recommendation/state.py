@@ -143,18 +143,20 @@ class RecommenderState:
     def _candidates(self, history: History) -> Candidates:
         if self._latest and self._latest[0] is history and self._latest[1] == self._events:
             return self._latest[2]
-        hidden = np.append(self._users.hidden(history), self._never_shown())
-        found = self._members.candidates(history, hidden)
+        found = self._members.candidates(history, self._hidden(history))
         near = self._blend.shortlist(found.shares, history.events)
         if near is not None:
             found = Candidates(found.slots[near], found.shares[:, near], found.traits[:, near])
         self._latest = history, self._events, found
         return found
 
-    def _never_shown(self) -> NDArray[np.int32]:
-        slots = [self._items.slot(item) for item in self._declared.never_shown]
+    def _hidden(self, history: History) -> NDArray[np.int32]:
+        hidden = self._users.hidden(history)
+        if not self._declared.never_shown:
+            return hidden
         # A slot of -1 is hidden anyway.
-        return np.array(slots, np.int32)
+        never = [self._items.slot(item) for item in self._declared.never_shown]
+        return np.append(hidden, np.array(never, np.int32))
 
     def _recommend(self, user: str, history: History) -> Recommendation:
         candidates = self._candidates(history)
