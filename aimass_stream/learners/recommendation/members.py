@@ -84,8 +84,10 @@ class Members:
     def __init__(self, declared: Recommender, items: Items) -> None:
         self._items = items
         self.pairs = Pairs(room=64, kinds=_KINDS)
-        self.sessions = Neighbours(declared.sessions, length=20, postings=32, nearest=80)
-        self.baskets = Neighbours(declared.baskets, length=128, postings=32, nearest=20, damping=20)
+        self.sessions = Neighbours(declared.sessions, length=20, postings=32, votes=1_600)
+        self.baskets = Neighbours(
+            declared.baskets, length=128, postings=32, votes=1_600, damping=20
+        )
         self.popular = Popularity(half_life=20_000, pool=100)
         self.recent = Popularity(half_life=300, pool=100)
         # Where `_places` notes what it met; between calls all of it is False and 0.
@@ -140,11 +142,9 @@ class Members:
         yield self.pairs.of(near, _ASKED[:, : len(near)])
         lately = _LATELY[: len(near)]
         sessions = self.sessions.near(near, lately, history.session)
-        yield sessions.held.ravel(), (sessions.votes(), sessions.votes_in_order())
+        yield sessions.items(), (sessions.votes(), sessions.votes_in_order())
         baskets = self.baskets.near(near, lately, history.basket)
-        # Most baskets are not full, unlike sessions of a user who goes on and on.
-        held = baskets.held >= 0
-        yield baskets.held[held], (baskets.likeness.repeat(held.sum(axis=1)),)
+        yield baskets.items(), (baskets.votes(),)
         for popularity in (self.popular, self.recent):
             ids, counts = popularity.leading()
             yield ids, (counts,)

@@ -35,6 +35,8 @@ class Near(NamedTuple):
 
     Attributes:
         held: `(sessions, length)` int32, their items in order; -1 for none.
+        rows: `(votes,)` int64: sessions of `held`, once for each item that is one.
+        columns: `(votes,)` int64: where in the session that item is.
         likeness: `(sessions,)` float64, above 0.
         shared: `(sessions,)` int32: the current session's latest item that each holds too.
         lags: `(sessions,)` int64: how many items of the current session are later than that.
@@ -42,23 +44,29 @@ class Near(NamedTuple):
     """
 
     held: Slots
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
     likeness: Floats
     shared: Slots
     lags: NDArray[np.int64]
     ages: Slots
 
+    def items(self) -> Slots:
+        """`(votes,)`: what the sessions hold; some come more than once."""
+        return self.held[self.rows, self.columns]
+
     def votes(self) -> Floats:
-        """`(sessions * length,)`: each item has its session's likeness."""
-        return self.likeness.repeat(self.held.shape[1])
+        """`(votes,)`: each of `items` has its session's likeness."""
+        return self.likeness.take(self.rows)
 
     def votes_in_order(self) -> Floats:
-        """`(sessions * length,)`: as `votes`, stronger for what comes next, and of late."""
+        """`(votes,)`: as `votes`, stronger for what comes next, and of late."""
         length = self.held.shape[1]
         # Where in each session the current one stands; it may be beyond the end.
         places = (self.held == self.shared[:, None]).argmax(axis=1) + self.lags
-        steps = np.arange(2 * length, 3 * length) - places[:, None]
+        steps = self.columns - (places - 2 * length).take(self.rows)
         late = self.likeness * np.exp(self.ages * (-1 / _LATE))
-        votes: Floats = (_kernel(length).take(steps) * late[:, None]).ravel()
+        votes: Floats = _kernel(length).take(steps) * late.take(self.rows)
         return votes
 
 
@@ -80,17 +88,17 @@ class Neighbours:
         sessions: kept, the oldest going first.
         length: items of a session; a longer one is continued in another.
         postings: latest sessions kept for each item.
-        nearest: sessions that vote.
+        votes: items that the nearest sessions name, in all; so of long sessions fewer vote.
         damping: items that each session counts as longer than it is, when its votes are divided
             by the root of its length; keeps the shortest from being the nearest.
     """
 
     def __init__(
-        self, sessions: int, length: int, postings: int, nearest: int, damping: float = 1
+        self, sessions: int, length: int, postings: int, votes: int, damping: float = 1
     ) -> None:
         self._kept = sessions
         self._damping = damping
-        self._nearest = nearest
+        self._votes = votes
         self._count = 0
         self._items: Slots = np.full((0, length), -1, np.int32)
         self._lengths: Slots = np.zeros(0, np.int32)
@@ -154,13 +162,16 @@ class Neighbours:
         firsts, which = self._first_met(rows)
         rarity = np.log1p(self._count / np.maximum(self._posted[items], 1))
         shared = np.bincount(which, (weights * rarity).take(lags), len(firsts))
-        likeness = shared / np.sqrt(self._lengths.take(rows.take(firsts)) + self._damping)
-        if len(firsts) > self._nearest:
-            best = (-likeness).argpartition(self._nearest)[: self._nearest]
+        lengths = self._lengths.take(rows.take(firsts))
+        likeness = shared / np.sqrt(lengths + self._damping)
+        if int(lengths.sum()) > self._votes:
+            order = (-likeness).argsort()
+            best = order[lengths.take(order).cumsum() <= self._votes]
             firsts, likeness = firsts.take(best), likeness.take(best)
         lags = lags.take(firsts)
         ages = self._count - sessions.take(firsts)
-        return Near(self._items[rows.take(firsts)], likeness, items.take(lags), lags, ages)
+        held = self._items[rows.take(firsts)]
+        return Near(held, *(held >= 0).nonzero(), likeness, items.take(lags), lags, ages)
 
     def _first_met(self, rows: Slots) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Where each row comes first, in order; and for all which of these each is.
