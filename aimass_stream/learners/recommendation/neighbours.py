@@ -171,7 +171,8 @@ class Neighbours:
         lags = lags.take(firsts)
         ages = self._count - sessions.take(firsts)
         held = self._items[rows.take(firsts)]
-        return Near(held, *(held >= 0).nonzero(), likeness, items.take(lags), lags, ages)
+        filled, columns = (held >= 0).nonzero()
+        return Near(held, filled, columns, likeness, items.take(lags), lags, ages)
 
     def _first_met(self, rows: Slots) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Where each row comes first, in order; and for all which of these each is.
