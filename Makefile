@@ -42,7 +42,7 @@ bench: $(VENV)/bench-ready ## figures into benchmarks/results: make bench ONLY=e
 
 peers: $(PEERS)/ready   ## other engines for `make bench` to measure beside ours, in an environment of their own
 
-bench-learning: $(READY) ## what learners reach and cost: make bench-learning DATA=dir OUT=dir ONLY=nab
+bench-learning: $(READY) ## what learners reach and cost: make bench-learning DATA=dir OUT=dir ONLY="nab feed"
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m benchmarks.learning $(DATA) $(if $(OUT),--out $(OUT)) $(if $(ONLY),--only $(ONLY)) $(if $(PART),--part $(PART))
 
 clean:                  ## forget the embedded broker's data, models and caches; keep the environment

@@ -13,7 +13,7 @@ class RecommendedItem(msgspec.Struct, frozen=True):
         rank: its place, from 1.
         score: how well it fits, 0 to 1; comparable within one list only.
         reason: a stable code of the member that speaks for it most: `follows`, `similar`,
-            `popular`, `taste`.
+            `popular`, `again` (the user had it of late), `taste` (people who had the same had it).
     """
 
     item: str

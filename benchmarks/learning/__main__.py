@@ -1,7 +1,7 @@
 """`python -m benchmarks.learning DATA`: what learners reach on data of these kinds, and cost.
 
 ```
-python -m benchmarks.learning DATA [--out DIR] [--only nab] [--part 1.0] [--records 6000]
+python -m benchmarks.learning DATA [--out DIR] [--only nab feed] [--part 1.0] [--records 6000]
 ```
 
 Folders are found by their shape, wherever they lie under `DATA`:
@@ -13,6 +13,8 @@ Folders are found by their shape, wherever they lie under `DATA`:
 * `<word>_<speaker>_<number>.wav`: clusters of recordings, beside speakers and words.
 
 Classifiers that learn record by record are measured on data sets inside River's wheel.
+
+The part `catalogue` makes its events itself.
 
 The result is `learning.json`. One thread of NumPy and torch should be set by the environment
 (`OMP_NUM_THREADS=1`); costs are CPU time, of all threads.
@@ -43,7 +45,7 @@ from benchmarks.learning.data import read_series, series_folders, tables
 from benchmarks.learning.detectors import table_detectors
 from benchmarks.learning.nab import sweep
 from benchmarks.learning.online import classify, labelled_rows
-from benchmarks.learning.recommend import feed, sessions
+from benchmarks.learning.recommend import catalogue, feed, sessions
 from benchmarks.learning.sounds import group
 
 Results = dict[str, Any]
@@ -92,15 +94,18 @@ def run_tabular(chosen: argparse.Namespace, results: Results) -> None:
 def run_sessions(chosen: argparse.Namespace, results: Results) -> None:
     """The first folder of sessions."""
     for path in sorted(chosen.data.rglob("*train.jsonl"))[:1]:
-        tally = sessions(path.parent, chosen.part)
-        results["session_p20"], results["session_mrr20"] = tally.shares
+        results |= sessions(path.parent, chosen.part)
 
 
 def run_feed(chosen: argparse.Namespace, results: Results) -> None:
     """The first log of ratings."""
     for path in sorted(chosen.data.rglob("ratings.csv"))[:1]:
-        tally = feed(path.parent, chosen.part)
-        results["feed_hr10"], results["feed_mrr10"] = tally.shares
+        results |= feed(path.parent, chosen.part)
+
+
+def run_catalogue(chosen: argparse.Namespace, results: Results) -> None:
+    """The recommender among 100,000 items; needs no data."""
+    results |= catalogue(chosen.part)
 
 
 def run_online(chosen: argparse.Namespace, results: Results) -> None:
@@ -146,6 +151,7 @@ PARTS: dict[str, Callable[[argparse.Namespace, Results], None]] = {
     "feed": run_feed,
     "online": run_online,
     "sounds": run_sounds,
+    "catalogue": run_catalogue,
     "cost": run_cost,
 }
 
@@ -155,7 +161,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
-    parser.add_argument("--only", choices=PARTS, help="one part; all if not given")
+    parser.add_argument("--only", choices=PARTS, nargs="+", help="these parts; all if not given")
     parser.add_argument("--part", type=float, default=1.0, help="share of questions, of tables")
     parser.add_argument("--records", type=int, default=6_000, help="a learner's cost is over")
     parser.add_argument("--seed", type=int, default=0, help="that tables are shuffled with")
@@ -167,7 +173,7 @@ def main() -> None:
     if chosen.only and file.exists():
         results = orjson.loads(file.read_bytes())
     for name, run in PARTS.items():
-        if chosen.only in {None, name}:
+        if not chosen.only or name in chosen.only:
             print(f"-- {name}", flush=True)
             run(chosen, results)
             file.write_bytes(orjson.dumps(results, option=orjson.OPT_INDENT_2))

@@ -155,7 +155,15 @@ CASES = {
         ValueDetector("values", **SMALL_VALUES | {"keys": 1}), lambda: value_log(200, 1)[0], rename
     ),
     "recommender": Case(
-        Recommender("shop", items=30, users=8, sessions=20, hide_bought_events=20, block_rows=16),
+        Recommender(
+            "shop",
+            items=30,
+            users=8,
+            sessions=20,
+            baskets=10,
+            hide_bought_events=20,
+            block_rows=16,
+        ),
         lambda: shopping(330, 10, 40, positions=True),
         rename,
     ),

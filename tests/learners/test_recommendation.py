@@ -63,7 +63,13 @@ def test_an_answer_is_ranked_and_says_why() -> None:
     scores = [item.score for item in answer.items]
     assert scores == sorted(scores, reverse=True)
     assert 0 <= min(scores) <= max(scores) <= 1
-    assert {item.reason for item in answer.items} <= {"follows", "similar", "popular", "taste"}
+    assert {item.reason for item in answer.items} <= {
+        "follows",
+        "similar",
+        "popular",
+        "taste",
+        "again",
+    }
     assert len({item.item for item in answer.items}) == 5
 
 
@@ -91,6 +97,16 @@ def test_what_was_bought_is_not_shown_for_a_while() -> None:
     assert ["i2" in items for items in shown] == [False, False, False, True]
 
 
+def test_what_is_never_shown_is_learnt_all_the_same() -> None:
+    state, open_state = state_of(never_shown=("i2", "unheard-of")), state_of()
+    for one in (state, open_state):
+        for i in range(30):
+            learn(one, [did(f"u{i}", "i1"), did(f"u{i}", "i2"), did(f"u{i}", "i3")])
+    assert open_state.recommend_to(["i1"]).items[0].item == "i2"
+    assert [item.item for item in state.recommend_to(["i1"]).items] == ["i3", "i1"]
+    assert state.recommend_to(["i2"]).items[0].item == "i3"
+
+
 def test_positions_are_passed_over() -> None:
     state = state_of()
     events = shopping(100, 5, 20, positions=True)
@@ -104,7 +120,7 @@ def test_nobody_and_nothing_known_is_an_empty_list() -> None:
 
 
 def test_forgotten_items_leave_no_trace() -> None:
-    state = state_of(items=20, users=5, sessions=10)
+    state = state_of(items=20, users=5, sessions=10, baskets=5)
     learn(state, shopping(500, 10, 60))
     assert state.items_seen <= 20
     fresh = [did("me", f"fresh{i}", after_ms=i) for i in range(60)]

@@ -44,6 +44,11 @@ class Items:
         """The item in a slot."""
         return self._names[slot]
 
+    def silent(self, slots: Slots) -> NDArray[np.int64]:
+        """Events of all items since each was last seen."""
+        silent: NDArray[np.int64] = self._events - self._seen[slots]
+        return silent
+
     def make_room(self) -> Slots:
         """Slots to be forgotten before another item comes; none while there is room."""
         if self._free or len(self._names) < self._kept:

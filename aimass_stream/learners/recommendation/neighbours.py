@@ -1,15 +1,21 @@
-"""Session neighbours: what people did next in sessions like this one, kept incrementally.
+"""Session neighbours: what people did in sessions like this one, kept incrementally.
 
 After Ludewig and Jannach, "Evaluation of session-based recommendation algorithms", 2018
 (V-SKNN): sessions that share items with the current one, found through each item's latest
 sessions, vote for their items by how much is shared, how late in the current session, and how
-rare it is.
+rare it is. And after Garg et al., "Sequence and time aware neighborhood for session-based
+recommendations", 2019 (STAN): the same votes, stronger for what lies where the current session
+would go on, and for sessions of late.
+
+It is a random walk on the graph of sessions and items: from the current items to sessions that
+hold them, and on to what else these hold.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +23,62 @@ from numpy.typing import NDArray
 from aimass_stream.learners.recommendation.growing import grown
 
 Slots = NDArray[np.int32]
+Floats = NDArray[np.float64]
+
+_LATE = 500.0
+_AHEAD = 6.0
+_BEHIND = 2.0
+
+
+class Near(NamedTuple):
+    """Sessions like the current one.
+
+    Attributes:
+        held: `(sessions, length)` int32, their items in order; -1 for none.
+        rows: `(votes,)` int64: sessions of `held`, once for each item that is one.
+        columns: `(votes,)` int64: where in the session that item is.
+        likeness: `(sessions,)` float64, above 0.
+        shared: `(sessions,)` int32: the current session's latest item that each holds too.
+        lags: `(sessions,)` int64: how many items of the current session are later than that.
+        ages: `(sessions,)` int32: how many sessions began since each did.
+    """
+
+    held: Slots
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    likeness: Floats
+    shared: Slots
+    lags: NDArray[np.int64]
+    ages: Slots
+
+    def items(self) -> Slots:
+        """`(votes,)`: what the sessions hold; some come more than once."""
+        return self.held[self.rows, self.columns]
+
+    def votes(self) -> Floats:
+        """`(votes,)`: each of `items` has its session's likeness."""
+        return self.likeness.take(self.rows)
+
+    def votes_in_order(self) -> Floats:
+        """`(votes,)`: as `votes`, stronger for what comes next, and of late."""
+        length = self.held.shape[1]
+        # Where in each session the current one stands; it may be beyond the end.
+        places = (self.held == self.shared[:, None]).argmax(axis=1) + self.lags
+        steps = self.columns - (places - 2 * length).take(self.rows)
+        late = self.likeness * np.exp(self.ages * (-1 / _LATE))
+        votes: Floats = _kernel(length).take(steps) * late.take(self.rows)
+        return votes
+
+
+@cache
+def _kernel(length: int) -> Floats:
+    """`(3 * length,)`: what an item counts by how far from the current place it is.
+
+    At `2 * length` is the current place, behind that what would come next.
+    """
+    ahead = np.arange(-2 * length, length) - 1.0
+    kernel: Floats = np.exp(np.where(ahead >= 0, -ahead, _BEHIND * (ahead + 1)) / _AHEAD)
+    return kernel
 
 
 class Neighbours:
@@ -26,17 +88,24 @@ class Neighbours:
         sessions: kept, the oldest going first.
         length: items of a session; a longer one is continued in another.
         postings: latest sessions kept for each item.
-        nearest: sessions that vote.
+        votes: items that the nearest sessions name, in all; so of long sessions fewer vote.
+        damping: items that each session counts as longer than it is, when its votes are divided
+            by the root of its length; keeps the shortest from being the nearest.
     """
 
-    def __init__(self, sessions: int, length: int, postings: int, nearest: int) -> None:
+    def __init__(
+        self, sessions: int, length: int, postings: int, votes: int, damping: float = 1
+    ) -> None:
         self._kept = sessions
-        self._nearest = nearest
+        self._damping = damping
+        self._votes = votes
         self._count = 0
         self._items: Slots = np.full((0, length), -1, np.int32)
         self._lengths: Slots = np.zeros(0, np.int32)
-        self._postings: NDArray[np.int64] = np.full((0, postings), -1, np.int64)
+        self._postings: Slots = np.full((0, postings), -1, np.int32)
         self._posted: NDArray[np.int64] = np.zeros(0, np.int64)
+        # Where `near` notes what it met; nothing in it outlasts a call.
+        self._notes: NDArray[np.int64] = np.zeros(0, np.int64)
 
     def fit(self, items: int) -> None:
         """Have postings for each of so many items."""
@@ -52,7 +121,7 @@ class Neighbours:
         place = session % self._kept
         if (
             session < 0
-            or session <= self._count - self._kept
+            or session < self._count - self._kept
             or (self._lengths[place] == self._items.shape[1])
         ):
             session = self._begin()
@@ -72,37 +141,50 @@ class Neighbours:
         rows = min(self._count, self._kept)
         self._items = grown(self._items, rows, -1)
         self._lengths = grown(self._lengths, rows, 0)
+        self._notes = grown(self._notes, rows, 0)
         self._items[session % self._kept] = -1
         self._lengths[session % self._kept] = 0
         return session
 
-    def votes(
-        self, items: Slots, weights: NDArray[np.float64], own: int
-    ) -> tuple[Slots, NDArray[np.float64]]:
-        """What like sessions hold, with votes; items may come more than once.
+    def near(self, items: Slots, weights: Floats, own: int) -> Near:
+        """The sessions most like the current one.
 
         Args:
-            items: of the current session, each once.
+            items: of the current session, latest first, each once.
             weights: of these.
             own: the number of the current session, which does not vote; -1 for none.
         """
         postings = self._postings[items]
-        rarity = np.log(1.0 + self._count / np.maximum(self._posted[items], 1))
-        there = (postings > self._count - self._kept) & (postings >= 0) & (postings != own)
-        found = postings[there]
-        if not len(found):
-            return np.empty(0, np.int32), np.empty(0)
-        shared = np.broadcast_to((weights * rarity)[:, None], postings.shape)[there]
-        sessions, which = np.unique(found, return_inverse=True)
-        places = sessions % self._kept
-        likeness = np.bincount(which, shared) / np.sqrt(self._lengths[places] + 1.0)
-        if len(sessions) > self._nearest:
-            best = np.argpartition(-likeness, self._nearest)[: self._nearest]
-            places, likeness = places[best], likeness[best]
-        held = self._items[places]
-        votes = np.broadcast_to(likeness[:, None], held.shape)
-        real = held >= 0
-        return held[real], votes[real]
+        there = (postings >= max(0, self._count - self._kept)) & (postings != own)
+        lags, columns = there.nonzero()
+        sessions = postings[lags, columns]
+        rows = sessions if self._count <= self._kept else sessions % self._kept
+        firsts, which = self._first_met(rows)
+        rarity = np.log1p(self._count / np.maximum(self._posted[items], 1))
+        shared = np.bincount(which, (weights * rarity).take(lags), len(firsts))
+        lengths = self._lengths.take(rows.take(firsts))
+        likeness = shared / np.sqrt(lengths + self._damping)
+        if int(lengths.sum()) > self._votes:
+            order = (-likeness).argsort()
+            best = order[lengths.take(order).cumsum() <= self._votes]
+            firsts, likeness = firsts.take(best), likeness.take(best)
+        lags = lags.take(firsts)
+        ages = self._count - sessions.take(firsts)
+        held = self._items[rows.take(firsts)]
+        filled, columns = (held >= 0).nonzero()
+        return Near(held, filled, columns, likeness, items.take(lags), lags, ages)
+
+    def _first_met(self, rows: Slots) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where each row comes first, in order; and for all which of these each is.
+
+        As `np.unique` with index and inverse, without sorting.
+        """
+        order = np.arange(len(rows))
+        # Of values assigned to one place the last stays, so backwards the first.
+        self._notes[rows[::-1]] = order[::-1]
+        (firsts,) = (self._notes.take(rows) == order).nonzero()
+        self._notes[rows.take(firsts)] = order[: len(firsts)]
+        return firsts, self._notes.take(rows)
 
     def forget(self, slots: Slots) -> None:
         """Empty the postings of items, and take the items out of sessions."""
@@ -124,6 +206,7 @@ class Neighbours:
         """Have what was laid down."""
         self._items = arrays["items"].astype(np.int32)
         self._lengths = arrays["lengths"].astype(np.int32)
-        self._postings = arrays["postings"].astype(np.int64)
+        self._notes = np.zeros(len(self._lengths), np.int64)
+        self._postings = arrays["postings"].astype(np.int32)
         self._posted = arrays["posted"].astype(np.int64)
         self._count = data["count"]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,65 +14,101 @@ Slots = NDArray[np.int32]
 Weights = NDArray[np.float32]
 
 
+class Kind(NamedTuple):
+    """One of the weights that a pair has.
+
+    Attributes:
+        half_life: additions to a row after which an entry of it weighs half.
+        both_ways: whether it is added to the rows of both items, or of the earlier one only.
+    """
+
+    half_life: float
+    both_ways: bool = False
+
+
 class Pairs:
-    """A sparse matrix of weights with as many entries a row as there is room.
+    """A sparse matrix with as many entries a row as there is room, and several weights each.
 
     A row fades with each addition to it and not with time, so a rare item's row lasts while a
-    popular one's follows the trend. A new entry takes the place of a row's weakest.
+    popular one's follows the trend. A new entry takes the place of the one whose weights are
+    least, all kinds together.
 
     Args:
         room: entries of a row.
-        half_life: additions to a row after which an entry of it weighs half.
+        kinds: of weights.
     """
 
-    def __init__(self, room: int, half_life: float) -> None:
-        self._room = room
-        self._fading = np.float32(0.5 ** (1 / half_life))
+    def __init__(self, room: int, kinds: Sequence[Kind]) -> None:
+        fading = np.array([0.5 ** (1 / kind.half_life) for kind in kinds], np.float32)
+        back = np.array([kind.both_ways for kind in kinds])
+        self._fading: Weights = fading[:, None]
+        self._fading_back: Weights = np.where(back, fading, np.float32(1))[:, None]
+        self._back: Weights = back.astype(np.float32)[:, None]
         self._ids: Slots = np.full((0, room), -1, np.int32)
-        self._weights: Weights = np.zeros((0, room), np.float32)
+        self._weights: Weights = np.zeros((0, len(kinds), room), np.float32)
 
     def fit(self, items: int) -> None:
         """Have a row for each of so many items."""
         self._ids = grown(self._ids, items, -1)
         self._weights = grown(self._weights, items, 0)
 
-    def add(self, rows: Slots, column: int, weights: Weights) -> None:
-        """Add to one column of several rows, each row once."""
-        ids, held = self._ids[rows], self._weights[rows] * self._fading
+    def add(self, earlier: Slots, item: int, weights: Weights) -> None:
+        """Add an item to the rows of earlier ones, and these to its own where that is due.
+
+        Args:
+            earlier: `(n,)` items, each once, none of them `item`, no more than a row has room.
+            item: what came after them.
+            weights: `(kinds, n)` float32.
+        """
+        self._add_to_rows(earlier, item, weights)
+        self._add_to_row(item, earlier, weights * self._back)
+
+    def _add_to_rows(self, rows: Slots, column: int, weights: Weights) -> None:
+        ids = self._ids[rows]
+        held = self._weights[rows]
+        held *= self._fading
         there = ids == column
-        places = np.where(there.any(axis=1), there.argmax(axis=1), held.argmin(axis=1))
+        rank = -held.sum(axis=1)
+        rank[there] = 1.0  # above every other, all of which are 0 or less
+        places = rank.argmax(axis=1)
         lines = np.arange(len(rows))
-        before = np.where(ids[lines, places] == column, held[lines, places], 0)
-        held[lines, places] = before + weights
+        known = there[lines, places]
+        held[lines, :, places] = held[lines, :, places] * known[:, None] + weights.T
         self._ids[rows, places] = column
         self._weights[rows] = held
 
-    def add_to_row(self, row: int, columns: Slots, weights: Weights) -> None:
-        """Add to several columns of one row, each column once, no more of them than room."""
+    def _add_to_row(self, row: int, columns: Slots, weights: Weights) -> None:
         ids, held = self._ids[row], self._weights[row]
-        held *= self._fading
+        held *= self._fading_back
         there = ids == columns[:, None]
         known = there.any(axis=1)
-        places = there.argmax(axis=1)
-        held[places[known]] += weights[known]
+        held[:, there.argmax(axis=1)[known]] += weights[:, known]
         # The others take the places of the weakest that are not among the columns.
-        weakest = np.argsort(np.where(there.any(axis=0), np.inf, held), kind="stable")
-        free = weakest[: len(columns) - int(known.sum())]
-        ids[free], held[free] = columns[~known], weights[~known]
+        total = held.sum(axis=0)
+        total[there.any(axis=0)] = np.inf
+        free = total.argsort(kind="stable")[: len(columns) - int(known.sum())]
+        ids[free], held[:, free] = columns[~known], weights[:, ~known]
 
     def of(self, rows: Slots, weights: Weights) -> tuple[Slots, NDArray[np.float64]]:
-        """Entries of some rows, each times its row's weight; ids may come more than once."""
-        ids = self._ids[rows]
-        values = self._weights[rows] * weights[:, None]
-        there = ids >= 0
-        return ids[there], values[there].astype(np.float64)
+        """Entries of some rows, each kind times its row's weight.
+
+        Args:
+            rows: `(n,)` items.
+            weights: `(kinds, n)` float32.
+
+        Returns:
+            `(n * room,)` ids, of which some come more than once and some are -1, for none; and
+            `(kinds, n * room)` votes.
+        """
+        votes = self._weights[rows].swapaxes(0, 1) * weights[:, :, None]
+        return self._ids[rows].ravel(), votes.reshape(len(votes), -1).astype(np.float64)
 
     def forget(self, slots: Slots) -> None:
         """Empty the rows of items, and take them out of others."""
         gone = np.isin(self._ids, slots)
         gone[slots] = True
         self._ids[gone] = -1
-        self._weights[gone] = 0
+        self._weights.swapaxes(1, 2)[gone] = 0
 
     def snapshot(self) -> tuple[dict[str, NDArray[np.generic]], dict[str, Any]]:
         """Arrays and plain data."""

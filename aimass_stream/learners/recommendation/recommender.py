@@ -19,19 +19,21 @@ class Recommender(Learner[Recommendation]):
     feed = Recommender("feed", top=10)
     ```
 
-    A blend of members, each learning event by event: what follows the last items, what goes
-    with them, sessions like this one, what is popular for long and just now, what the user
-    came back to, and taste (River's matrix factorisation). How much each member counts is
+    A blend of members, each learning event by event: what follows the last items, of late and
+    for long, what goes with them, sessions like this one, people of like taste, what is popular
+    for long and just now, and what the user may come back to. How much each member counts is
     learnt from which of them foresaw the item that came next. Positions are answered with None.
 
     Attributes:
         top: items of an answer.
         hide_bought_events: of a user, through which an item that the user bought is not shown.
+        never_shown: items that are in no answer, though what people do with them is learnt.
         session_gap_s: seconds of silence that end a session.
         items: kept; those longest unseen make room.
         users: kept; the longest silent go first.
         sessions: kept for finding neighbours; the oldest go first.
-        seed: of everything random.
+        baskets: kept for finding people of like taste, each of up to 128 items of one user; the
+            oldest go first.
 
     Raises:
         ConfigError: a value makes no sense.
@@ -43,11 +45,12 @@ class Recommender(Learner[Recommendation]):
     _: KW_ONLY
     top: int = 10
     hide_bought_events: int = 2_000
+    never_shown: tuple[str, ...] = ()
     session_gap_s: float = 1_800.0
-    items: int = 50_000
+    items: int = 100_000
     users: int = 50_000
     sessions: int = 100_000
-    seed: int = 0
+    baskets: int = 20_000
     block_rows: int = 8
 
     def __post_init__(self) -> None:
@@ -57,7 +60,7 @@ class Recommender(Learner[Recommendation]):
             ("items", 20),
             ("users", 1),
             ("sessions", 1),
-            ("seed", 0),
+            ("baskets", 1),
         ):
             holds = getattr(self, name) >= least
             require(self, holds=holds, otherwise=f"{name} must be at least {least}")

@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 from aimass_stream.learner import Event, Snapshot
 from aimass_stream.learners.recommendation.blend import Blend
 from aimass_stream.learners.recommendation.items import Items
-from aimass_stream.learners.recommendation.members import REASONS, Candidates, Members
+from aimass_stream.learners.recommendation.members import REASONS, TRAITS, Candidates, Members
 from aimass_stream.learners.recommendation.recommender import Recommender
 from aimass_stream.learners.recommendation.users import NOBODY, History, Users
 from aimass_stream.records import Recommendation, RecommendedItem
 from aimass_stream.records.behaviour import Action, read_behaviour
 
 _RECENT = 20
-_ALWAYS_JUDGED = 4_000
+# The blend learns from each of the first events, and from every third when it has settled.
+_JUDGED_ALL = 50_000
 _JUDGED_EVERY = 3
 _NONE: NDArray[np.int32] = np.empty(0, np.int32)
 
@@ -37,9 +38,12 @@ class RecommenderState:
         self._users = Users(
             declared.users, _RECENT, int(declared.session_gap_s * 1000), declared.hide_bought_events
         )
-        self._members = Members(declared)
-        self._blend = Blend(len(REASONS))
+        self._members = Members(declared, self._items)
+        self._blend = Blend(len(REASONS), TRAITS)
         self._events = 0
+        # The latest candidates, whose they are, and behind which event: who is asked for what a
+        # user will do, and is then told, looks once. Nothing that is laid down.
+        self._latest: tuple[History, int, Candidates] | None = None
 
     @property
     def items_seen(self) -> int:
@@ -104,18 +108,20 @@ class RecommenderState:
     def restore(self, snapshot: Snapshot) -> None:
         """Become a state that was laid down."""
         arrays, data = snapshot
-        self._members.restore(Snapshot(_under(arrays, "members."), data["members"]))
         self._items.restore(_under(arrays, "items."), data["items"])
+        self._members.restore(Snapshot(_under(arrays, "members."), data["members"]))
         self._blend.restore(_under(arrays, "blend."))
         self._users.restore(data["users"])
         self._events = data["events"]
+        self._latest = None
 
     def _learn(self, action: Action, item: str) -> None:
         before = self._users.get(action.user)
         known = self._items.slot(item)
+        settled = self._events >= _JUDGED_ALL
+        if known >= 0 and not (settled and self._events % _JUDGED_EVERY):
+            self._judge(before, known)
         self._events += 1
-        if known >= 0 and (self._events <= _ALWAYS_JUDGED or self._events % _JUDGED_EVERY == 0):
-            self._judge(action.user, before, known)
         gone = self._items.make_room() if known < 0 else _NONE
         if len(gone):
             self._members.forget(gone)
@@ -124,40 +130,47 @@ class RecommenderState:
         slot = self._items.take(item)
         self._members.fit(self._items.room)
         after = self._users.extended(before, action, slot)
-        # What was not chosen: any item, by a walk over all that needs no randomness.
-        other = (slot + 1 + self._events * 7919) % self._items.room
-        session = self._members.learn(action.user, before, after, slot, other)
-        for user in self._users.put(action.user, after._replace(session=session)):
-            self._members.taste.forget_user(user)
+        session, basket = self._members.learn(before, after, slot)
+        self._users.put(action.user, after._replace(session=session, basket=basket))
 
-    def _judge(self, user: str, before: History, came: int) -> None:
+    def _judge(self, before: History, came: int) -> None:
         """Let the blend learn from the item that came."""
-        candidates = self._members.candidates(user, before, self._users.hidden(before))
-        place = int(np.searchsorted(candidates.slots, came))
-        if place < len(candidates.slots) and candidates.slots[place] == came:
-            self._blend.learn(candidates.shares, place, len(before.recent))
+        candidates = self._candidates(before)
+        (place,) = np.nonzero(candidates.slots == came)
+        if len(place):
+            self._blend.learn(candidates.shares, candidates.traits, int(place[0]), before.events)
+
+    def _candidates(self, history: History) -> Candidates:
+        if self._latest and self._latest[0] is history and self._latest[1] == self._events:
+            return self._latest[2]
+        found = self._members.candidates(history, self._hidden(history))
+        near = self._blend.shortlist(found.shares, history.events)
+        if near is not None:
+            found = Candidates(found.slots[near], found.shares[:, near], found.traits[:, near])
+        self._latest = history, self._events, found
+        return found
+
+    def _hidden(self, history: History) -> NDArray[np.int32]:
+        hidden = self._users.hidden(history)
+        if not self._declared.never_shown:
+            return hidden
+        # A slot of -1 is hidden anyway.
+        never = [self._items.slot(item) for item in self._declared.never_shown]
+        return np.append(hidden, np.array(never, np.int32))
 
     def _recommend(self, user: str, history: History) -> Recommendation:
-        candidates = self._members.candidates(user, history, self._users.hidden(history))
-        scores = self._blend.chances(candidates.shares, len(history.recent))
+        candidates = self._candidates(history)
+        scores = self._blend.chances(candidates.shares, candidates.traits, history.events)
         best = np.argsort(-scores, kind="stable")[: self._declared.top]
-        return Recommendation(user, self._ranked(candidates, best, scores, len(history.recent)))
-
-    def _ranked(
-        self,
-        candidates: Candidates,
-        best: NDArray[np.int64],
-        scores: NDArray[np.float64],
-        known: int,
-    ) -> list[RecommendedItem]:
-        speaks = self._blend.speaking(candidates.shares[:, best], known).tolist()
+        speaks = self._blend.speaking(candidates.shares[:, best], history.events).tolist()
         slots = candidates.slots[best].tolist()
-        return [
+        items = [
             RecommendedItem(self._items.name(slot), rank, score, REASONS[member])
             for rank, (slot, score, member) in enumerate(
                 zip(slots, scores[best].tolist(), speaks, strict=True), start=1
             )
         ]
+        return Recommendation(user, items)
 
 
 def _under(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:

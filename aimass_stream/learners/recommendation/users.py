@@ -6,6 +6,9 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from aimass_stream.records.behaviour import Action
 
 
@@ -16,6 +19,7 @@ class History(NamedTuple):
         recent: slots of the latest items of this session and those before it, latest first,
             each once.
         session: number of the user's session, -1 for none.
+        basket: number of the user's basket, which no silence ends; -1 for none.
         last_ms: time of the latest event.
         events: how many there were.
         bought: slots of bought items with the number of the event that bought each.
@@ -23,6 +27,7 @@ class History(NamedTuple):
 
     recent: tuple[int, ...] = ()
     session: int = -1
+    basket: int = -1
     last_ms: int = -1
     events: int = 0
     bought: Mapping[int, int] = {}
@@ -63,36 +68,35 @@ class Users:
         return History(
             recent,
             -1 if begins else history.session,
+            history.basket,
             max(action.time_ms, history.last_ms),
             history.events + 1,
             bought,
         )
 
     def _with(self, bought: Mapping[int, int], slot: int, event: int) -> dict[int, int]:
-        longer = {kept: at for kept, at in bought.items() if kept != slot}
+        longer = dict(bought)
+        longer.pop(slot, None)
         longer[slot] = event
         oldest = next(iter(longer))
         if event - longer[oldest] > self._hidden:
             del longer[oldest]
         return longer
 
-    def hidden(self, history: History) -> list[int]:
+    def hidden(self, history: History) -> NDArray[np.int32]:
         """Slots of what was bought not long ago."""
         since = history.events - self._hidden
-        return [slot for slot, at in history.bought.items() if at >= since]
+        bought = np.fromiter(history.bought, np.int32, len(history.bought))
+        if not len(bought) or next(iter(history.bought.values())) >= since:
+            return bought
+        return bought[np.fromiter(history.bought.values(), np.int64, len(bought)) >= since]
 
-    def put(self, user: str, history: History) -> list[str]:
-        """Keep a history.
-
-        Returns:
-            Users that are no longer kept.
-        """
+    def put(self, user: str, history: History) -> None:
+        """Keep a history; the longest silent users make room."""
         self._histories[user] = history
         self._histories.move_to_end(user)
-        gone = []
         while len(self._histories) > self._kept:
-            gone.append(self._histories.popitem(last=False)[0])
-        return gone
+            self._histories.popitem(last=False)
 
     def forget(self, slots: Sequence[int]) -> None:
         """Take items out of all histories."""
@@ -109,6 +113,7 @@ class Users:
                 user,
                 list(h.recent),
                 h.session,
+                h.basket,
                 h.last_ms,
                 h.events,
                 [list(b) for b in h.bought.items()],
@@ -119,6 +124,6 @@ class Users:
     def restore(self, data: Sequence[Sequence[Any]]) -> None:
         """Have the histories that were laid down."""
         self._histories = OrderedDict(
-            (user, History(tuple(recent), session, last_ms, events, dict(map(tuple, bought))))
-            for user, recent, session, last_ms, events, bought in data
+            (user, History(tuple(recent), session, basket, last_ms, events, dict(map(tuple, held))))
+            for user, recent, session, basket, last_ms, events, held in data
         )
