@@ -67,6 +67,7 @@ async def watch(
     """
     async with counting(url, answers) as reader:
         begun: Reading | None = None
+        before: Reading | None = None
         last, moved_at = 0, time.monotonic()
         while True:
             done = await total(reader)
@@ -74,9 +75,11 @@ async def watch(
             if begun is None:
                 while_starting(tree)
             if begun is None and done >= WARM_SHARE * records:
-                begun = now
-            elif begun is not None and done >= records:
+                # So few that all came between two looks: then they count from the look before.
+                begun = before if before is not None and done >= records else now
+            if begun is not None and done > begun.done and done >= records:
                 return {**now.since(begun), "processes": float(len(tree.members()))}
+            before = now
             tree.check_alive()
             if done > last:
                 last, moved_at = done, time.monotonic()
