@@ -131,7 +131,7 @@ def test_the_engine_row_set_runs(
 ) -> None:
     ours = tuple(one for one in CONTESTANTS if one.name in {"aimass", FLOOR} or one.package)
     monkeypatch.setattr(engine, "CONTESTANTS", ours)
-    bench = make_bench(broker_url, rounds=1, share=0.01)
+    bench = make_bench(broker_url, rounds=1, share=0.1)
     engine.run_engine(bench)
     rows = orjson.loads((bench.out / "engine.json").read_bytes())["rows"]
     assert [row["contestant"] for row in rows] == ["aimass", FLOOR]
