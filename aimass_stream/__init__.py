@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from aimass_stream.adapters.torch import Torch
     from aimass_stream.adapters.transformers import Transformers
     from aimass_stream.app import App
+    from aimass_stream.ensembles.ensemble import Ensemble
+    from aimass_stream.ensembles.graph import Graph, Step
     from aimass_stream.learner import Learner
     from aimass_stream.model import Model
     from aimass_stream.records import (
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
         Example,
         Feedback,
         FeedbackRecord,
+        FinerDetection,
+        FinerDetections,
         Generated,
         Image,
         Labels,
@@ -49,6 +53,7 @@ if TYPE_CHECKING:
         Topic,
         Transcript,
         Understanding,
+        Vote,
         Word,
     )
     from aimass_stream.runtime.streams import Stream
@@ -63,12 +68,16 @@ _HOMES = {
     "Detection": "aimass_stream.records",
     "Detections": "aimass_stream.records",
     "Embedding": "aimass_stream.records",
+    "Ensemble": "aimass_stream.ensembles.ensemble",
     "Entities": "aimass_stream.records",
     "Estimate": "aimass_stream.records",
     "Example": "aimass_stream.records",
     "Feedback": "aimass_stream.records",
     "FeedbackRecord": "aimass_stream.records",
+    "FinerDetection": "aimass_stream.records",
+    "FinerDetections": "aimass_stream.records",
     "Generated": "aimass_stream.records",
+    "Graph": "aimass_stream.ensembles.graph",
     "Image": "aimass_stream.records",
     "Inline": "aimass_stream.adapters.inline",
     "Labels": "aimass_stream.records",
@@ -85,6 +94,7 @@ _HOMES = {
     "Segmentation": "aimass_stream.records",
     "Span": "aimass_stream.records",
     "Speech": "aimass_stream.records",
+    "Step": "aimass_stream.ensembles.graph",
     "Stream": "aimass_stream.runtime.streams",
     "Surprise": "aimass_stream.records",
     "Text": "aimass_stream.records",
@@ -93,6 +103,7 @@ _HOMES = {
     "Transcript": "aimass_stream.records",
     "Transformers": "aimass_stream.adapters.transformers",
     "Understanding": "aimass_stream.records",
+    "Vote": "aimass_stream.records",
     "Word": "aimass_stream.records",
 }
 
@@ -106,12 +117,16 @@ __all__ = [
     "Detection",
     "Detections",
     "Embedding",
+    "Ensemble",
     "Entities",
     "Estimate",
     "Example",
     "Feedback",
     "FeedbackRecord",
+    "FinerDetection",
+    "FinerDetections",
     "Generated",
+    "Graph",
     "Image",
     "Inline",
     "Labels",
@@ -128,6 +143,7 @@ __all__ = [
     "Segmentation",
     "Span",
     "Speech",
+    "Step",
     "Stream",
     "Surprise",
     "Text",
@@ -136,6 +152,7 @@ __all__ = [
     "Transcript",
     "Transformers",
     "Understanding",
+    "Vote",
     "Word",
 ]
 

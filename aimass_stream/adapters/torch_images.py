@@ -13,12 +13,13 @@ from PIL import Image
 
 from aimass_stream.adapters.architecture import FILE, build, read_architecture
 from aimass_stream.adapters.classification import Classifier, Features
-from aimass_stream.codecs.images import Pixels, decode_image
+from aimass_stream.adapters.opening import OpensImages
+from aimass_stream.codecs.images import Pixels
 from aimass_stream.errors import SetupError
 from aimass_stream.model import ModelSpec
 
 
-class NetworkClassifier(Classifier):
+class NetworkClassifier(OpensImages, Classifier):
     """The `Predictor` of `Torch("image-classification", ...)`.
 
     An image is resized to the described size (bilinear), grey where one channel is asked for.
@@ -37,30 +38,21 @@ class NetworkClassifier(Classifier):
         found = read_architecture(folder)
         if found.input is None:
             raise SetupError(f"{FILE} in {folder} does not say what `input` it takes.")
-        self._input, self._limits = found.input, spec.limits
-        self._at_least = (
-            2 * max(self._input.width, self._input.height)
-            if spec.options.get("scaled_decode", False)
-            else None
-        )
+        size = (found.input.width, found.input.height)
+        self._input, self.preparing = found.input, (*size, found.input.channels)
+        scaled = spec.options.get("scaled_decode", False)
+        self.open_within(spec.limits, 2 * max(size) if scaled else None)
         self.hold(folder, "image", device, build(folder, found, detects=False))
         self.name(found.labels, spec)
         self._mean, self._std = (
             torch.tensor(each, device=self._device).view(1, -1, 1, 1)
             for each in (self._input.mean, self._input.std)
         )
-        self._try_out(self._prepare(np.zeros((64, 64, 3), np.uint8)))
+        self._try_out(self.prepare(np.zeros((64, 64, 3), np.uint8)))
 
-    def decode(self, payload: bytes | memoryview) -> Features:
-        """One JPEG or PNG file, `(channels, height, width)` uint8; several threads may call.
-
-        Raises:
-            RecordError: EMPTY, TOO_LARGE, TYPE_MISMATCH or UNDECODABLE.
-        """
-        return self._prepare(decode_image(payload, self._limits, at_least=self._at_least))
-
-    def _prepare(self, pixels: Pixels) -> Features:
-        image = Image.fromarray(pixels).convert("L" if self._input.channels == 1 else "RGB")
+    def prepare(self, opened: Pixels) -> Features:
+        """An image as `(channels, height, width)` uint8."""
+        image = Image.fromarray(opened).convert("L" if self._input.channels == 1 else "RGB")
         size = (self._input.width, self._input.height)
         made = np.asarray(image.resize(size, Image.Resampling.BILINEAR))
         return np.ascontiguousarray(np.atleast_3d(made).transpose(2, 0, 1))

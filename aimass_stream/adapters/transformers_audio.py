@@ -16,7 +16,8 @@ import torch
 from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 
 from aimass_stream.adapters.classification import Classifier, Features, load_processor
-from aimass_stream.codecs.audio import Samples, decode_audio
+from aimass_stream.adapters.opening import OpensAudio, settings_of
+from aimass_stream.codecs.audio import Samples
 from aimass_stream.errors import SetupError
 from aimass_stream.model import ModelSpec
 
@@ -27,7 +28,7 @@ _PROBE_S = (0.5, 0.8)
 _TOLERANCE = 1e-5
 
 
-class AudioClassifier(Classifier):
+class AudioClassifier(OpensAudio, Classifier):
     """The `Predictor` of `Transformers("audio-classification", ...)`.
 
     An extractor with a window (AST, Whisper) pads or cuts all audio to it, from its start, as
@@ -46,20 +47,17 @@ class AudioClassifier(Classifier):
     """
 
     def __init__(self, spec: ModelSpec, device: str) -> None:
-        self._limits = spec.limits
         self._extraction = Extraction(load_extractor(Path(spec.folder)), Path(spec.folder))
+        self.preparing = self._extraction.settings
+        self.open_within(spec.limits, self._extraction.rate_hz)
         super().__init__(spec, device, AutoModelForAudioClassification, "audio")
         self._pads = False
         self._try_out(self._extraction(np.zeros(self._extraction.rate_hz, np.float32)))
         self._pads = self._may_pad()
 
-    def decode(self, payload: bytes | memoryview) -> Features:
-        """One WAV, FLAC or Ogg file as features; several threads may call at once.
-
-        Raises:
-            RecordError: EMPTY, TOO_LARGE, TYPE_MISMATCH or UNDECODABLE.
-        """
-        return self._extraction(decode_audio(payload, self._limits, self._extraction.rate_hz))
+    def prepare(self, opened: Samples) -> Features:
+        """Samples as features."""
+        return self._extraction(opened)
 
     def _groups(self, inputs: Sequence[Features]) -> list[list[int]]:
         return [list(range(len(inputs)))] if self._pads and inputs else super()._groups(inputs)
@@ -107,6 +105,7 @@ class Extraction:
     Attributes:
         rate_hz: the rate it takes.
         name: what the model calls its features.
+        settings: equal for extractors that make the same features; None where it cannot be told.
 
     Raises:
         SetupError: it is none for audio.
@@ -114,6 +113,7 @@ class Extraction:
 
     def __init__(self, extractor: Any, folder: Path) -> None:
         self._extractor = extractor
+        self.settings = settings_of(extractor)
         self.rate_hz = getattr(extractor, "sampling_rate", 0)
         if not isinstance(self.rate_hz, int) or self.rate_hz <= 0:
             raise SetupError(

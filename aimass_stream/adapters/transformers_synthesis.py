@@ -25,10 +25,9 @@ from transformers import (
 
 from aimass_stream.adapters.classification import describe, load_model
 from aimass_stream.adapters.storing import store, wav_of
-from aimass_stream.adapters.tasks.task import SEED_BYTES
 from aimass_stream.codecs.text import decode_text
 from aimass_stream.errors import Reason, RecordError, SetupError
-from aimass_stream.model import ModelSpec
+from aimass_stream.model import SEED_BYTES, ModelSpec
 from aimass_stream.records import Speech
 from aimass_stream.records.audio import WAV
 

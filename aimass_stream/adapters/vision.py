@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +12,10 @@ import numpy as np
 import torch
 
 from aimass_stream.adapters.classification import describe, load_model
+from aimass_stream.adapters.opening import OpensImages
 from aimass_stream.adapters.rows import alike, in_order
 from aimass_stream.adapters.transformers_images import Input, Preparation, load_image_processor
-from aimass_stream.codecs.images import decode_image
+from aimass_stream.codecs.images import Pixels
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import ModelSpec
 
@@ -36,7 +37,7 @@ class Seen:
     height: int
 
 
-class ImageModel(ABC):
+class ImageModel(OpensImages):
     """Base of `Predictor`s for images. Images of one prepared shape make one forward pass.
 
     Nothing is padded for the sake of a batch, so an image alone and in a batch is answered alike.
@@ -59,6 +60,7 @@ class ImageModel(ABC):
         self._folder = Path(spec.folder)
         self._options = spec.options
         self._limits = spec.limits
+        self.open_within(spec.limits)
         self._device = torch.device(device)
         if self._device.type == "cuda":
             torch.backends.cudnn.allow_tf32 = False
@@ -72,13 +74,13 @@ class ImageModel(ABC):
         self._set_up()
         self._try_out()
 
-    def decode(self, payload: bytes | memoryview) -> Seen:
-        """One JPEG or PNG file as the model takes it; several threads may call at once.
+    def prepare(self, opened: Pixels) -> Seen:
+        """An image as the model takes it.
 
         Raises:
-            RecordError: EMPTY, TOO_LARGE, TYPE_MISMATCH or UNDECODABLE.
+            RecordError: TOO_LARGE.
         """
-        return self._prepare(decode_image(payload, self._limits))
+        return Seen(self._preparation(opened), opened.shape[1], opened.shape[0])
 
     def predict(self, inputs: Sequence[Seen]) -> list[Any | RecordError]:
         """Answer decoded images, in their order.
@@ -94,11 +96,8 @@ class ImageModel(ABC):
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def _set_up(self) -> None:  # noqa: B027 - most need nothing
+    def _set_up(self) -> None:
         """Whatever is made once of the loaded model."""
-
-    def _prepare(self, image: Any) -> Seen:
-        return Seen(self._preparation(image), image.shape[1], image.shape[0])
 
     def _pixels(self, inputs: Sequence[Seen]) -> torch.Tensor:
         """Images of one shape as the model's `pixel_values`."""
@@ -127,7 +126,7 @@ class ImageModel(ABC):
         """The answer for one image, from its row of each output, `(1, ...)` float32 on the CPU."""
 
     def _try_out(self) -> None:
-        blank = self._prepare(np.zeros((_BLANK_EDGE, _BLANK_EDGE, 3), np.uint8))
+        blank = self.prepare(np.zeros((_BLANK_EDGE, _BLANK_EDGE, 3), np.uint8))
         try:
             (answer,) = self._group([blank])
         except Exception as error:

@@ -8,7 +8,13 @@ from aimass_stream.records.audio import Audio
 from aimass_stream.records.behaviour import Action, Behaviour, read_behaviour
 from aimass_stream.records.chunk import Chunk, Headers, Record
 from aimass_stream.records.claim import Claim
-from aimass_stream.records.detections import Detection, Detections, Mask
+from aimass_stream.records.detections import (
+    Detection,
+    Detections,
+    FinerDetection,
+    FinerDetections,
+    Mask,
+)
 from aimass_stream.records.embedding import Embedding
 from aimass_stream.records.entities import Entities, Entity
 from aimass_stream.records.example import Example
@@ -28,6 +34,7 @@ from aimass_stream.records.text import Text
 from aimass_stream.records.topic import Topic
 from aimass_stream.records.transcript import Transcript, Word
 from aimass_stream.records.understanding import Understanding
+from aimass_stream.records.vote import Vote
 
 __all__ = [
     "Action",
@@ -46,6 +53,8 @@ __all__ = [
     "Example",
     "Feedback",
     "FeedbackRecord",
+    "FinerDetection",
+    "FinerDetections",
     "Generated",
     "Headers",
     "Image",
@@ -68,6 +77,7 @@ __all__ = [
     "Topic",
     "Transcript",
     "Understanding",
+    "Vote",
     "Word",
     "read_behaviour",
     "read_feedback",
