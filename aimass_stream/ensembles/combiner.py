@@ -54,8 +54,9 @@ class Combiner:
             raise ValueError(f"weights {weights.shape} and bias {bias.shape} for {count} labels")
         if not (np.isfinite(weights).all() and np.isfinite(bias).all()):
             raise ValueError("its numbers are not all finite")
-        self._weights = weights.astype(np.float64)
-        self._bias = bias.astype(np.float64)
+        # safetensors writes arrays as they lie in memory, whatever their order.
+        self._weights: Floats = np.ascontiguousarray(weights, np.float64)
+        self._bias: Floats = np.ascontiguousarray(bias, np.float64)
 
     def combine(self, answers: Sequence[Prediction | None]) -> dict[str, float]:
         """The probability of each label, by what each member said; None where it said nothing.
@@ -104,8 +105,9 @@ def features(answers: Sequence[Prediction | None], labels: Sequence[str]) -> Flo
     said = [answer for answer in answers if answer is not None]
     rows = {id(answer): _row(answer, labels) for answer in said}
     usual = np.mean([rows[id(answer)] for answer in said], axis=0)
-    table = [usual if answer is None else rows[id(answer)] for answer in answers]
-    return np.log(np.maximum(np.array(table), LEAST))
+    table = np.array([usual if answer is None else rows[id(answer)] for answer in answers])
+    logarithms: Floats = np.log(np.maximum(table, LEAST))
+    return logarithms
 
 
 def _row(answer: Prediction, labels: Sequence[str]) -> Floats:

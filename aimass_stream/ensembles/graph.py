@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, ClassVar, Generic, Literal
+from typing import Any, ClassVar, Generic, Literal, cast
 
 import msgspec
 
@@ -143,7 +143,12 @@ class Graph(Model[AnswerT], Generic[AnswerT]):
 
     @property
     def _tells(self) -> list[str]:
-        return [one.encode_name for one in msgspec.structs.fields(self.answer)]
+        return [one.encode_name for one in self._fields]
+
+    @property
+    def _fields(self) -> tuple[msgspec.structs.FieldInfo, ...]:
+        """Those of the answer's type, which is known to be a Struct."""
+        return msgspec.structs.fields(cast(type[msgspec.Struct], self.answer))
 
     def _reads(self, step: Step) -> Reads:
         """What a step is given; the step it reads is known to be one that can be read."""
@@ -179,14 +184,13 @@ class Graph(Model[AnswerT], Generic[AnswerT]):
     def _problem_of_answer(self) -> str:
         if not issubclass(self.answer, msgspec.Struct):
             return f"answer={self.answer!r} is no msgspec.Struct"
-        told = msgspec.structs.fields(self.answer)
-        for one in told:
+        for one in self._fields:
             step = self.steps.get(one.encode_name)
             if step is None:
                 return f"{self.answer.__name__} has the field {one.name!r}, which is no step"
             if self._reads(step) == "text" and not _may_be_none(one.type):
                 return f"{self.answer.__name__}.{one.name} must allow None, for blank texts"
-        return "" if told else f"{self.answer.__name__} has no field: name at least one step"
+        return "" if self._fields else f"{self.answer.__name__} has no field"
 
 
 def _crops(step: Step) -> bool:

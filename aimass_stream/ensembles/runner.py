@@ -109,11 +109,11 @@ class Runner:
             pieces += cut.inputs
         found = step.ask(pieces)
         for row, answers, cut, span in spans:
-            error = next((one for one in found[span] if isinstance(one, RecordError)), None)
-            if error is None:
+            failure = next((one for one in found[span] if isinstance(one, RecordError)), None)
+            if failure is None:
                 answers[step.name] = cut.join(found[span])
             else:
-                failed[row] = _of_step(step, error)
+                failed[row] = _of_step(step, failure)
 
 
 def _good(made: Any | RecordError) -> Any:

@@ -54,7 +54,9 @@ class Voter:
     @property
     def opening(self) -> Hashable:
         """What all members depend on when they open a payload; None where they differ."""
-        found = {member.sharing and member.sharing.opening for member in self._members}
+        found = {
+            None if member.sharing is None else member.sharing.opening for member in self._members
+        }
         return found.pop() if len(found) == 1 else None
 
     @property

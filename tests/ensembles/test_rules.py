@@ -94,6 +94,14 @@ def test_a_combiner_is_what_was_saved(tmp_path: Path) -> None:
     assert Combiner.load(tmp_path).combine(answers) == combiner().combine(answers)
 
 
+def test_weights_are_saved_in_their_order_however_they_lie_in_memory(tmp_path: Path) -> None:
+    weights = np.asfortranarray(np.arange(8.0).reshape(2, 2, 2))
+    made = Combiner(["a", "b"], weights, np.zeros(2))
+    made.save(tmp_path)
+    answers = [said(a=0.9, b=0.1), said(a=0.2, b=0.8)]
+    assert Combiner.load(tmp_path).combine(answers) == made.combine(answers)
+
+
 def test_a_combiner_that_does_not_fit_itself_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="cannot be loaded"):
         Combiner.load(tmp_path)
