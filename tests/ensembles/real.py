@@ -45,6 +45,14 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Bag:
+    """A resample of so many rows, and the units of the network that is trained on it."""
+
+    rows: int
+    hidden: int
+
+
+@dataclass(frozen=True)
 class Data:
     """A set, split: what members learn from, what combiners are fitted on, what is measured."""
 
@@ -53,8 +61,7 @@ class Data:
     train: Part
     fit: Part
     test: Part
-    hidden: int
-    bag_rows: int
+    bag: Bag
 
 
 def png(pixels: NDArray[np.uint8]) -> bytes:
@@ -64,7 +71,7 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
 
 
 def split(
-    name: str, pixels: NDArray[np.uint8], labels: Sequence[str], sizes: Sequence[int], **net: int
+    name: str, pixels: NDArray[np.uint8], labels: Sequence[str], sizes: Sequence[int], bag: Bag
 ) -> Data:
     names = sorted(set(labels))
     order = np.random.default_rng(11).permutation(len(pixels))
@@ -73,16 +80,15 @@ def split(
         Part([png(one) for one in pixels[rows]], pixels[rows], classes[rows])
         for rows in np.split(order, np.cumsum(sizes))
     ]
-    return Data(name, names, *parts, **net)
+    learnt, fitted, measured = parts
+    return Data(name, names, learnt, fitted, measured, bag)
 
 
 def digits() -> Data:
     """1,797 digits of 8 x 8 pixels."""
     found, classes = _digits()
     pixels = (found * 15).astype(np.uint8)
-    return split(
-        "digits", pixels, [str(one) for one in classes], (400, 400), hidden=16, bag_rows=150
-    )
+    return split("digits", pixels, [str(one) for one in classes], (400, 400), Bag(150, hidden=16))
 
 
 def segments() -> Data:
@@ -104,8 +110,7 @@ def segments() -> Data:
         pixels,
         [row["category"] for row in rows],
         (400, 600),
-        hidden=12,
-        bag_rows=120,
+        Bag(120, hidden=12),
     )
 
 
@@ -115,11 +120,11 @@ def train(data: Data, seed: int, folder: Path) -> Torch[Prediction]:
     high, wide = data.train.pixels.shape[1:]
     layers = torch.nn.Sequential(
         torch.nn.Flatten(),
-        torch.nn.Linear(high * wide, data.hidden),
+        torch.nn.Linear(high * wide, data.bag.hidden),
         torch.nn.ReLU(),
-        torch.nn.Linear(data.hidden, len(data.labels)),
+        torch.nn.Linear(data.bag.hidden, len(data.labels)),
     )
-    rows = np.random.default_rng(seed).integers(0, len(data.train.classes), data.bag_rows)
+    rows = np.random.default_rng(seed).integers(0, len(data.train.classes), data.bag.rows)
     inputs = (torch.from_numpy(data.train.pixels[rows]).float() / 255 - 0.5) / 0.5
     targets = torch.from_numpy(data.train.classes[rows])
     optimizer = torch.optim.Adam(layers.parameters(), lr=0.02, weight_decay=1e-3)

@@ -25,6 +25,8 @@ SYSTEMS = {
     "A3": "Speech synthesis",
     "A4": "Clusters of similar audio",
     "A5": "Voice turn: recognition, understanding, synthesis",
+    "E1": "Ensembles: average, majority, bagging, boosting weights, stacking, cascade",
+    "E2": "Graphs of models: detector, crops, classifier; recognition, then understanding",
 }
 """By row of the table."""
 
@@ -36,5 +38,6 @@ LACKS = {
     "T5": "tokenizers that exist in Python only, such as Marian's",
     "A2": "a transducer with state from chunk to chunk; recordings beyond Whisper's window",
     "A3": "Tacotron 2 and WaveRNN; texts are spoken one at a time",
+    "E1": "rounds that train boosted members; votes on numbers, or on several labels at once",
 }
 """What a row that works does not do yet."""

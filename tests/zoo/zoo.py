@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.zoo import detection, images, maps, networks, sounds, texts, writers
+from tests.zoo import combined, detection, images, maps, networks, sounds, texts, writers
 from tests.zoo.case import Case
 
 CASES: list[Case] = [
@@ -13,11 +13,16 @@ CASES: list[Case] = [
     *texts.CASES,
     *writers.CASES,
     *sounds.CASES,
+    *combined.CASES,
 ]
 
 ON_TOPICS = {
     "automatic-speech-recognition-wav2vec2",
     "depth-estimation-dpt",
+    "ensemble-average",
+    "ensemble-cascade",
+    "graph-crops",
+    "graph-speech",
     "image-classification-swin",
     "image-segmentation-segformer",
     "image-to-image-swin2sr",
