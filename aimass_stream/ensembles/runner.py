@@ -26,7 +26,8 @@ class Runner:
         device: `cpu` or `cuda:0`.
 
     Raises:
-        SetupError: a model cannot be loaded, or one after a detector decodes in one step.
+        SetupError: a model cannot be loaded, or one that reads another's answer takes no image,
+            or no text.
     """
 
     def __init__(self, spec: ModelSpec, device: str) -> None:
@@ -37,7 +38,9 @@ class Runner:
         self._cropped: set[str] = set()
         for options, part in zip(spec.options["steps"], spec.parts, strict=True):
             member = self._members[options["name"]] = load_member(part, device)
-            self._steps.append(self._make(spec.id, member, options))
+            step = self._make(spec.id, member, options)
+            step.try_out(spec.id)
+            self._steps.append(step)
 
     def decode(self, payload: bytes | memoryview) -> Work:
         """One payload as the steps that read the record take it; several threads may call.

@@ -13,9 +13,13 @@ import numpy as np
 
 from aimass_stream.codecs.images import Pixels
 from aimass_stream.ensembles.members import Member
-from aimass_stream.errors import RecordError
+from aimass_stream.error_text import describe
+from aimass_stream.errors import Reason, RecordError, SetupError
+from aimass_stream.model import SEED_BYTES
 from aimass_stream.records import Detection, Detections, FinerDetection, FinerDetections, Prediction
 from aimass_stream.records.detections import Box
+
+_BLANK_EDGE = 64
 
 
 @dataclass(slots=True)
@@ -58,6 +62,16 @@ class RunStep(ABC):
         self.name = name
         self.member = member
         self._rows = rows
+
+    def try_out(self, model: str) -> None:  # noqa: B027 - a record's own input is tried by its model
+        """See that the model takes what it will be given.
+
+        Args:
+            model: the graph's `name@version`, for messages.
+
+        Raises:
+            SetupError: it does not.
+        """
 
     @abstractmethod
     def cut(self, work: Work, answers: dict[str, Any]) -> Cut:
@@ -117,6 +131,18 @@ class TextStep(RunStep):
         self._seeded = seeded
         self._after = after
 
+    def try_out(self, model: str) -> None:
+        """See that the model reads texts."""
+        try:
+            self.member.predictor.decode(bytes(SEED_BYTES if self._seeded else 0) + b"a")
+        except RecordError as error:
+            # Another reason may be the letter's: there are models that know none.
+            if error.reason is Reason.TYPE_MISMATCH:
+                raise SetupError(
+                    f"{model}: step {self.name!r} is to read a text, and {self.member.id} reads "
+                    f"none: {error.detail}."
+                ) from error
+
     def cut(self, work: Work, answers: dict[str, Any]) -> Cut:
         """The text, if there is one."""
         written = answers[self._after]
@@ -152,6 +178,16 @@ class CropStep(RunStep):
         self._after = after
         self._labels = frozenset(labels)
         self._margin = margin
+
+    def try_out(self, model: str) -> None:
+        """See that the model looks at pixels."""
+        try:
+            self.ask([self._prepare(np.zeros((_BLANK_EDGE, _BLANK_EDGE, 3), np.uint8))])
+        except Exception as error:  # whatever a model for something else raises
+            raise SetupError(
+                f"{model}: step {self.name!r} is to look at crops, and {self.member.id} fails on "
+                f"a blank one: {describe(error)}."
+            ) from error
 
     def cut(self, work: Work, answers: dict[str, Any]) -> Cut:
         """A crop for each box; one that makes no input of the model's is not looked at."""

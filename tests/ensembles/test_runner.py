@@ -24,7 +24,7 @@ from aimass_stream.records import (
     Transcript,
 )
 from aimass_stream.registry.folder import resolve
-from tests.ensembles.fakes import Boxes, Corner, Scripted, Writes
+from tests.ensembles.fakes import Boxes, Corner, Opening, Scripted, Writes
 
 
 class Street(msgspec.Struct, frozen=True):
@@ -132,6 +132,28 @@ def test_a_model_after_a_detector_must_decode_in_two_steps(tmp_path: Path) -> No
         "g", {"found": Step(Boxes()), "makes": Step(Scripted("a"), after="found")}, answer=Street
     )
     with pytest.raises(SetupError, match="SharingPredictor"):
+        run(graph, tmp_path)
+
+
+def test_a_model_that_fails_on_a_blank_crop_is_refused(tmp_path: Path) -> None:
+    graph = Graph(
+        "g", {"found": Step(Boxes()), "makes": Step(Opening("a"), after="found")}, answer=Street
+    )
+    with pytest.raises(SetupError, match="'makes' is to look at crops, and a@1 fails"):
+        run(graph, tmp_path)
+
+
+def test_a_model_that_reads_no_text_is_refused(tmp_path: Path) -> None:
+    graph = Graph(
+        "g",
+        {
+            "words": Step(Writes("w", Transcript)),
+            "reply": Step(Writes("g", Generated), after="words"),
+            "length": Step(Corner(), after="reply"),
+        },
+        answer=Heard,
+    )
+    with pytest.raises(SetupError, match="'length' is to read a text, and corner@1 reads none"):
         run(graph, tmp_path)
 
 

@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any, assert_type
 
+import msgspec
 from faust.types import AgentT
 
 import aimass_stream
 from aimass_stream import (
     App,
     Chunk,
+    Ensemble,
+    Graph,
     Image,
     Inline,
     Model,
     Prediction,
     Record,
+    Step,
     Stream,
     Topic,
     Transformers,
+    Vote,
 )
 from aimass_stream.runtime.scored import ScoredStream
 
@@ -26,6 +31,14 @@ app = App("inference", origin="tests.typing.inference", broker="kafka://127.0.0.
 images = Topic("images", Image, key="user")
 labels = Topic("labels", Prediction)
 classifier = Transformers("image-classification", "models://any")
+
+
+class Twice(msgspec.Struct, frozen=True):
+    first: Prediction
+
+
+vote = Ensemble("vote", (classifier, classifier))
+twice = Graph("twice", {"first": Step(classifier)}, answer=Twice)
 sizes: Inline[int] = Inline("sizes", lambda chunk: [len(chunk)], answer=int)
 
 assert_type(images, Topic[Image])
@@ -33,6 +46,8 @@ assert_type(labels, Topic[Prediction])
 assert_type(aimass_stream.Topic("plain", Record), Topic[Record])
 assert_type(classifier.answer_type, type[Prediction])
 assert_type(sizes.answer_type, type[int])
+assert_type(vote.answer_type, type[Vote])
+assert_type(twice.answer_type, type[Twice])
 
 
 @app.agent(images, to=labels)
