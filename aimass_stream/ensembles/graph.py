@@ -119,19 +119,24 @@ class Graph(Model[AnswerT], Generic[AnswerT]):
             {
                 "name": name,
                 "after": step.after,
-                "reads": self._reads(step),
                 "labels": list(step.labels),
                 "margin": float(step.margin),
-                "rows": step.model.max_batch_rows,
-                "seeded": step.model.seeded,
             }
             for name, step in self.steps.items()
         ]
-        return {"steps": steps, "tells": self._tells, "seeded": self.seeded}
+        ways = [
+            {
+                "reads": self._reads(step),
+                "rows": step.model.max_batch_rows,
+                "seeded": step.model.seeded,
+            }
+            for step in self.steps.values()
+        ]
+        return {"steps": steps, "ways": ways, "tells": self._tells, "seeded": self.seeded}
 
     @property
     def defaults(self) -> Mapping[str, Any]:
-        """None of the steps: all of them are part of the version."""
+        """No steps, so that all of them are part of the version; how they are run is not."""
         return {**super().defaults, "steps": [], "tells": []}
 
     def cost(self, record: Record) -> float:

@@ -36,9 +36,10 @@ class Runner:
         self._tells = [str(name) for name in spec.options["tells"]]
         self._seed_bytes = SEED_BYTES if spec.options["seeded"] else 0
         self._cropped: set[str] = set()
-        for options, part in zip(spec.options["steps"], spec.parts, strict=True):
-            member = self._members[options["name"]] = load_member(part, device)
-            step = self._make(spec.id, member, options)
+        declared = zip(spec.options["steps"], spec.options["ways"], spec.parts, strict=True)
+        for step_options, way, part in declared:
+            member = self._members[step_options["name"]] = load_member(part, device)
+            step = self._make(spec.id, member, {**step_options, **way})
             step.try_out(spec.id)
             self._steps.append(step)
 

@@ -146,6 +146,8 @@ def test_the_version_changes_with_every_step(tmp_path: Path) -> None:
 
     found = versions(tmp_path, street(), street(margin=0.1), street(labels=["car"]))
     assert len(set(found)) == len(found)
+    fewer = {"found": Step(Boxes(max_batch_rows=2)), "makes": Step(A, after="found")}
+    assert versions(tmp_path, Graph("g", fewer, answer=Street)) == found[:1]
 
 
 def test_members_of_the_registry_are_resolved_and_their_versions_counted(tmp_path: Path) -> None:
