@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -17,11 +18,13 @@ from aimass_stream.model import (
     import_adapter,
 )
 
+log = logging.getLogger("aimass.device")
+
 TRACE_CHARS = 2_000
 """Of a member's own failure."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Member:
     """A loaded model that is part of another.
 
@@ -29,11 +32,13 @@ class Member:
         id: its `name@version`.
         predictor: it itself.
         sharing: it again, if it decodes in two steps and says what the first depends on.
+        failed_calls: of `predict`, those that `ask` made.
     """
 
     id: str
     predictor: Predictor
     sharing: SharingPredictor | None
+    failed_calls: int = 0
 
     def ask(self, inputs: Sequence[Any]) -> list[Any | RecordError]:
         """An answer for each input, in order, or why there is none.
@@ -73,11 +78,24 @@ class Member:
             if is_out_of_memory(error) and len(inputs) > 1:
                 raise
             trace = trace_of(error, TRACE_CHARS)
-            return RecordError(Reason.MODEL_ERROR, f"{self.id}: {describe(error)}", trace)
+            detail = f"{self.id}: {describe(error)}"
+            return self._failure(RecordError(Reason.MODEL_ERROR, detail, trace))
         if len(answers) != len(inputs):
             detail = f"{self.id} gave {len(answers)} answers for {len(inputs)} inputs"
-            return RecordError(Reason.INVALID_OUTPUT, detail)
+            return self._failure(RecordError(Reason.INVALID_OUTPUT, detail))
         return answers
+
+    def _failure(self, error: RecordError) -> RecordError:
+        """Count a failed call; the first, second, fourth and so on are logged."""
+        self.failed_calls += 1
+        if self.failed_calls & (self.failed_calls - 1) == 0:
+            log.warning(
+                "%s leaves the vote where its calls fail; %d so far, the last: %s",
+                self.id,
+                self.failed_calls,
+                error,
+            )
+        return error
 
 
 def load_member(spec: ModelSpec, device: str, **options: Any) -> Member:

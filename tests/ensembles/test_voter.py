@@ -103,6 +103,19 @@ def test_one_culprit_costs_few_calls_and_a_broken_member_a_bounded_number(tmp_pa
     assert len(calls(asked)[1]) <= 64 + 3
 
 
+def test_a_broken_member_is_logged_less_and_less_often(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = voter(tmp_path)
+    for _ in range(9):
+        ask(asked, [said(a=0.9, b="raise", c=0.6)])
+    assert [record.getMessage() for record in caplog.records] == [
+        f"b@1 leaves the vote where its calls fail; {count} so far, the last: "
+        "model_error: b@1: RuntimeError: told to raise"
+        for count in (1, 2, 4, 8)
+    ]
+
+
 def test_memory_that_runs_out_is_the_engines_to_handle_unless_a_record_is_alone(
     tmp_path: Path,
 ) -> None:

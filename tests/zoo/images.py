@@ -88,7 +88,7 @@ def classify_pixels(folder: Path, image: Pixels) -> Prediction:
     processor = processor_of(folder)
     model = model_of(AutoModelForImageClassification, folder)
     with torch.no_grad():
-        inputs = processor(image, return_tensors="pt", input_data_format="channels_last")
+        inputs = processor(image, return_tensors="pt")
         scores = model(**inputs).logits.softmax(dim=1)[0].tolist()
     ranked = sorted(zip(LABELS.values(), scores, strict=True), key=lambda pair: -pair[1])
     return Prediction(*ranked[0], dict(ranked))
