@@ -138,7 +138,9 @@ class Voter:
         """The labels' scores, best first, by at least one answer."""
         found = [(one, self._weights[place]) for place, one in enumerate(said) if one is not None]
         if self._by == "cascade":
-            return rules.ranked(scores_of(found[-1][0]))
+            last, _ = found[-1]
+            # In its own order: scores that are equal as floats had an order before.
+            return {last.label: last.score, **scores_of(last)}
         if self._combiner is not None:
             return rules.ranked(self._combiner.combine(said))
         total = sum(weight for _, weight in found)

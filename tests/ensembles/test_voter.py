@@ -153,6 +153,11 @@ def test_a_cascade_asks_the_next_member_about_unsure_records_only(tmp_path: Path
     assert calls(asked) == [[4], [1]]
 
 
+def test_a_cascade_keeps_the_order_of_the_member_that_it_believes(tmp_path: Path) -> None:
+    (found,) = ask(voter(tmp_path, A, B, by="cascade"), [said(a=0.5, b=0.5)])
+    assert (found.label, list(found.scores)) == ("yes", ["yes", "no"])
+
+
 def test_a_cascade_goes_past_members_that_fail(tmp_path: Path) -> None:
     asked = voter(tmp_path, A, B, by="cascade")
     rows = [said(a="raise", b=0.2), said(a="undecodable", b=0.2), said(a=0.6, b="refuse")]
