@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,7 +35,8 @@ def test_image_processors_prepare_alike_where_all_their_settings_are_equal(tmp_p
 
 def test_extractors_prepare_alike_where_all_their_settings_are_equal(tmp_path: Path) -> None:
     for name, normalizes in (("one", True), ("same", True), ("other", False)):
-        Wav2Vec2FeatureExtractor(do_normalize=normalizes).save_pretrained(tmp_path / name)
+        extractor: Any = Wav2Vec2FeatureExtractor
+        extractor(do_normalize=normalizes).save_pretrained(tmp_path / name)
     one, same, other = (
         Extraction(load_extractor(tmp_path / name), tmp_path / name).settings
         for name in ("one", "same", "other")
@@ -48,8 +50,8 @@ def test_texts_are_prepared_alike_by_one_tokenizer_and_one_bound(tmp_path: Path)
     for name in ("one", "same"):
         build("classifier", tmp_path / name)
     one, same, shorter = (
-        TextClassifier(spec(tmp_path / name, **options), "cpu")
-        for name, options in (("one", {}), ("same", {}), ("same", {"max_tokens": 16}))
+        TextClassifier(spec(tmp_path / name, max_tokens=most), "cpu")
+        for name, most in (("one", 64), ("same", 64), ("same", 16))
     )
     assert isinstance(one, SharingPredictor)
     assert (one.opening, one.preparing) == (same.opening, same.preparing)
