@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from aimass_stream.adapters.inline import Inline
+    from aimass_stream.adapters.sklearn import Sklearn
     from aimass_stream.adapters.torch import Torch
     from aimass_stream.adapters.transformers import Transformers
     from aimass_stream.app import App
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         Audio,
         Behaviour,
         Chunk,
+        Cluster,
         Depth,
         Detection,
         Detections,
@@ -57,13 +59,16 @@ if TYPE_CHECKING:
         Word,
     )
     from aimass_stream.runtime.streams import Stream
+    from aimass_stream.transforms import Chain
 
 _HOMES = {
     "Alert": "aimass_stream.records",
     "App": "aimass_stream.app",
     "Audio": "aimass_stream.records",
     "Behaviour": "aimass_stream.records",
+    "Chain": "aimass_stream.transforms",
     "Chunk": "aimass_stream.records",
+    "Cluster": "aimass_stream.records",
     "Depth": "aimass_stream.records",
     "Detection": "aimass_stream.records",
     "Detections": "aimass_stream.records",
@@ -92,6 +97,7 @@ _HOMES = {
     "Record": "aimass_stream.records",
     "Region": "aimass_stream.records",
     "Segmentation": "aimass_stream.records",
+    "Sklearn": "aimass_stream.adapters.sklearn",
     "Span": "aimass_stream.records",
     "Speech": "aimass_stream.records",
     "Step": "aimass_stream.ensembles.graph",
@@ -112,7 +118,9 @@ __all__ = [
     "App",
     "Audio",
     "Behaviour",
+    "Chain",
     "Chunk",
+    "Cluster",
     "Depth",
     "Detection",
     "Detections",
@@ -141,6 +149,7 @@ __all__ = [
     "Record",
     "Region",
     "Segmentation",
+    "Sklearn",
     "Span",
     "Speech",
     "Step",

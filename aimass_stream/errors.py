@@ -26,6 +26,8 @@ class Reason(StrEnum):
     """The declared content type is not what the bytes are, or is not accepted."""
     UNDECODABLE = "undecodable"
     """The decoder refused the bytes."""
+    TRANSFORM_ERROR = "transform_error"
+    """A transform declared before the model could make nothing of this record."""
     CLAIM_REFUSED = "claim_refused"
     """A claim check points outside the allowed prefixes."""
     CLAIM_BROKEN = "claim_broken"

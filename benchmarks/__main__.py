@@ -25,6 +25,7 @@ ROW_SETS: Mapping[str, str] = {
     "images": "benchmarks.device.run:run_images",
     "audio": "benchmarks.device.run:run_audio",
     "scale": "benchmarks.scale:run_scale",
+    "backlog": "benchmarks.backlog.run:run_backlog",
     "served": "benchmarks.served.run:run_served",
 }
 """What runs each; imported when it is its turn, since some import model libraries."""

@@ -43,7 +43,7 @@ class NetworkDetector(OpensImages):
         folder = Path(spec.folder)
         found = read_architecture(folder)
         self._labels = found.labels
-        self.open_within(spec.limits)
+        self.open_within(spec)
         self._device = torch.device(device)
         if self._device.type == "cuda":
             torch.backends.cudnn.allow_tf32 = False
@@ -61,9 +61,8 @@ class NetworkDetector(OpensImages):
                 "choose a Mask R-CNN."
             )
 
-    def prepare(self, opened: Pixels) -> Pixels:
-        """The image as it is, `(height, width, 3)` uint8."""
-        return opened
+    def _prepare(self, cleaned: Pixels) -> Pixels:
+        return cleaned
 
     def predict(self, inputs: Sequence[Pixels]) -> list[Detections | RecordError]:
         """What is in each image, in the order of the inputs.

@@ -39,20 +39,21 @@ class NetworkClassifier(OpensImages, Classifier):
         if found.input is None:
             raise SetupError(f"{FILE} in {folder} does not say what `input` it takes.")
         size = (found.input.width, found.input.height)
-        self._input, self.preparing = found.input, (*size, found.input.channels)
+        self._input = found.input
         scaled = spec.options.get("scaled_decode", False)
-        self.open_within(spec.limits, 2 * max(size) if scaled else None)
+        at_least = 2 * max(size) if scaled else None
+        self.open_within(spec, (*size, found.input.channels), at_least)
         self.hold(folder, "image", device, build(folder, found, detects=False))
         self.name(found.labels, spec)
         self._mean, self._std = (
             torch.tensor(each, device=self._device).view(1, -1, 1, 1)
             for each in (self._input.mean, self._input.std)
         )
-        self._try_out(self.prepare(np.zeros((64, 64, 3), np.uint8)))
+        self._try_out(self._prepare(np.zeros((64, 64, 3), np.uint8)))
 
-    def prepare(self, opened: Pixels) -> Features:
+    def _prepare(self, cleaned: Pixels) -> Features:
         """An image as `(channels, height, width)` uint8."""
-        image = Image.fromarray(opened).convert("L" if self._input.channels == 1 else "RGB")
+        image = Image.fromarray(cleaned).convert("L" if self._input.channels == 1 else "RGB")
         size = (self._input.width, self._input.height)
         made = np.asarray(image.resize(size, Image.Resampling.BILINEAR))
         return np.ascontiguousarray(np.atleast_3d(made).transpose(2, 0, 1))

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from aimass_stream.adapters.tasks import audio, images, text
-    from aimass_stream.adapters.tasks.task import Common
     from aimass_stream.records import (
         Depth,
         Detections,
@@ -127,7 +126,7 @@ class Transformers(TaskModel[AnswerT], Generic[AnswerT]):
             self: Transformers[Depth],
             task: Literal["depth-estimation"],
             location: str,
-            **settings: Unpack[Common],
+            **settings: Unpack[images.Images],
         ) -> None: ...
 
         @overload
@@ -135,7 +134,7 @@ class Transformers(TaskModel[AnswerT], Generic[AnswerT]):
             self: Transformers[Picture],
             task: Literal["image-to-image"],
             location: str,
-            **settings: Unpack[Common],
+            **settings: Unpack[images.Images],
         ) -> None: ...
 
         @overload
@@ -151,7 +150,7 @@ class Transformers(TaskModel[AnswerT], Generic[AnswerT]):
             self: Transformers[Embedding],
             task: Literal["sentence-embedding"],
             location: str,
-            **settings: Unpack[text.Texts],
+            **settings: Unpack[text.CleanedTexts],
         ) -> None: ...
 
         @overload
@@ -159,7 +158,7 @@ class Transformers(TaskModel[AnswerT], Generic[AnswerT]):
             self: Transformers[Estimate],
             task: Literal["text-regression"],
             location: str,
-            **settings: Unpack[text.Texts],
+            **settings: Unpack[text.CleanedTexts],
         ) -> None: ...
 
         @overload

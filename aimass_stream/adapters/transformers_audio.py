@@ -48,16 +48,14 @@ class AudioClassifier(OpensAudio, Classifier):
 
     def __init__(self, spec: ModelSpec, device: str) -> None:
         self._extraction = Extraction(load_extractor(Path(spec.folder)), Path(spec.folder))
-        self.preparing = self._extraction.settings
-        self.open_within(spec.limits, self._extraction.rate_hz)
+        self.open_within(spec, self._extraction.rate_hz, self._extraction.settings)
         super().__init__(spec, device, AutoModelForAudioClassification, "audio")
         self._pads = False
         self._try_out(self._extraction(np.zeros(self._extraction.rate_hz, np.float32)))
         self._pads = self._may_pad()
 
-    def prepare(self, opened: Samples) -> Features:
-        """Samples as features."""
-        return self._extraction(opened)
+    def _prepare(self, cleaned: Samples) -> Features:
+        return self._extraction(cleaned)
 
     def _groups(self, inputs: Sequence[Features]) -> list[list[int]]:
         return [list(range(len(inputs)))] if self._pads and inputs else super()._groups(inputs)

@@ -19,10 +19,11 @@ from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, LogitsProc
 from aimass_stream.adapters.rows import in_order
 from aimass_stream.adapters.sampling import RowSampler, Watch
 from aimass_stream.adapters.transformers_text import Ids, TextModel, pack, positions
-from aimass_stream.codecs.text import decode_text
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import SEED_BYTES, ModelSpec
 from aimass_stream.records import Generated
+from aimass_stream.transforms.chain import Kind
+from aimass_stream.transforms.reading import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class Writer(TextModel):
         self, spec: ModelSpec, device: str, auto_class: Any, what: str, beams: int = 1
     ) -> None:
         self._options = spec.options
-        self._limits = spec.limits
+        self._reading = Reading(spec, Kind.TEXT)
         self._most = int(spec.options.get("max_new_tokens", 64))
         self._beams = beams
         self._before, _, self._behind = str(spec.options.get("template", "{text}")).partition(
@@ -172,7 +173,7 @@ class TextGenerator(Writer):
                 room for; half a prompt would mean something else) or UNDECODABLE.
         """
         seed = int.from_bytes(payload[:SEED_BYTES], "little") >> 1
-        text = decode_text(payload[SEED_BYTES:], self._limits)
+        text = self._reading.text(payload[SEED_BYTES:])
         encoding = self._inputs.encode(f"{self._before}{text}{self._behind}")
         if encoding.overflowing:
             raise RecordError(
@@ -239,7 +240,7 @@ class Rewriter(Writer):
         Raises:
             RecordError: EMPTY, TOO_LARGE or UNDECODABLE.
         """
-        text = decode_text(payload, self._limits)
+        text = self._reading.text(payload)
         return Prompt(pack(self._inputs.encode(f"{self._before}{text}{self._behind}")))
 
     def _choose_languages(self) -> None:

@@ -49,22 +49,17 @@ class ImageClassifier(OpensImages, Classifier):
 
     def __init__(self, spec: ModelSpec, device: str) -> None:
         self._preparation = Preparation(load_image_processor(Path(spec.folder)), spec.limits)
-        self.preparing = self._preparation.settings
         scaled = spec.options.get("scaled_decode", False)
-        self.open_within(spec.limits, self._preparation.edge * 2 if scaled else None)
+        at_least = self._preparation.edge * 2 if scaled else None
+        self.open_within(spec, self._preparation.settings, at_least)
         super().__init__(spec, device, AutoModelForImageClassification, "image")
         scale, shift = self._preparation.affine
         self._scale = torch.from_numpy(scale).to(self._device).view(1, -1, 1, 1)
         self._shift = torch.from_numpy(shift).to(self._device).view(1, -1, 1, 1)
         self._try_out(self._preparation(np.zeros((64, 64, 3), np.uint8)))
 
-    def prepare(self, opened: Pixels) -> Input:
-        """An image as the model takes it.
-
-        Raises:
-            RecordError: TOO_LARGE.
-        """
-        return self._preparation(opened)
+    def _prepare(self, cleaned: Pixels) -> Input:
+        return self._preparation(cleaned)
 
     def _forward(self, inputs: Sequence[Features]) -> Any:
         stacked = torch.from_numpy(np.stack(inputs)).to(self._device)

@@ -15,10 +15,11 @@ from transformers import AutoModelForSequenceClassification
 from aimass_stream.adapters.rows import in_order
 from aimass_stream.adapters.transformers_text import Ids, TextModel, pack
 from aimass_stream.adapters.vision import class_names
-from aimass_stream.codecs.text import decode_text
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import ModelSpec
 from aimass_stream.records import Estimate, Labels, Prediction
+from aimass_stream.transforms.chain import Kind
+from aimass_stream.transforms.reading import Reading
 
 _NOT_FINITE = "the model's numbers are not all finite"
 
@@ -28,7 +29,7 @@ class _SequenceModel(TextModel):
 
     def __init__(self, spec: ModelSpec, device: str, what: str) -> None:
         self._options = spec.options
-        self._limits = spec.limits
+        self._reading = Reading(spec, Kind.TEXT)
         super().__init__(spec, device, AutoModelForSequenceClassification, what)
         names = class_names(self._model.config)
         self._names = [names[number] for number in sorted(names)]
@@ -168,7 +169,7 @@ class OpenLabeller(_SequenceModel):
         Raises:
             RecordError: EMPTY, TOO_LARGE or UNDECODABLE.
         """
-        text = decode_text(payload, self._limits)
+        text = self._reading.text(payload)
         return [pack(self._inputs.pair(text, sentence)) for sentence in self._sentences]
 
     def predict(self, inputs: Sequence[list[Ids]]) -> list[Prediction | RecordError]:

@@ -89,20 +89,16 @@ class Restorer(ImageModel):
     def _set_up(self) -> None:
         self._factor = int(getattr(self._model.config, "upscale", 1))
 
-    def prepare(self, opened: Pixels) -> Seen:
-        """An image as the model takes it.
-
-        Raises:
-            RecordError: TOO_LARGE, also where the enlarged image would be.
-        """
-        pixels = opened.shape[0] * opened.shape[1] * self._factor**2
+    def _prepare(self, cleaned: Pixels) -> Seen:
+        """As it is taken; TOO_LARGE also where the enlarged image would be."""
+        pixels = cleaned.shape[0] * cleaned.shape[1] * self._factor**2
         if pixels > self._limits.image_pixels:
             raise RecordError(
                 Reason.TOO_LARGE,
-                f"{opened.shape[1]} x {opened.shape[0]} pixels, enlarged {self._factor} times, are "
-                f"more than the limit of {self._limits.image_pixels}",
+                f"{cleaned.shape[1]} x {cleaned.shape[0]} pixels, enlarged {self._factor} times, "
+                f"are more than the limit of {self._limits.image_pixels}",
             )
-        return super().prepare(opened)
+        return super()._prepare(cleaned)
 
     def _forward(self, inputs: Sequence[Seen]) -> dict[str, torch.Tensor]:
         return {"made": self._model(pixel_values=self._pixels(inputs)).reconstruction}

@@ -59,22 +59,21 @@ class Recogniser(OpensAudio):
         self._device = torch.device(device)
         auto_class, hearing = _way_of(folder)
         self._extraction = Extraction(load_extractor(folder), folder)
-        self.open_within(spec.limits, self._extraction.rate_hz)
+        self.open_within(spec, self._extraction.rate_hz)
         model = load_model(folder, auto_class, "speech recogniser")
         self._model = model.to(self._device).eval()
         most = int(spec.options.get("max_new_tokens", 256))
         self._hearing: Hearing = hearing(self._model, _load_tokenizer(folder), most)
         self._pads = False
-        silence = self.prepare(np.zeros(self._extraction.rate_hz, np.float32))
+        silence = self._prepare(np.zeros(self._extraction.rate_hz, np.float32))
         try:
             self._group([silence])
         except Exception as error:
             raise SetupError(f"{describe(folder, error)} It failed on silence.") from error
         self._pads = self._may_pad()
 
-    def prepare(self, opened: Samples) -> Heard:
-        """Samples as features, and how long they are."""
-        return Heard(self._extraction(opened), len(opened) / self._extraction.rate_hz)
+    def _prepare(self, cleaned: Samples) -> Heard:
+        return Heard(self._extraction(cleaned), len(cleaned) / self._extraction.rate_hz)
 
     def predict(self, inputs: Sequence[Heard]) -> list[Transcript | RecordError]:
         """What is said in each recording, in the order of the inputs.

@@ -25,11 +25,12 @@ from transformers import (
 
 from aimass_stream.adapters.classification import describe, load_model
 from aimass_stream.adapters.storing import store, wav_of
-from aimass_stream.codecs.text import decode_text
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import SEED_BYTES, ModelSpec
 from aimass_stream.records import Speech
 from aimass_stream.records.audio import WAV
+from aimass_stream.transforms.chain import Kind
+from aimass_stream.transforms.reading import Reading
 
 VOICES = "speakers.safetensors"
 """Beside a SpeechT5 model: one tensor `speakers`, `(speakers, dimensions)`."""
@@ -62,7 +63,7 @@ class Speaker:
 
     def __init__(self, spec: ModelSpec, device: str) -> None:
         self._folder = Path(spec.folder)
-        self._limits = spec.limits
+        self._reading = Reading(spec, Kind.TEXT)
         self._options = spec.options
         self._device = torch.device(device)
         self._store = store()
@@ -86,7 +87,7 @@ class Speaker:
                 where no character is one that the model can speak).
         """
         seed = int.from_bytes(payload[:SEED_BYTES], "little") >> 1
-        ids = self._ids(decode_text(payload[SEED_BYTES:], self._limits))
+        ids = self._ids(self._reading.text(payload[SEED_BYTES:]))
         if not ids:
             raise RecordError(Reason.UNDECODABLE, "the model knows no character of the text")
         if len(ids) > self._max_tokens:

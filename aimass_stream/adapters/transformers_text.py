@@ -22,9 +22,10 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from aimass_stream.adapters.classification import Classifier, Features, describe, load_model
 from aimass_stream.adapters.opening import OpensTexts
-from aimass_stream.codecs.text import decode_text
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import ModelSpec
+from aimass_stream.transforms.chain import Kind
+from aimass_stream.transforms.reading import Reading
 
 log = logging.getLogger("aimass.device")
 
@@ -61,7 +62,7 @@ class TextInputs:
         self.cut_texts = 0
         self._lock = Lock()
         self._id = spec.id
-        self._limits = spec.limits
+        self._reading = Reading(spec, Kind.TEXT)
         self._encode = tokenizer.backend_tokenizer.encode
         tokenizer.backend_tokenizer.no_padding()
         tokenizer.backend_tokenizer.enable_truncation(self.max_tokens)
@@ -79,7 +80,7 @@ class TextInputs:
         Raises:
             RecordError: EMPTY, TOO_LARGE or UNDECODABLE.
         """
-        text = decode_text(payload, self._limits)
+        text = self._reading.text(payload)
         return text, self.encode(text)
 
     def encode(self, text: str) -> Any:
@@ -218,14 +219,12 @@ class TextClassifier(OpensTexts, Classifier):
                 "text classifier gives each text one of its labels."
             )
         self._inputs = TextInputs(spec, self._model)
-        self.open_within(spec.limits)
-        self.preparing = self._inputs.settings
+        self.open_within(spec, self._inputs.settings)
         self._try_out(self._inputs.blank())
         self._inputs.try_out(self._logits, self._folder)
 
-    def prepare(self, opened: str) -> Ids:
-        """A text as tokens."""
-        return pack(self._inputs.encode(opened))
+    def _prepare(self, cleaned: str) -> Ids:
+        return pack(self._inputs.encode(cleaned))
 
     def _groups(self, inputs: Sequence[Features]) -> list[list[int]]:
         return self._inputs.groups(inputs)

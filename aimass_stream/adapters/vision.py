@@ -60,7 +60,7 @@ class ImageModel(OpensImages):
         self._folder = Path(spec.folder)
         self._options = spec.options
         self._limits = spec.limits
-        self.open_within(spec.limits)
+        self.open_within(spec)
         self._device = torch.device(device)
         if self._device.type == "cuda":
             torch.backends.cudnn.allow_tf32 = False
@@ -74,13 +74,8 @@ class ImageModel(OpensImages):
         self._set_up()
         self._try_out()
 
-    def prepare(self, opened: Pixels) -> Seen:
-        """An image as the model takes it.
-
-        Raises:
-            RecordError: TOO_LARGE.
-        """
-        return Seen(self._preparation(opened), opened.shape[1], opened.shape[0])
+    def _prepare(self, cleaned: Pixels) -> Seen:
+        return Seen(self._preparation(cleaned), cleaned.shape[1], cleaned.shape[0])
 
     def predict(self, inputs: Sequence[Seen]) -> list[Any | RecordError]:
         """Answer decoded images, in their order.
@@ -126,7 +121,7 @@ class ImageModel(OpensImages):
         """The answer for one image, from its row of each output, `(1, ...)` float32 on the CPU."""
 
     def _try_out(self) -> None:
-        blank = self.prepare(np.zeros((_BLANK_EDGE, _BLANK_EDGE, 3), np.uint8))
+        blank = self._prepare(np.zeros((_BLANK_EDGE, _BLANK_EDGE, 3), np.uint8))
         try:
             (answer,) = self._group([blank])
         except Exception as error:

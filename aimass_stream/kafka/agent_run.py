@@ -25,6 +25,7 @@ class AgentRun:
         limits: bounds for records that no model checks.
         on_settled: called with each unit whose outcome is on the broker.
         on_error: called with whatever ends the run other than `cancel`.
+        has_room: whether more of the partition is read while its outcomes are not on the broker.
     """
 
     def __init__(
@@ -34,10 +35,11 @@ class AgentRun:
         limits: Limits,
         on_settled: Callable[[Unit], None],
         on_error: Callable[[BaseException], None],
+        has_room: Callable[[], bool],
     ) -> None:
         self.agent = agent
         self._on_error = on_error
-        self._delivery = Delivery(agent, outlet, on_settled, self._hold_back)
+        self._delivery = Delivery(agent, outlet, on_settled, self._hold_back, has_room)
         self.stream: Stream[Any] = Stream(
             agent.topic.type, limits, Handover(self._delivery.put), agent.name
         )

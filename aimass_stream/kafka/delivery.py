@@ -2,7 +2,9 @@
 
 One delivery per agent and partition takes units in order. What has gathered while the broker
 was busy goes out together. Outputs and dead letters are on the broker before the outcomes
-record that speaks of them, and that one before the ledger hears of it.
+record that speaks of them, and that one before the ledger hears of it. Nobody waits for outcomes
+but the commit, once a second, so they wait for company and travel beside later outputs: an answer
+costs one round trip, not two, and a stream of single records not an outcomes record each.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from aimass_stream.errors import ConfigError, LostOutcomeError, Reason, RecordEr
 from aimass_stream.kafka.answer_headers import header_blocks
 from aimass_stream.kafka.dead_letters import StorePayload, dead_letter, dead_letters_topic
 from aimass_stream.kafka.messages import Message, Messages
-from aimass_stream.kafka.outcomes import encode, outcomes_of, outcomes_topic
+from aimass_stream.kafka.outcomes import encode, join_adjacent, outcomes_of, outcomes_topic
 from aimass_stream.kafka.outgoing import MAX_BATCH_BYTES, Outgoing
 from aimass_stream.records.chunk import pick
 from aimass_stream.runtime.body import Agent
@@ -28,6 +30,12 @@ BACKLOG_BYTES = 8 * 1024 * 1024
 BACKLOG_ROWS = 8192
 ROW_BYTES = BACKLOG_BYTES // BACKLOG_ROWS
 GROUP_UNITS = 64
+IN_FLIGHT = 2
+"""Deliveries at a time. The client sends the next request when an answer to the last one comes:
+what is not ready by then waits for one more. With two there is no third to overtake the second."""
+OUTCOME_WAIT_S = 0.1
+"""How long outcomes wait for company."""
+OUTCOME_BYTES = BACKLOG_BYTES // 8
 
 
 Filed = defaultdict[tuple[str, int], Messages]
@@ -37,8 +45,8 @@ Filed = defaultdict[tuple[str, int], Messages]
 class Deliverer(Protocol):
     """Whatever puts messages on the broker and returns when they are there."""
 
-    async def deliver(self, outgoing: Outgoing) -> None:
-        """Deliver messages, in order per partition."""
+    async def deliver(self, outgoing: Outgoing, before: asyncio.Future[None] | None = None) -> None:
+        """Deliver messages, in order per partition and behind those of `before`."""
         ...
 
 
@@ -74,6 +82,7 @@ class Delivery:
         report: called with each unit whose outcome is on the broker.
         on_backlog: called with True when the body should hand out nothing more, with False
             when it may again.
+        has_room: whether more is read meanwhile; if not, outcomes wait for nothing.
     """
 
     def __init__(
@@ -82,13 +91,19 @@ class Delivery:
         outlet: Outlet,
         report: Callable[[Unit], None],
         on_backlog: Callable[[bool], None],
+        has_room: Callable[[], bool],
     ) -> None:
         self._agent = agent
         self._outlet = outlet
         self._report = report
         self._on_backlog = on_backlog
+        self._has_room = has_room
         self._units: deque[Unit] = deque()
         self._backlog_bytes = 0
+        self._unspoken: list[Unit] = []
+        self._unspoken_bytes = 0
+        self._is_due = False
+        self._timer: asyncio.TimerHandle | None = None
         self._arrived = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -108,8 +123,10 @@ class Delivery:
         return self._empty.is_set()
 
     async def wait_empty(self) -> None:
-        """Wait until everything queued is reported."""
-        await self._empty.wait()
+        """Wait until everything queued is reported; nothing waits for company meanwhile."""
+        if not self._empty.is_set():
+            self._speak()
+            await self._empty.wait()
 
     async def run(self) -> None:
         """Deliver for as long as the task lives.
@@ -117,21 +134,27 @@ class Delivery:
         Raises:
             LostOutcomeError: the broker refuses a message for good.
         """
-        while True:
-            while not self._units:
-                self._empty.set()
+        under_way: deque[asyncio.Task[None]] = deque()
+        try:
+            while True:
+                while under_way and (under_way[0].done() or len(under_way) == IN_FLIGHT):
+                    await under_way.popleft()
+                if self._units or (self._is_due and self._unspoken):
+                    before = under_way[-1] if under_way else None
+                    under_way.append(await self._start(before))
+                    continue
+                if not under_way and not self._unspoken:
+                    self._empty.set()
                 self._arrived.clear()
                 await self._arrived.wait()
-            units = [self._units.popleft() for _ in range(min(GROUP_UNITS, len(self._units)))]
-            await self._deliver(units)
-            for unit in units:
-                self._report(unit)
-            self._backlog_bytes -= sum(map(self._weight, units))
-            if self._backlog_bytes <= BACKLOG_BYTES // 2:
-                self._on_backlog(False)  # noqa: FBT003 - a callback with one state
+        finally:
+            for task in under_way:
+                task.cancel()
 
-    async def _deliver(self, units: list[Unit]) -> None:
-        outgoing = Filed(Messages)
+    async def _start(self, before: asyncio.Task[None] | None) -> asyncio.Task[None]:
+        """Begin to deliver outputs of the next units and, where due, outcomes of those before."""
+        units = [self._units.popleft() for _ in range(min(GROUP_UNITS, len(self._units)))]
+        outgoing, spoken = Filed(Messages), self._take_unspoken()
         for unit in units:
             self._refuse_oversized(unit)
             if self._agent.to is not None and self._agent.to.compacted:
@@ -139,11 +162,50 @@ class Delivery:
             self._file_answers(unit, outgoing)
         if any(unit.failures for unit in units):
             await asyncio.to_thread(self._file_dead_letters, units, outgoing)
-        await self._outlet.deliverer.deliver(outgoing)
-        outcomes = Filed(Messages)
-        for unit in units:
-            self._file_outcomes(unit, outcomes)
-        await self._outlet.deliverer.deliver(outcomes)
+        self._file_outcomes(spoken, outgoing)
+        task = asyncio.create_task(self._deliver(units, spoken, outgoing, before))
+        task.add_done_callback(lambda _: self._arrived.set())
+        return task
+
+    async def _deliver(
+        self,
+        units: list[Unit],
+        spoken: list[Unit],
+        outgoing: Outgoing,
+        before: asyncio.Task[None] | None,
+    ) -> None:
+        await self._outlet.deliverer.deliver(outgoing, before)
+        self._note_unspoken(units)
+        for unit in spoken:
+            self._report(unit)
+        self._backlog_bytes -= sum(map(self._weight, spoken))
+        if spoken and self._backlog_bytes <= BACKLOG_BYTES // 2:
+            self._on_backlog(False)  # noqa: FBT003 - a callback with one state
+
+    def _take_unspoken(self) -> list[Unit]:
+        if not (self._is_due and self._unspoken):
+            return []
+        units, self._unspoken, self._unspoken_bytes = self._unspoken, [], 0
+        self._is_due = False
+        return units
+
+    def _note_unspoken(self, units: list[Unit]) -> None:
+        if not units:
+            return
+        self._unspoken += units
+        self._unspoken_bytes += sum(map(self._weight, units))
+        if self._unspoken_bytes >= OUTCOME_BYTES or not self._has_room():
+            self._speak()
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(OUTCOME_WAIT_S, self._speak)
+
+    def _speak(self) -> None:
+        """Have what is unspoken go out now."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._is_due = True
+        self._arrived.set()
 
     @staticmethod
     def _weight(unit: Unit) -> int:
@@ -218,16 +280,18 @@ class Delivery:
                 partition = chunk.partition % outlet.system_partitions
                 outgoing[topic, partition].append(letter)
 
-    def _file_outcomes(self, unit: Unit, outgoing: Filed) -> None:
-        chunk, outlet, agent = unit.work.chunk, self._outlet, self._agent.name
-        message: Message = (
-            time.time_ns() // 1_000_000,
-            f"{agent}/{chunk.topic}/{chunk.partition}".encode(),
-            encode(outcomes_of(agent, unit, replayed=outlet.replayed)),
-            [],
-        )
-        place = (outcomes_topic(outlet.app_id), chunk.partition % outlet.system_partitions)
-        outgoing[place].append(message)
+    def _file_outcomes(self, units: list[Unit], outgoing: Filed) -> None:
+        outlet, agent = self._outlet, self._agent.name
+        each = (outcomes_of(agent, unit, replayed=outlet.replayed) for unit in units)
+        for outcomes in join_adjacent(each):
+            message: Message = (
+                time.time_ns() // 1_000_000,
+                f"{agent}/{outcomes.topic}/{outcomes.partition}".encode(),
+                encode(outcomes),
+                [],
+            )
+            partition = outcomes.partition % outlet.system_partitions
+            outgoing[outcomes_topic(outlet.app_id), partition].append(message)
 
 
 def _size_detail(value: bytes) -> str:

@@ -163,6 +163,7 @@ class Intake:
                 self._limits,
                 partial(self._note_settled, feed, agent.name),
                 self._on_error,
+                partial(self._has_room, feed),
             )
             for agent in agents
         ]
@@ -172,12 +173,12 @@ class Intake:
 
     def wanted(self, active: Iterable[TP]) -> set[TP]:
         """Which of the active partitions have room for another fetch."""
-        part_bytes = self._part_bytes
         return {
-            tp
-            for tp in active
-            if (feed := self.feeds.get(tp)) is not None and feed.held_bytes < part_bytes
+            tp for tp in active if (feed := self.feeds.get(tp)) is not None and self._has_room(feed)
         }
+
+    def _has_room(self, feed: Feed) -> bool:
+        return feed.held_bytes < self._part_bytes
 
     @property
     def _part_bytes(self) -> int:
@@ -276,7 +277,7 @@ class Intake:
     def _note_settled(self, feed: Feed, agent: str, unit: Unit) -> None:
         feed.report(agent, unit)
         feed.release()
-        if feed.held_bytes < self._part_bytes:
+        if self._has_room(feed):
             self.room.set()
         error = self._failure_limits[agent].count(unit)
         if error is not None:

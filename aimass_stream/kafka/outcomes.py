@@ -6,7 +6,8 @@ reader of topics alone can tell a quiet record from a lost one.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import chain
 
 import msgspec
 
@@ -70,6 +71,40 @@ def outcomes_of(agent: str, unit: Unit, *, replayed: bool = False) -> Outcomes:
         dead_lettered=_ranges(sorted(dead_rows), offsets),
         replayed=replayed,
     )
+
+
+def join_adjacent(each: Iterable[Outcomes]) -> Iterator[Outcomes]:
+    """The same said in fewer: outcomes of one agent and partition, where no offset lies between."""
+    joined: list[Outcomes] = []
+    for outcomes in each:
+        if joined and joined[-1].last + 1 != outcomes.first:
+            yield _join(joined)
+            joined = []
+        joined.append(outcomes)
+    if joined:
+        yield _join(joined)
+
+
+def _join(outcomes: Sequence[Outcomes]) -> Outcomes:
+    if len(outcomes) == 1:
+        return outcomes[0]
+    return msgspec.structs.replace(
+        outcomes[0],
+        last=outcomes[-1].last,
+        answered=_join_ranges(one.answered for one in outcomes),
+        quiet=_join_ranges(one.quiet for one in outcomes),
+        dead_lettered=_join_ranges(one.dead_lettered for one in outcomes),
+    )
+
+
+def _join_ranges(each: Iterable[Sequence[tuple[int, int]]]) -> list[tuple[int, int]]:
+    joined: list[tuple[int, int]] = []
+    for first, last in chain.from_iterable(each):
+        if joined and joined[-1][1] + 1 == first:
+            joined[-1] = (joined[-1][0], last)
+        else:
+            joined.append((first, last))
+    return joined
 
 
 def _answered_rows(unit: Unit, dead_rows: Collection[int]) -> list[int]:

@@ -31,7 +31,9 @@ ProducerOf = Callable[[], AIOKafkaProducer]
 """Gives the client, which may be another one after a restart."""
 
 
-async def deliver(client: ProducerOf, outgoing: Outgoing) -> None:
+async def deliver(
+    client: ProducerOf, outgoing: Outgoing, before: asyncio.Future[None] | None = None
+) -> None:
     """Append messages and wait until all are on the broker; order is kept per partition.
 
     While the broker is away it keeps trying.
@@ -39,20 +41,26 @@ async def deliver(client: ProducerOf, outgoing: Outgoing) -> None:
     Args:
         client: started with `acks=all` and batches of up to `MAX_BATCH_BYTES`.
         outgoing: what to deliver, and where.
+        before: a delivery that was begun earlier and is under way. The client keeps the order
+            until it gives a batch up; one that is then built anew waits for the end of `before`.
 
     Raises:
         LostOutcomeError: the broker refuses them for good.
     """
     await asyncio.gather(
         *(
-            _deliver_to(client, topic, partition, messages)
+            _deliver_to(client, topic, partition, messages, before)
             for (topic, partition), messages in outgoing.items()
         )
     )
 
 
 async def _deliver_to(
-    client: ProducerOf, topic: str, partition: int, outgoing: Messages | list[Message]
+    client: ProducerOf,
+    topic: str,
+    partition: int,
+    outgoing: Messages | list[Message],
+    before: asyncio.Future[None] | None,
 ) -> None:
     messages = outgoing if isinstance(outgoing, Messages) else Messages(outgoing)
     cuts = deque(messages.batches(MAX_BATCH_BYTES - BATCH_OVERHEAD))
@@ -77,5 +85,7 @@ async def _deliver_to(
                 error,
             )
             await asyncio.sleep(RETRY_AFTER_S)
+            if before is not None:
+                await asyncio.wait([before])
         else:
             cuts.popleft()

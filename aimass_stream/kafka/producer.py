@@ -7,6 +7,7 @@ it keeps trying, because an outcome that is not on the broker holds its offsets 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -27,10 +28,14 @@ class Producer(driver.Producer):
             "max_batch_size": MAX_BATCH_BYTES,
         }
 
-    async def deliver(self, outgoing: Outgoing) -> None:
+    async def deliver(self, outgoing: Outgoing, before: asyncio.Future[None] | None = None) -> None:
         """Append messages and wait until all are on the broker; order is kept per partition.
+
+        Args:
+            outgoing: what to deliver, and where.
+            before: a delivery under way; what is built anew waits for its end.
 
         Raises:
             LostOutcomeError: the broker refuses them for good.
         """
-        await deliver(lambda: cast(AIOKafkaProducer, self._ensure_producer()), outgoing)
+        await deliver(lambda: cast(AIOKafkaProducer, self._ensure_producer()), outgoing, before)

@@ -97,6 +97,11 @@ class TopicReader:
         ends = await self._connected.end_offsets(self._connected.assignment())
         return {(tp.topic, tp.partition): offset for tp, offset in ends.items()}
 
+    async def start_offsets(self) -> Offsets:
+        """The offset of the first record that every partition still holds."""
+        starts = await self._connected.beginning_offsets(self._connected.assignment())
+        return {(tp.topic, tp.partition): offset for tp, offset in starts.items()}
+
     async def position(self, topic: str, partition: int) -> int:
         """The offset that is read next."""
         return int(await self._connected.position(TopicPartition(topic, partition)))

@@ -76,7 +76,9 @@ class Rerun:
         place = (chunk.topic, chunk.partition)
         run = self._runs.get(place)
         if run is None:
-            run = AgentRun(self._agent, self._outlet, self._limits, self._note, self.end)
+            run = AgentRun(
+                self._agent, self._outlet, self._limits, self._note, self.end, lambda: False
+            )
             self._runs[place] = run
             run.start()
         return run

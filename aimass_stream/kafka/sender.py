@@ -119,13 +119,17 @@ class Sender:
         sending.add_done_callback(partial(self._note_sent, placed))
         return placed
 
-    async def deliver(self, outgoing: Outgoing) -> None:
+    async def deliver(self, outgoing: Outgoing, before: asyncio.Future[None] | None = None) -> None:
         """Send messages in record batches, as a worker does, and wait until the broker has them.
+
+        Args:
+            outgoing: what to deliver, and where.
+            before: a delivery under way; what is built anew waits for its end.
 
         Raises:
             LostOutcomeError: the broker refuses them for good.
         """
-        await deliver(self._connected, outgoing)
+        await deliver(self._connected, outgoing, before)
 
     def _connected(self) -> AIOKafkaProducer:
         if self._producer is None:

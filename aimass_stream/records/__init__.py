@@ -8,6 +8,7 @@ from aimass_stream.records.audio import Audio
 from aimass_stream.records.behaviour import Action, Behaviour, read_behaviour
 from aimass_stream.records.chunk import Chunk, Headers, Record
 from aimass_stream.records.claim import Claim
+from aimass_stream.records.cluster import Cluster
 from aimass_stream.records.detections import (
     Detection,
     Detections,
@@ -43,6 +44,7 @@ __all__ = [
     "Behaviour",
     "Chunk",
     "Claim",
+    "Cluster",
     "Depth",
     "Detection",
     "Detections",

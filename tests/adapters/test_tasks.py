@@ -20,7 +20,7 @@ from tests.adapters.text_models import config, tokenizer
 
 def test_settings_of_another_task_are_refused() -> None:
     with pytest.raises(
-        ConfigError, match=r"takes no labels. Settings of this task: threshold, top"
+        ConfigError, match=r"takes no labels. Settings of this task: before, threshold, top"
     ):
         Transformers("object-detection", "x", labels=["cat"])  # type: ignore[call-overload]
     with pytest.raises(ConfigError, match="labels=None must be told"):

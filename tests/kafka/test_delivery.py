@@ -1,13 +1,14 @@
 """What a delivery does with answers that their topic could not hold."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from aiokafka.record.memory_records import MemoryRecords
 
 from aimass_stream.kafka.delivery import Delivery, Outlet
 from aimass_stream.kafka.messages import Messages
-from aimass_stream.kafka.outcomes import outcomes_topic
+from aimass_stream.kafka.outcomes import Outcomes, decode, join_adjacent, outcomes_topic
 from aimass_stream.kafka.outgoing import MAX_BATCH_BYTES, Outgoing
 from aimass_stream.records import Chunk, Record, Topic, identity
 from aimass_stream.runtime.body import Agent
@@ -18,7 +19,7 @@ class StubDeliverer:
     def __init__(self) -> None:
         self.values: dict[str, list[Any]] = {}
 
-    async def deliver(self, outgoing: Outgoing) -> None:
+    async def deliver(self, outgoing: Outgoing, before: Any = None) -> None:
         for (topic, _), messages in outgoing.items():
             assert isinstance(messages, Messages)
             batch = messages.batch(0, len(messages), compression_type=0)
@@ -50,7 +51,7 @@ async def deliver(
     stub, reported = StubDeliverer(), asyncio.Event()
     outlet = Outlet("app", stub, refuse_to_store, (), lambda *_: 0, 1)
     agent = Agent("feed", Topic("in", Record), to, body)
-    delivery = Delivery(agent, outlet, lambda _: reported.set(), lambda _: None)
+    delivery = Delivery(agent, outlet, lambda _: reported.set(), lambda _: None, lambda: True)
     delivery.put(unit)
     running = asyncio.create_task(delivery.run())
     await asyncio.wait_for(reported.wait(), 5)
@@ -82,3 +83,71 @@ async def test_a_record_is_dead_lettered_once_however_many_of_its_answers_are_re
         assert [key for _, key, _, _ in stub.values[answers]] == [b"a", b"a"]
         (letters,) = (held for topic, held in stub.values.items() if "dead" in topic)
         assert len(letters) == 1
+
+
+class Sent(StubDeliverer):
+    """Notes which topics each delivery went to; puts another unit during the first."""
+
+    def __init__(self, later: list[Unit]) -> None:
+        super().__init__()
+        self.topics: list[set[str]] = []
+        self.later = later
+        self.put: Callable[[Unit], None] = self.later.append
+
+    async def deliver(self, outgoing: Outgoing, before: Any = None) -> None:
+        self.topics.append({topic for topic, _ in outgoing})
+        await super().deliver(outgoing, before)
+        if self.later:
+            self.put(self.later.pop())
+
+
+async def deliver_two(*, has_room: bool) -> tuple[Sent, list[int]]:
+    """Two units, the second put while the first is under way; after how many deliveries each
+    was reported."""
+    chunk = Chunk("in", 0, range(2), [0] * 2, [b"k"] * 2, [b"x"] * 2, [()] * 2)
+    work = Work(chunk, 0)
+    first, second = (
+        Unit(work, row, row + 1, [Answers(0, "m@1", [row], [b"y"], [])]) for row in range(2)
+    )
+    sent, reported, done = Sent([second]), list[int](), asyncio.Event()
+
+    def report(_: Unit) -> None:
+        reported.append(len(sent.topics))
+        if len(reported) == 2:
+            done.set()
+
+    outlet = Outlet("app", sent, refuse_to_store, (), lambda *_: 0, 1)
+    agent = Agent("score", Topic("in", Record), Topic("out", bytes), body)
+    delivery = Delivery(agent, outlet, report, lambda _: None, lambda: has_room)
+    sent.put = delivery.put
+    delivery.put(first)
+    running = asyncio.create_task(delivery.run())
+    await asyncio.wait_for(done.wait(), 5)
+    running.cancel()
+    return sent, reported
+
+
+async def test_outcomes_wait_for_company() -> None:
+    sent, reported = await deliver_two(has_room=True)
+    assert sent.topics == [{"out"}, {"out"}, {outcomes_topic("app")}]
+    assert reported == [3, 3]
+    (outcomes,) = (decode(value) for _, _, value, _ in sent.values[outcomes_topic("app")])
+    assert (outcomes.first, outcomes.last, outcomes.answered) == (0, 1, [(0, 1)])
+
+
+async def test_outcomes_do_not_wait_while_nothing_more_is_read() -> None:
+    sent, reported = await deliver_two(has_room=False)
+    outcomes = outcomes_topic("app")
+    assert sent.topics == [{"out"}, {"out", outcomes}, {outcomes}]
+    assert reported == [2, 3]
+
+
+def test_outcomes_on_both_sides_of_a_hole_stay_apart() -> None:
+    def answered(first: int, last: int) -> Outcomes:
+        return Outcomes("a", "in", 0, first, last, [(first, last)], [], [])
+
+    joined = list(join_adjacent([answered(0, 1), answered(2, 5), answered(7, 8)]))
+    assert [(one.first, one.last, one.answered) for one in joined] == [
+        (0, 5, [(0, 5)]),
+        (7, 8, [(7, 8)]),
+    ]

@@ -11,7 +11,9 @@ from faust.types import AgentT
 import aimass_stream
 from aimass_stream import (
     App,
+    Chain,
     Chunk,
+    Cluster,
     Ensemble,
     Graph,
     Image,
@@ -19,6 +21,7 @@ from aimass_stream import (
     Model,
     Prediction,
     Record,
+    Sklearn,
     Step,
     Stream,
     Topic,
@@ -26,6 +29,7 @@ from aimass_stream import (
     Vote,
 )
 from aimass_stream.runtime.scored import ScoredStream
+from aimass_stream.transforms import EqualizeHistogram
 
 app = App("inference", origin="tests.typing.inference", broker="kafka://127.0.0.1:9")
 images = Topic("images", Image, key="user")
@@ -48,6 +52,11 @@ assert_type(classifier.answer_type, type[Prediction])
 assert_type(sizes.answer_type, type[int])
 assert_type(vote.answer_type, type[Vote])
 assert_type(twice.answer_type, type[Twice])
+assert_type(Sklearn("clustering", "models://any").answer_type, type[Cluster])
+evened = Transformers(
+    "image-classification", "models://any", before=Chain(EqualizeHistogram()), latency_ms=20
+)
+assert_type(evened.answer_type, type[Prediction])
 
 
 @app.agent(images, to=labels)

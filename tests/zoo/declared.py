@@ -17,13 +17,14 @@ from aimass_stream import (
     Limits,
     Model,
     Prediction,
+    Sklearn,
     Step,
     Torch,
     Transcript,
     Transformers,
 )
 
-TASKS: dict[str, Any] = {"Torch": Torch, "Transformers": Transformers}
+TASKS: dict[str, Any] = {"Sklearn": Sklearn, "Torch": Torch, "Transformers": Transformers}
 
 
 class Street(msgspec.Struct, frozen=True):

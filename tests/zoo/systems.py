@@ -27,6 +27,10 @@ SYSTEMS = {
     "A5": "Voice turn: recognition, understanding, synthesis",
     "E1": "Ensembles: average, majority, bagging, boosting weights, stacking, cascade",
     "E2": "Graphs of models: detector, crops, classifier; recognition, then understanding",
+    "C1": "Cleaning before a model: images, audio, texts",
+    "C2": "Features: colours, brightness, edges, HOG, mel; imputation, scaling",
+    "C3": "Selection of columns: variance, chi², recursive elimination; PCA",
+    "D1": "Random forest, k-NN, SVM, tree, regressions, perceptron, k-means",
 }
 """By row of the table."""
 
@@ -37,6 +41,9 @@ LACKS = {
     "T4": "tokens on a side topic, a conversation for each key, joining a batch that is under way",
     "T5": "tokenizers that exist in Python only, such as Marian's",
     "A2": "a transducer with state from chunk to chunk; recordings beyond Whisper's window",
+    "C1": "a dictionary of Chinese words",
+    "C3": "a fit on the stream that proposes the next version",
+    "D1": "learning on the stream: these are fitted offline, on a captured range",
     "A3": "Tacotron 2 and WaveRNN; texts are spoken one at a time",
     "E1": "rounds that train boosted members; votes on numbers, or on several labels at once",
 }

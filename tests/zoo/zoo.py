@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from tests.zoo import combined, detection, images, maps, networks, sounds, texts, writers
+from tests.zoo import (
+    cleaning,
+    combined,
+    detection,
+    images,
+    maps,
+    mining,
+    networks,
+    sounds,
+    texts,
+    writers,
+)
 from tests.zoo.case import Case
 
 CASES: list[Case] = [
@@ -13,6 +24,8 @@ CASES: list[Case] = [
     *texts.CASES,
     *writers.CASES,
     *sounds.CASES,
+    *cleaning.CASES,
+    *mining.CASES,
     *combined.CASES,
 ]
 
@@ -30,7 +43,10 @@ ON_TOPICS = {
     "object-detection-yolos",
     "own-network-dense",
     "question-answering-bert",
+    "sklearn-clusters-of-audio",
+    "sklearn-svm-on-behaviour",
     "sentence-embedding-bert",
+    "text-classification-bert-keywords",
     "text-generation-falcon-sampled",
     "text-regression-bert",
     "text-to-speech-vits",

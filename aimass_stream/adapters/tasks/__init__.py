@@ -12,6 +12,7 @@ from aimass_stream.adapters.tasks.images import IMAGE_TASKS
 from aimass_stream.adapters.tasks.task import Setting, Task
 from aimass_stream.adapters.tasks.text import TEXT_TASKS
 from aimass_stream.errors import ConfigError
+from aimass_stream.transforms.chain import Chain
 
 __all__ = ["TASKS", "Setting", "Task", "checked"]
 
@@ -39,8 +40,14 @@ def checked(
     problem = _problem(tasks, task, told, made)
     if problem:
         raise ConfigError(f"{kind}({task!r}, {location!r}): {problem}")
-    # Whatever order was given them in, lists arrive at the model process as lists.
-    return {name: list(one) if isinstance(one, tuple) else one for name, one in made.items()}
+    return {name: _plain(one) for name, one in made.items()}
+
+
+def _plain(value: Any) -> Any:
+    """A setting as it arrives at the model process: lists as lists, a chain as plain data."""
+    if isinstance(value, Chain):
+        return value.plain()
+    return list(value) if isinstance(value, tuple | list) else value
 
 
 def _problem(

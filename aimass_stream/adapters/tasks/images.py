@@ -19,19 +19,26 @@ from aimass_stream.adapters.tasks.task import (
 from aimass_stream.codecs.image_headers import read_header
 from aimass_stream.errors import RecordError
 from aimass_stream.records import Depth, Detections, Picture, Prediction, Record, Segmentation
+from aimass_stream.transforms.chain import Chain, Kind, chain_of
 
 _HOME = "aimass_stream.adapters."
 _PIXELS_A_UNIT = 65_536
 
 
-class ImageClassification(Common, total=False):
+class Images(Common, total=False):
+    """Settings of every task on images."""
+
+    before: Chain
+
+
+class ImageClassification(Images, total=False):
     """Settings of `image-classification`."""
 
     top: int
     scaled_decode: bool
 
 
-class Detection(Common, total=False):
+class Detection(Images, total=False):
     """Settings of `object-detection`."""
 
     threshold: float
@@ -45,7 +52,7 @@ class OpenDetection(Detection, total=False):
     template: str
 
 
-class OpenImageClassification(Common, total=False):
+class OpenImageClassification(Images, total=False):
     """Settings of `zero-shot-image-classification`."""
 
     labels: Required[Sequence[str]]
@@ -53,7 +60,7 @@ class OpenImageClassification(Common, total=False):
     top: int
 
 
-class SemanticSegmentation(Common, total=False):
+class SemanticSegmentation(Images, total=False):
     """Settings of `image-segmentation`."""
 
     masks: bool
@@ -69,36 +76,48 @@ def _pixels(record: Record, settings: Mapping[str, Any]) -> float:
     return max(1.0, header.width * header.height / _PIXELS_A_UNIT)
 
 
+_SCALED = Setting(default=False, problem=on_or_off)
+_BEFORE = Setting([], chain_of(Kind.IMAGE))
 _PHRASE = Setting("a photo of a {label}", template_of("label"))
 
 IMAGE_TASKS: Mapping[str, Task] = {
     "image-classification": Task(
         _HOME + "transformers_images:ImageClassifier",
         Prediction,
-        {"top": TOP, "scaled_decode": Setting(default=False, problem=on_or_off)},
+        {"top": TOP, "scaled_decode": _SCALED, "before": _BEFORE},
     ),
     "object-detection": Task(
         _HOME + "transformers_detection:ObjectDetector",
         Detections,
-        {"threshold": THRESHOLD, "top": MANY},
+        {"threshold": THRESHOLD, "top": MANY, "before": _BEFORE},
     ),
     "image-segmentation": Task(
         _HOME + "transformers_segmentation:SemanticSegmenter",
         Segmentation,
-        {"masks": Setting(default=True, problem=on_or_off)},
+        {"masks": Setting(default=True, problem=on_or_off), "before": _BEFORE},
     ),
     "zero-shot-object-detection": Task(
         _HOME + "transformers_open_vocabulary:OpenDetector",
         Detections,
-        {"labels": LABELS, "template": _PHRASE, "threshold": THRESHOLD, "top": MANY},
+        {
+            "labels": LABELS,
+            "template": _PHRASE,
+            "threshold": THRESHOLD,
+            "top": MANY,
+            "before": _BEFORE,
+        },
     ),
     "zero-shot-image-classification": Task(
         _HOME + "transformers_open_vocabulary:OpenClassifier",
         Prediction,
-        {"labels": LABELS, "template": _PHRASE, "top": TOP},
+        {"labels": LABELS, "template": _PHRASE, "top": TOP, "before": _BEFORE},
     ),
-    "depth-estimation": Task(_HOME + "transformers_maps:DepthEstimator", Depth, {}),
-    "image-to-image": Task(_HOME + "transformers_maps:Restorer", Picture, {}, _pixels),
+    "depth-estimation": Task(
+        _HOME + "transformers_maps:DepthEstimator", Depth, {"before": _BEFORE}
+    ),
+    "image-to-image": Task(
+        _HOME + "transformers_maps:Restorer", Picture, {"before": _BEFORE}, _pixels
+    ),
 }
 """By name."""
 
@@ -106,18 +125,18 @@ TORCH_TASKS: Mapping[str, Task] = {
     "image-classification": Task(
         _HOME + "torch_images:NetworkClassifier",
         Prediction,
-        {"top": TOP, "scaled_decode": Setting(default=False, problem=on_or_off)},
+        {"top": TOP, "scaled_decode": _SCALED, "before": _BEFORE},
     ),
     "object-detection": Task(
         _HOME + "torch_detection:NetworkDetector",
         Detections,
-        {"threshold": THRESHOLD, "top": MANY},
+        {"threshold": THRESHOLD, "top": MANY, "before": _BEFORE},
         _pixels,
     ),
     "instance-segmentation": Task(
         _HOME + "torch_detection:NetworkDetector",
         Detections,
-        {"threshold": THRESHOLD, "top": MANY},
+        {"threshold": THRESHOLD, "top": MANY, "before": _BEFORE},
         _pixels,
     ),
 }

@@ -30,6 +30,7 @@ from aimass_stream.records import (
     Record,
     Span,
 )
+from aimass_stream.transforms.chain import Chain, Kind, chain_of
 
 _HOME = "aimass_stream.adapters.transformers_"
 
@@ -40,7 +41,13 @@ class Texts(Common, total=False):
     max_tokens: int
 
 
-class TextClassification(Texts, total=False):
+class CleanedTexts(Texts, total=False):
+    """Settings of tasks whose answers say nothing of places in the text."""
+
+    before: Chain
+
+
+class TextClassification(CleanedTexts, total=False):
     """Settings of `text-classification`."""
 
     top: int
@@ -52,7 +59,7 @@ class TextLabels(TextClassification, total=False):
     threshold: float
 
 
-class OpenLabels(Texts, total=False):
+class OpenLabels(CleanedTexts, total=False):
     """Settings of `zero-shot-classification`."""
 
     labels: Required[Sequence[str]]
@@ -68,7 +75,7 @@ class Reading(Texts, total=False):
     may_decline: bool
 
 
-class Writing(Texts, total=False):
+class Writing(CleanedTexts, total=False):
     """Settings of `summarization` and `translation`."""
 
     template: str
@@ -78,7 +85,7 @@ class Writing(Texts, total=False):
     target_language: str
 
 
-class Generation(Texts, total=False):
+class Generation(CleanedTexts, total=False):
     """Settings of `text-generation`."""
 
     template: str
@@ -103,9 +110,11 @@ def _labelled(record: Record, settings: Mapping[str, Any]) -> float:
     return _tokens(record, settings) * len(settings["labels"])
 
 
+_BEFORE = Setting([], chain_of(Kind.TEXT))
 _TEMPLATE = Setting("{text}", template_of("text"))
 _NEW_TOKENS = Setting(64, between(1, 4096))
 _WRITING = {
+    "before": _BEFORE,
     "max_tokens": MAX_TOKENS,
     "template": _TEMPLATE,
     "max_new_tokens": _NEW_TOKENS,
@@ -116,21 +125,25 @@ _WRITING = {
 
 TEXT_TASKS: Mapping[str, Task] = {
     "text-classification": Task(
-        _HOME + "text:TextClassifier", Prediction, {"top": TOP, "max_tokens": MAX_TOKENS}, _tokens
+        _HOME + "text:TextClassifier",
+        Prediction,
+        {"top": TOP, "max_tokens": MAX_TOKENS, "before": _BEFORE},
+        _tokens,
     ),
     "multi-label-classification": Task(
         _HOME + "labels:LabelFinder",
         Labels,
-        {"top": TOP, "threshold": THRESHOLD, "max_tokens": MAX_TOKENS},
+        {"top": TOP, "threshold": THRESHOLD, "max_tokens": MAX_TOKENS, "before": _BEFORE},
         _tokens,
     ),
     "text-regression": Task(
-        _HOME + "labels:Estimator", Estimate, {"max_tokens": MAX_TOKENS}, _tokens
+        _HOME + "labels:Estimator", Estimate, {"max_tokens": MAX_TOKENS, "before": _BEFORE}, _tokens
     ),
     "zero-shot-classification": Task(
         _HOME + "labels:OpenLabeller",
         Prediction,
         {
+            "before": _BEFORE,
             "labels": LABELS,
             "template": Setting("This example is {label}.", template_of("label")),
             "top": TOP,
@@ -142,7 +155,10 @@ TEXT_TASKS: Mapping[str, Task] = {
         _HOME + "entities:EntityFinder", Entities, {"max_tokens": MAX_TOKENS}, _tokens
     ),
     "sentence-embedding": Task(
-        _HOME + "embeddings:SentenceEncoder", Embedding, {"max_tokens": MAX_TOKENS}, _tokens
+        _HOME + "embeddings:SentenceEncoder",
+        Embedding,
+        {"max_tokens": MAX_TOKENS, "before": _BEFORE},
+        _tokens,
     ),
     "question-answering": Task(
         _HOME + "reading:SpanFinder",
@@ -159,6 +175,7 @@ TEXT_TASKS: Mapping[str, Task] = {
         _HOME + "generation:TextGenerator",
         Generated,
         {
+            "before": _BEFORE,
             "max_tokens": MAX_TOKENS,
             "template": _TEMPLATE,
             "max_new_tokens": _NEW_TOKENS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -110,11 +111,11 @@ class _Checked:
         self._sender = sender
         self._way = way
 
-    async def deliver(self, outgoing: Outgoing) -> None:
-        """Deliver.
+    async def deliver(self, outgoing: Outgoing, before: asyncio.Future[None] | None = None) -> None:
+        """Deliver, behind what is under way.
 
         Raises:
             ConfigError: the agent does not score the chosen model.
         """
         self._way.check()
-        await self._sender.deliver(outgoing)
+        await self._sender.deliver(outgoing, before)

@@ -1,4 +1,4 @@
-"""Anomaly detectors: declarations in `detectors`, one state a module."""
+"""Anomaly detectors: declarations in `detectors` and `values.detector`, one state a module."""
 
 from aimass_stream.learners.anomaly.detectors import (
     AutoencoderDetector,
@@ -8,9 +8,9 @@ from aimass_stream.learners.anomaly.detectors import (
     IsolationForestDetector,
     MahalanobisDetector,
     TailsDetector,
-    ValueDetector,
     vector_ensemble,
 )
+from aimass_stream.learners.anomaly.values.detector import ValueDetector
 
 __all__ = [
     "AutoencoderDetector",

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.learner import Event, Snapshot
-from aimass_stream.learners.anomaly.detectors import ValueDetector
 from aimass_stream.learners.anomaly.values import norm, novelty, signals
+from aimass_stream.learners.anomaly.values.detector import ValueDetector
 from aimass_stream.learners.anomaly.values.memory import Batch, Field, Memory, SeriesMemory
 from aimass_stream.learners.anomaly.values.reasons import PARTS, reason_of
 from aimass_stream.learners.features import LARGEST, Floats

@@ -1,0 +1,196 @@
+"""Fitting on a captured range: a chain, an estimator of scikit-learn behind it, or both.
+
+What was learnt is written into a folder that `publish` makes a version of, and never changes in
+it. The same records in the same order give the same files on one machine.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aimass_stream.adapters.estimator_files import write_estimator
+from aimass_stream.codecs.claims import PayloadStore
+from aimass_stream.config import settings
+from aimass_stream.errors import ConfigError, RecordError
+from aimass_stream.records import Limits, Record
+from aimass_stream.transforms.chain import Chain, Step
+from aimass_stream.transforms.estimators import Arrays
+from aimass_stream.transforms.frozen import Frozen, learned_of, library_versions, write_chain
+from aimass_stream.transforms.reading import decode, whole
+from aimass_stream.transforms.running import Function, Running, function_of
+
+_DEFAULT_LIMITS = Limits()
+
+
+@dataclass
+class Captured:
+    """A captured range on its way through a chain, and at last what was learnt from.
+
+    Attributes:
+        values: what has become of each record that is left.
+        answers: what is to be learnt of each of them.
+        refused: how many records were left out, by reason.
+        ranges: first and last offset, by `topic/partition`.
+    """
+
+    values: list[Any] = field(default_factory=list)
+    answers: list[Any] = field(default_factory=list)
+    refused: Counter[str] = field(default_factory=Counter)
+    ranges: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def note(self, record: Record) -> None:
+        """Widen the range of offsets by a record's."""
+        place = f"{record.topic}/{record.partition}"
+        first, last = self.ranges.get(place, (record.offset, record.offset))
+        self.ranges[place] = (min(first, record.offset), max(last, record.offset))
+
+    def keep(self, pairs: Iterable[tuple[Any, Any]], make: Function) -> None:
+        """Have what is made of each value, and leave out what is refused.
+
+        Raises:
+            ConfigError: nothing is left.
+        """
+        values, answers = [], []
+        for value, answer in pairs:
+            try:
+                values.append(make(value))
+            except RecordError as error:
+                self.refused[error.reason.value] += 1
+            else:
+                answers.append(answer)
+        self.values, self.answers = values, answers
+        if not values:
+            raise ConfigError(f"No record is left to learn from; refused: {dict(self.refused)}.")
+
+    def go_on(self, make: Function) -> None:
+        """Put what is left through another function."""
+        self.keep(zip(self.values, self.answers, strict=True), make)
+
+
+def fit(  # noqa: PLR0913 - all but three are told by name
+    folder: Path | str,
+    records: Iterable[Record],
+    answers: Iterable[Any] | None = None,
+    *,
+    chain: Chain,
+    estimator: Any = None,
+    before: Chain | None = None,
+    outputs: Sequence[str] = ("value",),
+    limits: Limits = _DEFAULT_LIMITS,
+) -> Captured:
+    """Fit what has to be fitted of a chain, then an estimator, and write both into a folder.
+
+    Values are made record by record up to the first step that is fitted; from there on a value of
+    every record is held. Records that cannot be decoded, or that a step refuses, are left out and
+    counted.
+
+    Args:
+        folder: made where it is missing; a chain and an estimator in it are replaced.
+        records: the captured range; payloads of claims are fetched from this process's store.
+        answers: what is to be learnt of each record, one for one; None for clustering, and where
+            neither a step nor the estimator needs any.
+        chain: steps of this package.
+        estimator: of scikit-learn, not fitted, and not changed; None to fit a chain for a model
+            that is in the folder already.
+        before: what the declaration will say as its own `before`; steps of other packages belong
+            there, since a folder may not say what is imported.
+        outputs: names of the numbers that a regressor gives.
+        limits: bounds on a record, as those of the declaration.
+
+    Returns:
+        What was learnt from.
+
+    Raises:
+        ConfigError: nothing can be learnt from these records, or not by this chain or estimator.
+        OSError: the files cannot be written.
+    """
+    plain = chain.plain()
+    if any(":" in step["step"] for step in plain) or (before and before.fitted_steps):
+        raise ConfigError(
+            "A chain is of this package's steps, and `before` has none that is fitted."
+        )
+    declared = before.steps if before else ()
+    steps = Chain(*declared, *chain.steps).steps
+    captured, arrays = Captured(), Arrays()
+    first = next((at for at, one in enumerate(steps) if one.is_fitted), len(steps))
+    captured.keep(_pairs(records, answers), _beginning(captured, steps, first, limits))
+    learnt: list[dict[str, Any] | None] = [None] * (first - len(declared))
+    for step in steps[first:]:
+        learnt.append(_learn(step, captured, arrays, f"{len(learnt)}.", limits))
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if estimator is not None:
+        _fit_estimator(folder, estimator, captured, outputs)
+    frozen = Frozen(
+        declared=before.plain() if before else [],
+        steps=plain,
+        learnt=learnt,
+        libraries=library_versions(),
+        rows=len(captured.values),
+        refused=dict(captured.refused),
+        ranges=captured.ranges,
+    )
+    write_chain(folder, frozen, arrays)
+    return captured
+
+
+def _pairs(
+    records: Iterable[Record], answers: Iterable[Any] | None
+) -> Iterator[tuple[Record, Any]]:
+    if answers is None:
+        yield from ((record, None) for record in records)
+        return
+    try:
+        yield from zip(records, answers, strict=True)
+    except ValueError as error:
+        raise ConfigError("There must be as many answers as records.") from error
+
+
+def _beginning(captured: Captured, steps: Sequence[Step], first: int, limits: Limits) -> Function:
+    """What makes of a record the value that the first fitted step is given."""
+    ready = Running([(step, function_of(step)) for step in steps[:first]], limits)
+    store = PayloadStore(settings().payloads_folder, settings().claim_prefixes)
+
+    def make(record: Record) -> Any:
+        captured.note(record)
+        record.check(limits)
+        if record.claim is not None:
+            record.attach(store.fetch(record.claim, limits))
+        return ready(decode(record.bytes, steps[0].takes, limits, steps[0]))
+
+    return make
+
+
+def _learn(
+    step: Step, captured: Captured, arrays: Arrays, prefix: str, limits: Limits
+) -> dict[str, Any] | None:
+    """Fit one step where it has to be, and put the range through it."""
+    if not step.is_fitted:
+        captured.go_on(Running([(step, function_of(step))], limits))
+        return None
+    learned = learned_of(step)
+    known = None if all(one is None for one in captured.answers) else captured.answers
+    learned.fit(captured.values, known)
+    captured.go_on(Running([(step, learned)], limits))
+    return learned.freeze(arrays, prefix)
+
+
+def _fit_estimator(
+    folder: Path, estimator: Any, captured: Captured, outputs: Sequence[str]
+) -> None:
+    from sklearn.base import clone
+
+    captured.go_on(whole)
+    known = None if all(one is None for one in captured.answers) else np.array(captured.answers)
+    try:
+        rows = np.stack(captured.values)
+        fitted = clone(estimator).fit(rows, known)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{estimator!r} cannot be fitted: {error}") from error
+    write_estimator(folder, fitted, rows, outputs, library_versions())

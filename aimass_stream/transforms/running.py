@@ -1,0 +1,126 @@
+"""A chain at work: functions imported, each result looked at. In device processes only."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import traceback
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Self
+
+import numpy as np
+
+from aimass_stream.errors import Reason, RecordError, SetupError
+from aimass_stream.records import Limits
+from aimass_stream.transforms.chain import Chain, Kind, Step
+
+Function = Callable[[Any], Any]
+
+_DEFAULT_LIMITS = Limits()
+
+
+class Running:
+    """Steps that are ready, called with one record's value; several threads may call at once.
+
+    Args:
+        steps: declarations, and the function of each.
+        limits: bounds on what comes out of a step.
+    """
+
+    def __init__(
+        self, steps: Sequence[tuple[Step, Function]], limits: Limits = _DEFAULT_LIMITS
+    ) -> None:
+        self._steps = tuple(steps)
+        self._limits = limits
+
+    @classmethod
+    def of(cls, chain: Chain, limits: Limits = _DEFAULT_LIMITS) -> Self:
+        """A chain of which nothing has to be fitted.
+
+        Raises:
+            SetupError: a function cannot be imported; the text says how to install its library.
+        """
+        return cls([(step, function_of(step)) for step in chain.steps], limits)
+
+    def __call__(self, value: Any) -> Any:
+        """What the last step gives.
+
+        Raises:
+            RecordError: what a step refuses; TRANSFORM_ERROR where one raises something else, or
+                gives what it should not; EMPTY and TOO_LARGE for texts.
+        """
+        for step, function in self._steps:
+            value = self._run(step, function, value)
+        return value
+
+    def _run(self, step: Step, function: Function, value: Any) -> Any:
+        try:
+            found = function(value)
+        except (RecordError, MemoryError):
+            raise
+        except Exception as error:
+            raise RecordError(
+                Reason.TRANSFORM_ERROR,
+                f"{type(step).__name__} failed: {type(error).__name__}",
+                traceback.format_exc(),
+            ) from error
+        if step.gives is Kind.TEXT:
+            self._check_text(step, found)
+        elif not _fits(step, value, found):
+            raise RecordError(
+                Reason.TRANSFORM_ERROR, f"{type(step).__name__} gave what is no {step.gives}"
+            )
+        return found
+
+    def _check_text(self, step: Step, found: Any) -> None:
+        if not isinstance(found, str):
+            raise RecordError(Reason.TRANSFORM_ERROR, f"{type(step).__name__} gave what is no text")
+        if not found or found.isspace():
+            raise RecordError(Reason.EMPTY, f"{type(step).__name__} left nothing of the text")
+        most = self._limits.text_bytes
+        if len(found.encode()) > most:
+            raise RecordError(
+                Reason.TOO_LARGE, f"{type(step).__name__} made a text of more than {most} bytes"
+            )
+
+
+def function_of(step: Step) -> Function:
+    """The function of a step that is not fitted, given its arguments.
+
+    Raises:
+        SetupError: it cannot be imported; the text says how to install its library.
+    """
+    return partial(imported(step), **step.arguments)
+
+
+def imported(step: Step) -> Any:
+    """What a step's `does` names.
+
+    Raises:
+        SetupError: it cannot be imported; the text says how to install its library.
+    """
+    name = type(step).__name__
+    if step.library and importlib.util.find_spec(step.library) is None:
+        raise SetupError(
+            f"{name} needs {step.library}, which is not installed. Install it: "
+            f"pip install 'aimass-stream[{step.extra}]'"
+        )
+    module, _, function = step.does.partition(":")
+    try:
+        return getattr(importlib.import_module(module), function)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise SetupError(f"{name}: {step.does} cannot be imported ({error}).") from error
+
+
+def _fits(step: Step, value: Any, found: Any) -> bool:
+    """Whether a step gave what it says it does."""
+    if step.gives is Kind.IMAGE:
+        same = step.takes is not Kind.IMAGE or getattr(found, "shape", None) == value.shape
+        return isinstance(found, np.ndarray) and found.dtype == np.uint8 and same
+    if step.gives is Kind.SOUND:
+        samples = found.samples
+        return samples.ndim == 1 and len(samples) > 0 and bool(np.isfinite(samples).all())
+    if step.gives is Kind.VECTOR:
+        return isinstance(found, np.ndarray) and found.ndim == 1 and found.dtype.kind == "f"
+    return True

@@ -1,0 +1,1 @@
+"""A worker before a backlog that its model is too slow for: memory, and the lag it tells."""
