@@ -12,7 +12,8 @@ from aimass_stream.model import AnswerT
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from aimass_stream.adapters.tasks import audio, images, text
+    from aimass_stream.adapters.tasks import audio, images, text, video
+    from aimass_stream.adapters.tasks.task import Common
     from aimass_stream.records import (
         Depth,
         Detections,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
         Span,
         Speech,
         Transcript,
+        VisualAnomaly,
     )
 
 
@@ -71,6 +73,14 @@ class Transformers(TaskModel[AnswerT], Generic[AnswerT]):
             task: Literal["audio-classification"],
             location: str,
             **settings: Unpack[audio.AudioClassification],
+        ) -> None: ...
+
+        @overload
+        def __init__(
+            self: Transformers[Prediction],
+            task: Literal["video-classification"],
+            location: str,
+            **settings: Unpack[video.VideoClassification],
         ) -> None: ...
 
         @overload
@@ -139,6 +149,14 @@ class Transformers(TaskModel[AnswerT], Generic[AnswerT]):
 
         @overload
         def __init__(
+            self: Transformers[VisualAnomaly],
+            task: Literal["visual-anomaly"],
+            location: str,
+            **settings: Unpack[Common],
+        ) -> None: ...
+
+        @overload
+        def __init__(
             self: Transformers[Entities],
             task: Literal["token-classification"],
             location: str,
@@ -151,6 +169,14 @@ class Transformers(TaskModel[AnswerT], Generic[AnswerT]):
             task: Literal["sentence-embedding"],
             location: str,
             **settings: Unpack[text.CleanedTexts],
+        ) -> None: ...
+
+        @overload
+        def __init__(
+            self: Transformers[Embedding],
+            task: Literal["image-embedding"],
+            location: str,
+            **settings: Unpack[images.Images],
         ) -> None: ...
 
         @overload

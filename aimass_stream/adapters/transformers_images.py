@@ -174,6 +174,8 @@ class _TimmProcessor:
         shape = processor.data_config["input_size"]
         self.size = {"shortest_edge": max(shape[1:])}
         self.crop_pct = processor.data_config.get("crop_pct") or 1
+        self.image_mean = list(processor.data_config["mean"])
+        self.image_std = list(processor.data_config["std"])
 
     def __call__(self, image: Pixels, **told: Any) -> dict[str, Any]:
         if told.keys() & {"do_rescale", "do_normalize"}:

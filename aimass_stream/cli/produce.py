@@ -165,6 +165,41 @@ def audio(  # noqa: PLR0913 - the options of a command
     _send(errand, lambda conf: find_payloads(errand.folder, conf, AUDIO, form, key_from))
 
 
+@produce_app.command()
+@command
+def clips(  # noqa: PLR0913 - the options of a command
+    folder: Folder,
+    *,
+    topic: TopicName = "clips",
+    rate: Rate = None,
+    form: FormName = Form.RAW,
+    key_from: KeySource = KeyFrom.NAME,
+    limit: Limit = None,
+    again: Again = False,
+    app_name: AppName = "agents",
+) -> None:
+    """Send every .gif and .webp below DIR, in order of name.
+
+    In all else as `aimass produce images`: resumable, each file as it is, with its name and
+    folder beside it.
+
+    Example: aimass produce clips doors --rate 5/s
+    """
+    from aimass_stream.cli.producing.clips import CLIPS
+    from aimass_stream.cli.producing.payloads import find_payloads
+
+    errand = Errand(
+        noun=CLIPS.noun,
+        folder=folder.resolve(),
+        topic=topic,
+        rate=rate,
+        limit=limit,
+        again=again,
+        app=app_name,
+    )
+    _send(errand, lambda conf: find_payloads(errand.folder, conf, CLIPS, form, key_from))
+
+
 def _check_columns(text: str | None) -> str | None:
     try:
         parse_columns(text or "user=user")

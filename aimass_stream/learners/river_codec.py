@@ -13,6 +13,7 @@ import copyreg
 import functools
 import random
 from collections.abc import Callable, Iterable, Mapping
+from types import MethodType
 from typing import Any
 
 import numpy as np
@@ -44,11 +45,16 @@ class Codec:
     Args:
         allowed: classes and functions beyond the standard library's containers and
             `random.Random`.
+        unused: attributes, by class, that nothing which is learnt or answered depends on; they
+            are left out, and missing from the object that comes back.
     """
 
-    def __init__(self, allowed: Iterable[Any]) -> None:
+    def __init__(
+        self, allowed: Iterable[Any], unused: Mapping[type, frozenset[str]] | None = None
+    ) -> None:
         known = [*_BASIC, *allowed]
         self._globals = {_name(item): item for item in known}
+        self._unused = unused or {}
 
     def encode(self, item: Any) -> dict[str, Any]:
         """An object as what msgpack holds.
@@ -56,7 +62,7 @@ class Codec:
         Raises:
             CodecError: it holds something that is not on the allow-list.
         """
-        writer = _Writer(self._globals)
+        writer = _Writer(self._globals, self._unused)
         root = writer.value(item)
         return {"root": root, "nodes": writer.nodes}
 
@@ -77,9 +83,10 @@ class Codec:
 class _Writer:
     """Values become atoms, or one-element lists that hold the number of a node."""
 
-    def __init__(self, allowed: Mapping[str, Any]) -> None:
+    def __init__(self, allowed: Mapping[str, Any], unused: Mapping[type, frozenset[str]]) -> None:
         self.nodes: list[Any] = []
         self._allowed = allowed
+        self._unused = unused
         self._numbers: dict[int, int] = {}
         # Temporary objects must live as long as their ids are compared.
         self._alive: list[Any] = []
@@ -110,6 +117,9 @@ class _Writer:
         name = _name(item)
         if callable(item) and self._allowed.get(name) is item:
             return ["global", name]
+        if kind is MethodType and self._allowed.get(name) is item.__func__:
+            # By the function itself: `getattr`, which a pickle has here, could reach anything.
+            return ["method", name, self.value(item.__self__)]
         return self._reduced(item)
 
     def _contents(self, item: Any, kind: type) -> list[Any]:
@@ -132,6 +142,9 @@ class _Writer:
             way = "call"
         if self._allowed.get(_name(make)) is not make:
             raise CodecError(f"{_name(make)} is not on the allow-list")
+        unused = self._unused.get(type(item))
+        if unused and isinstance(state, dict):
+            state = {name: part for name, part in state.items() if name not in unused}
         return [
             way,
             _name(make),
@@ -158,6 +171,7 @@ class _Reader:
             "number": lambda _, *form: _array(*form)[()],
             "random": self._random,
             "global": lambda _, name: self._global(name),
+            "method": lambda _, name, owner: MethodType(self._global(name), self.value(owner)),
             "new": lambda *form: self._object(*form, new=True),
             "call": lambda *form: self._object(*form, new=False),
         }
@@ -221,7 +235,8 @@ def _set_state(made: Any, state: Any) -> None:
         return
     fields, slots = state if isinstance(state, tuple) else (state, None)
     # What a class keeps without slots is its own, beside any property of that name.
-    made.__dict__.update(fields or {})
+    if fields:
+        made.__dict__.update(fields)
     for name, part in (slots or {}).items():
         object.__setattr__(made, name, part)
 

@@ -8,6 +8,7 @@ from aimass_stream.records.audio import Audio
 from aimass_stream.records.behaviour import Action, Behaviour, read_behaviour
 from aimass_stream.records.chunk import Chunk, Headers, Record
 from aimass_stream.records.claim import Claim
+from aimass_stream.records.clip import Clip, ClipData
 from aimass_stream.records.cluster import Cluster
 from aimass_stream.records.detections import (
     Detection,
@@ -24,15 +25,17 @@ from aimass_stream.records.generated import Generated
 from aimass_stream.records.image import Image
 from aimass_stream.records.labels import Estimate, Labels
 from aimass_stream.records.limits import Limits
+from aimass_stream.records.match import Match
 from aimass_stream.records.prediction import Prediction
 from aimass_stream.records.question import Question
 from aimass_stream.records.recommendation import Recommendation, RecommendedItem
 from aimass_stream.records.segmentation import Region, Segmentation
 from aimass_stream.records.span import Span
-from aimass_stream.records.stored import Depth, Picture, Speech
+from aimass_stream.records.stored import Depth, Picture, Speech, VisualAnomaly
 from aimass_stream.records.surprise import Surprise
 from aimass_stream.records.text import Text
 from aimass_stream.records.topic import Topic
+from aimass_stream.records.tracked_cluster import ClusterChange, TrackedCluster
 from aimass_stream.records.transcript import Transcript, Word
 from aimass_stream.records.understanding import Understanding
 from aimass_stream.records.vote import Vote
@@ -44,7 +47,10 @@ __all__ = [
     "Behaviour",
     "Chunk",
     "Claim",
+    "Clip",
+    "ClipData",
     "Cluster",
+    "ClusterChange",
     "Depth",
     "Detection",
     "Detections",
@@ -63,6 +69,7 @@ __all__ = [
     "Labels",
     "Limits",
     "Mask",
+    "Match",
     "Picture",
     "Prediction",
     "Question",
@@ -77,8 +84,10 @@ __all__ = [
     "Surprise",
     "Text",
     "Topic",
+    "TrackedCluster",
     "Transcript",
     "Understanding",
+    "VisualAnomaly",
     "Vote",
     "Word",
     "read_behaviour",

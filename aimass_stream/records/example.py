@@ -23,6 +23,8 @@ FIRST_EVENT_MS = 1_767_225_600_000
 """Event time of the first example that has one: 2026-01-01 UTC."""
 
 _PIXELS = 28
+_EDGE = 24
+_FRAMES = 8
 _RATE_HZ = 8_000
 _SAMPLES = 2_000
 _ITEMS = 200
@@ -98,6 +100,32 @@ def draw_picture(draw: random.Random) -> bytes:
 
 def _png_chunk(kind: bytes, body: bytes) -> bytes:
     return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+
+def draw_clip(draw: random.Random) -> bytes:
+    """A grey GIF of 24 x 24 pixels and 8 frames: a bar that moves up, down, left or right."""
+    sideways, backwards, start = draw.random() < 0.5, draw.random() < 0.5, draw.randrange(_EDGE)
+    parts = [b"GIF89a", struct.pack("<HHBBB", _EDGE, _EDGE, 0xF6, 0, 0)]
+    parts += [bytes((grey * 2,)) * 3 for grey in range(128)]
+    for frame in range(_FRAMES):
+        at = start + (-frame if backwards else frame) * _EDGE // _FRAMES
+        places = [(at - place) % _EDGE for place in range(_EDGE)]
+        bar = [100 if place < 4 else draw.randrange(20) for place in places]
+        rows = [bar if sideways else [one] * _EDGE for one in bar]
+        parts.append(_gif_frame(bytes(shade for row in rows for shade in row)))
+    return b"".join(parts) + b";"
+
+
+def _gif_frame(shades: bytes) -> bytes:
+    """Shades below 128, a byte a pixel, as codes of 8 bits that are never packed.
+
+    The table is cleared before it grows so far that codes would take 9.
+    """
+    codes = b"".join(b"\x80" + shades[at : at + 120] for at in range(0, len(shades), 120)) + b"\x81"
+    blocks = [codes[at : at + 255] for at in range(0, len(codes), 255)]
+    packed = b"".join(bytes((len(block),)) + block for block in blocks) + b"\0"
+    delay = b"!\xf9\x04\x00" + struct.pack("<H", 10) + b"\0\0"
+    return delay + b"," + struct.pack("<HHHHB", 0, 0, _EDGE, _EDGE, 0) + b"\x07" + packed
 
 
 def draw_recording(draw: random.Random) -> bytes:

@@ -63,3 +63,27 @@ class Depth(msgspec.Struct, frozen=True):
     median: float
     most: float
     unit: Literal["metre", "relative"]
+
+
+class VisualAnomaly(msgspec.Struct, frozen=True):
+    """How unlike the normal images of its kind an image is, and where.
+
+    Attributes:
+        map: a PNG file of the image's size: grey, 16 bits; 0 stands for 0, 65535 for `score`, and
+            what lies between for what lies between.
+        width: of the image as it was sent and is seen, in pixels.
+        height: likewise.
+        score: how far its most unusual patch lies from the nearest patch of a normal image, in
+            the units of the network's features; 0 is a patch that was seen before.
+        threshold: the score from which on it is an anomaly.
+        is_anomaly: whether it is one.
+        peak: column and row of the most unusual pixel.
+    """
+
+    map: Claim
+    width: int
+    height: int
+    score: float
+    threshold: float
+    is_anomaly: bool
+    peak: tuple[int, int]

@@ -11,6 +11,8 @@ from aimass_stream.verify.scene import Scene
 from aimass_stream.verify.suite import Audience, run_faults
 from aimass_stream.verify.usage import Usage, measure, slope_of
 
+SOAK_ROW = "22"
+"""Its row sums up the others of a run."""
 WARM_SHARE = 0.3
 """Of the samples, the first ones, while caches fill."""
 MIN_SAMPLES = 6
@@ -45,7 +47,7 @@ async def run_soak(
             await scene.rest()
             samples.append(measure(scene.workers.child.pid))
     finding = _judge(rows, samples)
-    row = judged(f"soak of {minutes:g} min", "22", finding, time.monotonic() - began)
+    row = judged(f"soak of {minutes:g} min", SOAK_ROW, finding, time.monotonic() - began)
     rows.append(row)
     audience.end(row)
 

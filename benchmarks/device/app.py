@@ -13,7 +13,7 @@ from benchmarks.device.kinds import KINDS
 from benchmarks.place import Place
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class CountedText(Transformers[Prediction]):
     """Text classification by the adapter that counts padding."""
 

@@ -9,7 +9,10 @@ Folders are found by their shape, wherever they lie under `DATA`:
 * one with `windows.json` and CSV files of `timestamp,value`: the Numenta benchmark;
 * npz files with `X` and `y`: ROC-AUC, shuffled with a seed, score then learn;
 * `*train.jsonl` and `*test.jsonl`: next items in sessions;
-* `ratings.csv`: the feed, prequentially.
+* `ratings.csv`: the feed, prequentially;
+* `<word>_<speaker>_<number>.wav`: clusters of recordings, beside speakers and words.
+
+Classifiers that learn record by record are measured on data sets inside River's wheel.
 
 The result is `learning.json`. One thread of NumPy and torch should be set by the environment
 (`OMP_NUM_THREADS=1`); costs are CPU time, of all threads.
@@ -27,6 +30,7 @@ import orjson
 import torch
 from sklearn.metrics import roc_auc_score
 
+from aimass_stream.learners.online import KINDS
 from benchmarks.learning.anomalies import (
     Measured,
     check_scorer,
@@ -38,7 +42,9 @@ from benchmarks.learning.cost import LEARNERS, cost
 from benchmarks.learning.data import read_series, series_folders, tables
 from benchmarks.learning.detectors import table_detectors
 from benchmarks.learning.nab import sweep
+from benchmarks.learning.online import classify, labelled_rows
 from benchmarks.learning.recommend import feed, sessions
+from benchmarks.learning.sounds import group
 
 Results = dict[str, Any]
 
@@ -97,6 +103,31 @@ def run_feed(chosen: argparse.Namespace, results: Results) -> None:
         results["feed_hr10"], results["feed_mrr10"] = tally.shares
 
 
+def run_online(chosen: argparse.Namespace, results: Results) -> None:
+    """Every kind of classifier and both ensembles, on the data sets inside River's wheel."""
+    del chosen
+    accuracies: dict[str, dict[str, float]] = {}
+    costs: dict[str, dict[str, float]] = {}
+    for data in labelled_rows():
+        for kind in ("stacking", "voting", *KINDS):
+            found = classify(data, kind)
+            accuracies.setdefault(kind, {})[data.name] = found.accuracy
+            costs.setdefault(kind, {})[data.name] = found.us_per_record
+            print(
+                f"{data.name}: {kind} {found.accuracy:.4f}, {found.us_per_record:.0f} us a record",
+                flush=True,
+            )
+    results["online_accuracy"], results["online_us_per_record"] = accuracies, costs
+
+
+def run_sounds(chosen: argparse.Namespace, results: Results) -> None:
+    """Recordings named by word and speaker, without telling."""
+    found = group(chosen.data, chosen.seed)
+    if found is not None:
+        results["sounds"] = found._asdict()
+        print(f"sounds: {found}", flush=True)
+
+
 def run_cost(chosen: argparse.Namespace, results: Results) -> None:
     """Every learner, at the block it is declared with."""
     results["us_per_record"], results["records_per_s"] = {}, {}
@@ -113,6 +144,8 @@ PARTS: dict[str, Callable[[argparse.Namespace, Results], None]] = {
     "tabular": run_tabular,
     "sessions": run_sessions,
     "feed": run_feed,
+    "online": run_online,
+    "sounds": run_sounds,
     "cost": run_cost,
 }
 

@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from aimass_stream.learner import Event, Learner, LearnerState
 from aimass_stream.learners.anomaly import (
@@ -31,7 +32,10 @@ from aimass_stream.learners.anomaly import (
     ValueDetector,
     vector_ensemble,
 )
+from aimass_stream.learners.clusters import Clusters
+from aimass_stream.learners.gallery import Gallery
 from aimass_stream.learners.heads import Head
+from aimass_stream.learners.online import OnlineClassifier
 from aimass_stream.learners.recommendation import Recommender
 from aimass_stream.records import Embedding
 
@@ -95,6 +99,38 @@ def values(records: int) -> list[Event]:
     return events
 
 
+def labelled(records: int) -> list[Event]:
+    """Vectors of 16 numbers, each with the label that its first two numbers say."""
+    rows = np.random.default_rng(0).normal(size=(records, 16))
+    return [
+        _event(i, orjson.dumps({"x": row.tolist(), "label": str(int(row[0] * row[1] > 0))}))
+        for i, row in enumerate(rows)
+    ]
+
+
+def enrolments(records: int) -> list[Event]:
+    """Embeddings of 384 numbers; every tenth enrols one of a thousand identities."""
+    events = embeddings(records)
+    for i in range(9, records, 10):
+        fields = {"enrol": f"p{i // 10 % 1000}", **orjson.loads(events[i - 1].value)}
+        events[i] = msgspec.structs.replace(events[i], value=orjson.dumps(fields))
+    return events
+
+
+def sounds(records: int) -> list[Event]:
+    """Embeddings of 120 numbers in five groups."""
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(5, 120))
+    rows = centres[rng.integers(5, size=records)] + 0.2 * rng.normal(size=(records, 120))
+    return [_event(i, orjson.dumps(_fields(row))) for i, row in enumerate(rows)]
+
+
+def _fields(numbers: NDArray[np.floating]) -> dict[str, Any]:
+    embedding = Embedding.of(numbers)
+    vector = base64.b64encode(embedding.vector).decode()
+    return {"vector": vector, "dimensions": embedding.dimensions}
+
+
 def embeddings(records: int) -> list[Event]:
     """Embeddings of 384 numbers; every tenth record is feedback on the one before."""
     rng = np.random.default_rng(0)
@@ -103,13 +139,7 @@ def embeddings(records: int) -> list[Event]:
         value = orjson.dumps({"record": f"t/0/{i - 1}", "label": str(i % 3)})
         if i % 10 != 9:
             numbers = rng.normal(size=_DIMENSIONS) / _DIMENSIONS**0.5
-            embedding = Embedding.of(numbers)
-            value = orjson.dumps(
-                {
-                    "vector": base64.b64encode(embedding.vector).decode(),
-                    "dimensions": embedding.dimensions,
-                }
-            )
+            value = orjson.dumps(_fields(numbers))
         events.append(_event(i, value))
     return events
 
@@ -141,6 +171,18 @@ LEARNERS: Sequence[tuple[str, Learner[Any], Callable[[int], list[Event]]]] = (
     ("tails, 16 numbers", TailsDetector("a", features="vector", dimensions=16), vectors),
     ("ensemble, 16 numbers", vector_ensemble("a", 16), vectors),
     ("recommender, 6,000 items", Recommender("r"), clicks),
+    (
+        "online classifier, stacking, 16 numbers",
+        OnlineClassifier("c", labels=("0", "1"), dimensions=16),
+        labelled,
+    ),
+    (
+        "online classifier, adaptive random forest, 16 numbers",
+        OnlineClassifier("c", labels=("0", "1"), dimensions=16, kind="adaptive-random-forest"),
+        labelled,
+    ),
+    ("clusters, 120 dimensions", Clusters("c", 120), sounds),
+    ("gallery, 384 dimensions", Gallery("g", _DIMENSIONS, threshold=0.6), enrolments),
     ("head, 384 dimensions", Head("h", ("0", "1", "2"), _DIMENSIONS), embeddings),
 )
 

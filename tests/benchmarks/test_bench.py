@@ -1,6 +1,7 @@
 """Rounds, policies and programs of the benchmarks: what would spoil a figure without a word."""
 
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from benchmarks.device.inputs import MAX_TOKENS, draw_sounds, draw_texts
 from benchmarks.device.offline import cut
 from benchmarks.engine import run as engine
 from benchmarks.engine.contestants import CONTESTANTS, FLOOR
+from benchmarks.place import Place
 from benchmarks.processes import ProcessTree
 
 Make = Callable[..., Bench]
@@ -136,3 +138,19 @@ def test_the_engine_row_set_runs(
     assert all(row["records_per_s"] > 0 and row["cpu_us_per_record"] > 0 for row in rows)
     assert rows[1]["cpu_ratio_to_floor"] == 1
     assert "bytewax is not installed and left out" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("module", ["engine.aimass_app", "device.app", "backlog.app"])
+def test_our_applications_can_be_imported(module: str, tmp_path: Path) -> None:
+    """Nothing else would notice before a figure is wanted."""
+    place = Place("127.0.0.1:1", "in", "out", "group", tmp_path)
+    sizes = dict.fromkeys(("BENCH_CALL_MS", "BENCH_SLOW_CALL_MS", "BENCH_SLOW_AFTER_S"), "1")
+    broker = {"AIMASS_BROKER": "kafka://127.0.0.1:1"}
+    env = {**os.environ, **broker, **place.to_env(), **sizes, "BENCH_KIND": "text"}
+    ran = subprocess.run(
+        [sys.executable, "-c", f"import benchmarks.{module}"],
+        env=env,
+        capture_output=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stderr.decode()

@@ -13,6 +13,7 @@ from typer import BadParameter
 
 from aimass_stream.cli.produce import parse_rate
 from aimass_stream.cli.producing.audio import AUDIO
+from aimass_stream.cli.producing.clips import CLIPS
 from aimass_stream.cli.producing.errand import Errand
 from aimass_stream.cli.producing.files import File, find_files
 from aimass_stream.cli.producing.images import IMAGES
@@ -28,9 +29,10 @@ from aimass_stream.errors import AimassError, ConfigError
 from aimass_stream.kafka.reader import bootstrap_servers
 from aimass_stream.kafka.sender import Sender
 from aimass_stream.kafka.survey import survey
-from aimass_stream.records import Audio, Image, Limits
+from aimass_stream.records import Audio, Clip, Image, Limits
 from tests.cli.commands import PNG, aimass, read_topic, start_aimass, wait_for_lines
 from tests.codecs.audio_files import wav
+from tests.codecs.clip_files import clip
 
 
 def make_pictures(folder: Path, count: int) -> list[str]:
@@ -137,6 +139,23 @@ class TestImages:
         audio.check(Limits())
         assert audio.content_type == "audio/wav"
         assert (audio.metadata["label"], audio.key) == ("dog", b"dog")
+
+    def test_clips_go_by_their_own_types_and_endings(self, tmp_path: Path) -> None:
+        (tmp_path / "door").mkdir()
+        (tmp_path / "door/a.gif").write_bytes(clip(2, 8, 8, 0))
+        (tmp_path / "door/b.WEBP").write_bytes(clip(2, 8, 8, 0, "WEBP"))
+        (tmp_path / "c.mp4").write_bytes(b"\0\0\0\x18ftypisom")
+        (tmp_path / "d.gif").write_bytes(PNG)
+        cargo = find_payloads(tmp_path, Settings(state=tmp_path), CLIPS, Form.RAW, KeyFrom.FOLDER)
+        assert cargo.left_out == ["c.mp4"]
+        odd, *good = (item.load() for item in cargo.items)
+        assert odd.doubt == CLIPS.doubt
+        kinds = []
+        for parcel in good:
+            record = Clip("clips", 0, 0, 0, parcel.key, parcel.value, parcel.headers)
+            record.check(Limits())
+            kinds.append((record.content_type, record.key))
+        assert kinds == [("image/gif", b"door"), ("image/webp", b"door")]
 
     def test_a_claim_points_to_the_file_where_that_is_allowed(self, tmp_path: Path) -> None:
         make_pictures(tmp_path / "in", 1)

@@ -18,7 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-NAMES = ("images", "audio", "texts", "events", "envelopes")
+NAMES = ("images", "clips", "audio", "texts", "events", "envelopes")
 """The targets; they are imported later, under instrumentation."""
 INPUT_S = 10
 MEMORY_MB = 2048

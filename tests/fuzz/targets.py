@@ -13,10 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from aimass_stream.codecs.audio import decode_audio
+from aimass_stream.codecs.clips import decode_clip
 from aimass_stream.codecs.images import decode_image
 from aimass_stream.codecs.text import decode_text, estimate_tokens
 from aimass_stream.errors import RecordError
-from aimass_stream.records import Audio, Image, Limits, Record, Text, read_behaviour
+from aimass_stream.records import Audio, Clip, Image, Limits, Record, Text, read_behaviour
 from aimass_stream.records.behaviour import FIRST_MS, LAST_MS, encode_behaviour
 from aimass_stream.records.feedback import encode_feedback, read_feedback
 from aimass_stream.records.text import encode_text
@@ -29,7 +30,7 @@ from tests.bad_input import (
     test_texts,
 )
 from tests.bad_input.cases import Case, Headers
-from tests.codecs import audio_files, image_files
+from tests.codecs import audio_files, clip_files, image_files
 
 SEED_BYTES = 32 * 1024
 NOW_MS = 1_750_000_000_000
@@ -78,6 +79,15 @@ def run_image(data: bytes) -> None:
         assert np.array_equal(found, decode_image(memoryview(data), LIMITS))
 
 
+def run_clip(data: bytes) -> None:
+    """A GIF or WebP file of few pixels."""
+    with suppress(RecordError):
+        found = decode_clip(data, LIMITS, 3)
+        assert found.dtype == np.uint8
+        assert found.shape[0] == 3
+        assert 0 < found.size <= 9 * LIMITS.image_pixels
+
+
 def run_audio(data: bytes) -> None:
     """An Ogg file with right checksums: changed bytes would not get past them."""
     if data.startswith(b"OggS"):
@@ -117,10 +127,10 @@ def run_event(data: bytes) -> None:
 def run_envelope(data: bytes) -> None:
     """The first byte says what is declared."""
     headers, value = declared(data)
-    for kind in (Image, Audio):
+    for kind in (Image, Audio, Clip):
         with suppress(RecordError):
             record = checked(kind, value, headers)
-            assert isinstance(record, Image | Audio)
+            assert isinstance(record, Image | Audio | Clip)
             assert isinstance(record.metadata, dict)
             assert record.claim or 0 < len(record.bytes) <= LIMITS.payload_bytes
 
@@ -148,6 +158,11 @@ def image_seeds() -> Iterator[bytes]:
     yield image_files.encoded(picture, "PNG")
 
 
+def clip_seeds() -> Iterator[bytes]:
+    for kind in ("GIF", "WEBP"):
+        yield clip_files.clip(3, 9, 7, 0, kind)
+
+
 def audio_seeds() -> Iterator[bytes]:
     yield from values_of(test_audio.CASES)
     sound = audio_files.tone(0.05, channels=2)
@@ -157,6 +172,7 @@ def audio_seeds() -> Iterator[bytes]:
 
 TARGETS = {
     "images": Target(run_image, image_seeds),
+    "clips": Target(run_clip, clip_seeds),
     "audio": Target(run_audio, audio_seeds),
     "texts": Target(run_text, lambda: with_declarations(values_of(test_texts.CASES))),
     "events": Target(

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from aimass_stream.learner import Event
 from aimass_stream.records import Embedding
+from tests.codecs.image_files import encoded
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -174,3 +175,72 @@ def value_log(
         fields = {"value": float(value * sizes[which])}
         events.append(event_of(i, fields, key=f"s{which}", after_ms=row * every_ms))
     return events, planted
+
+
+def number_log(
+    rows: int, targets: list[Any], *, seed: int = 0, late: int = 5, key: str = "label"
+) -> list[Event]:
+    """Records of three numbers; every third says its target, others have it come later, or never.
+
+    A target is the place of the mean of the first two numbers among the others.
+    """
+    rng = np.random.default_rng(seed)
+    points = rng.normal(size=(rows, 3))
+    ranks = np.argsort(np.argsort(points[:, :2].mean(axis=1)))
+    truths = [targets[rank * len(targets) // rows] for rank in ranks.tolist()]
+    values: list[tuple[str, dict[str, Any]]] = []
+    for i, point in enumerate(points):
+        known = {key: truths[i]} if i % 3 == 0 else {}
+        values.append((f"records/0/{i}", {"x": point.tolist(), **known}))
+        about = i - late
+        if about >= 0 and about % 3 == 1:
+            told = {"record": f"records/0/{about}", "label": str(truths[about])}
+            values.append((f"feedback/0/{i}", told))
+    return [
+        Event(i, "records", NOON_MS + i * 100, root, None, orjson.dumps(value))
+        for i, (root, value) in enumerate(values)
+    ]
+
+
+def cluster_log(rows: int, dimensions: int) -> list[Event]:
+    """Embeddings of three groups; in the second half one has gone, and another has come."""
+    points, which = blobs(rows, 4, dimensions, spread=0.2)
+    kept = which != np.where(np.arange(rows) < rows // 2, 3, 0)
+    return [event_of(i, embedded(point), after_ms=i) for i, point in enumerate(points[kept])]
+
+
+def gallery_log(rows: int, dimensions: int) -> list[Event]:
+    """Embeddings of six people, some enrolled by record, some with an embedding, some erased."""
+    points, which = blobs(rows, 6, dimensions, spread=0.3)
+    values: list[tuple[str | None, dict[str, Any]]] = []
+    for i in range(rows):
+        values.append((f"faces/0/{i}", embedded(points[i])))
+        if i % 5 == 4:
+            about = i - 4
+            values.append((None, {"record": f"faces/0/{about}", "label": f"p{which[about]}"}))
+        if i % 7 == 3:
+            values.append((None, {"enrol": f"p{which[i]}", **embedded(points[i])}))
+        if i % 20 == 19:
+            values.append((None, {"erase": f"p{which[i]}"}))
+    return [
+        Event(
+            offset=i,
+            topic="faces",
+            timestamp_ms=NOON_MS + i * 100,
+            root=root or f"told/0/{i}",
+            key=None,
+            value=orjson.dumps(value),
+        )
+        for i, (root, value) in enumerate(values)
+    ]
+
+
+def frame_log(rows: int) -> list[Event]:
+    """Small pictures of four cameras."""
+    draw = np.random.default_rng(0)
+    pictures = draw.integers(0, 256, (rows, 8, 8, 3), np.uint8)
+    cameras = draw.integers(4, size=rows).tolist()
+    return [
+        Event(i, "frames", NOON_MS + i, f"frames/0/{i}", b"c%d" % camera, encoded(picture, "PNG"))
+        for i, (camera, picture) in enumerate(zip(cameras, pictures, strict=True))
+    ]

@@ -16,10 +16,25 @@ from aimass_stream.learners.anomaly import (
     TailsDetector,
     ValueDetector,
 )
+from aimass_stream.learners.clusters import Clusters
+from aimass_stream.learners.frames import FrameWindows
+from aimass_stream.learners.gallery import Gallery
 from aimass_stream.learners.heads import Head
+from aimass_stream.learners.online import OnlineClassifier, OnlineRegressor
 from aimass_stream.learners.recommendation import Recommender
 from aimass_stream.testing import LEARNER_CHECKS, check_learner
-from tests.learners.events import head_log, rename, shopping, value_log, vector_log, walks
+from tests.learners.events import (
+    cluster_log,
+    frame_log,
+    gallery_log,
+    head_log,
+    number_log,
+    rename,
+    shopping,
+    value_log,
+    vector_log,
+    walks,
+)
 
 
 @dataclass(frozen=True)
@@ -58,6 +73,19 @@ SMALL_VALUES: dict[str, Any] = {
     "rest_records": 3,
     "recent_values": 20,
     "keys": 12,
+}
+SMALL_ONLINE: dict[str, Any] = {
+    "dimensions": 3,
+    "trees": 2,
+    "tree_depth": 2,
+    "tree_nodes": 9,
+    "window_records": 30,
+    "keep_records": 10,
+    "block_rows": 12,
+}
+OTHERS: dict[str, Any] = {
+    "kind": "voting",
+    "members": ("hoeffding-tree", "linear", "random-patches"),
 }
 MEMBERS = (
     IsolationForestDetector("forest", **SMALL_FOREST),
@@ -133,6 +161,43 @@ CASES = {
     ),
     "head": Case(
         Head("head", tuple(LABELS), 16, keep_records=40), lambda: head_log(100, LABELS, 16)
+    ),
+    "clusters": Case(
+        Clusters("groups", 8, window_records=60, refit_records=40, least_records=5, block_rows=16),
+        lambda: cluster_log(170, 8),
+    ),
+    "frames": Case(
+        FrameWindows("windows", frames=3, stride=2, keys=3, block_rows=4),
+        lambda: frame_log(40),
+    ),
+    "gallery": Case(
+        Gallery(
+            "people",
+            8,
+            threshold=0.7,
+            identities=4,
+            embeddings=2,
+            keep_records=20,
+            keep_s=3,
+            block_rows=8,
+        ),
+        lambda: gallery_log(120, 8),
+    ),
+    "classifier-stacking": Case(
+        OnlineClassifier("labels", labels=tuple(LABELS), **SMALL_ONLINE),
+        lambda: number_log(64, LABELS),
+    ),
+    "classifier-voting": Case(
+        OnlineClassifier("labels", labels=tuple(LABELS), **SMALL_ONLINE, **OTHERS),
+        lambda: number_log(100, LABELS),
+    ),
+    "regressor-stacking": Case(
+        OnlineRegressor("numbers", **SMALL_ONLINE),
+        lambda: number_log(64, [*range(20)], key="value"),
+    ),
+    "regressor-voting": Case(
+        OnlineRegressor("numbers", **SMALL_ONLINE, **OTHERS),
+        lambda: number_log(64, [*range(20)], key="value"),
     ),
 }
 

@@ -101,3 +101,38 @@ def test_what_is_not_on_the_list_is_not_taken_apart(item: Any) -> None:
 def test_data_that_names_anything_else_is_refused(nodes: list[Any]) -> None:
     with pytest.raises(CodecError):
         CODEC.decode({"root": [0], "nodes": nodes})
+
+
+def test_what_nothing_depends_on_is_left_out() -> None:
+    class Part:
+        def __init__(self) -> None:
+            self.used, self.unused = 1, object()
+
+    codec = Codec([Part], {Part: frozenset({"unused"})})
+    assert vars(through(Part(), codec)) == {"used": 1}
+
+
+def test_a_method_stays_bound_to_its_object_and_must_be_on_the_list() -> None:
+    class Part:
+        def __init__(self) -> None:
+            self.way = self.add
+            self.sum = 0
+
+        def add(self) -> None:
+            self.sum += 1
+
+    found = through(Part(), Codec([Part, Part.add]))
+    found.way()
+    assert found.sum == 1
+    with pytest.raises(CodecError, match="not on the allow-list"):
+        through(Part(), Codec([Part]))
+
+
+def test_a_class_of_slots_alone_comes_back() -> None:
+    class Part:
+        __slots__ = ("held",)
+        held: int
+
+    part = Part()
+    part.held = 3
+    assert through(part, Codec([Part])).held == 3

@@ -12,6 +12,7 @@ from aimass_stream.codecs.text import decode_text
 from aimass_stream.records import (
     Audio,
     Behaviour,
+    Clip,
     Example,
     FeedbackRecord,
     Image,
@@ -24,7 +25,7 @@ from aimass_stream.records.payload import PayloadRecord
 
 COUNT = 300
 LIMITS = Limits()
-KINDS = [Record, Image, Audio, Text, Question, Behaviour, FeedbackRecord]
+KINDS = [Record, Image, Audio, Clip, Text, Question, Behaviour, FeedbackRecord]
 
 
 def record_types(kind: type[Record] = Record) -> set[type[Record]]:

@@ -14,6 +14,7 @@ from aimass_stream import (
     Chain,
     Chunk,
     Cluster,
+    Embedding,
     Ensemble,
     Graph,
     Image,
@@ -26,6 +27,7 @@ from aimass_stream import (
     Stream,
     Topic,
     Transformers,
+    VisualAnomaly,
     Vote,
 )
 from aimass_stream.runtime.scored import ScoredStream
@@ -57,6 +59,9 @@ evened = Transformers(
     "image-classification", "models://any", before=Chain(EqualizeHistogram()), latency_ms=20
 )
 assert_type(evened.answer_type, type[Prediction])
+assert_type(Transformers("video-classification", "a").answer_type, type[Prediction])
+assert_type(Transformers("visual-anomaly", "a").answer_type, type[VisualAnomaly])
+assert_type(Transformers("image-embedding", "a").answer_type, type[Embedding])
 
 
 @app.agent(images, to=labels)

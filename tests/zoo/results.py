@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.zoo.systems import LACKS, SYSTEMS
+from tests.zoo.systems import BESIDE, LACKS, SYSTEMS
 
 DOCS = Path(__file__).parents[2] / "docs" / "models"
 ROWS = DOCS / "rows.json"
@@ -36,7 +36,7 @@ def judge(passed: Mapping[str, bool], rows: Mapping[str, tuple[str, ...]]) -> di
     """The status of each row.
 
     Args:
-        passed: for each case, whether all that was asked of it held.
+        passed: for each case, and each file of `BESIDE`, whether all that was asked of it held.
         rows: the rows that each case stands for.
     """
     found = {}
@@ -48,7 +48,11 @@ def judge(passed: Mapping[str, bool], rows: Mapping[str, tuple[str, ...]]) -> di
             continue
         chosen = " or ".join(cases)
         test = f'python -m pytest tests/zoo/test_contract.py -k "{chosen}"'
-        good = all(passed.get(case, False) for case in cases)
+        needed = cases
+        if row in BESIDE:
+            test += f" && python -m pytest {BESIDE[row]}"
+            needed = [*cases, BESIDE[row]]
+        good = all(passed.get(case, False) for case in needed)
         found[row] = Row((PARTLY if lacks else WORKS) if good else FAILS, test, lacks)
     return found
 

@@ -14,6 +14,7 @@ SYSTEMS = {
     "V11": "Depth",
     "V12": "Open vocabulary: detection and classification by names",
     "V13": "Faces against a gallery",
+    "N4": "Defects: what is unusual in images",
     "T1": "Text classification, several labels, regression",
     "T2": "Intent and slots, named entities, parts of speech",
     "T3": "Extractive question answering",
@@ -36,8 +37,10 @@ SYSTEMS = {
 
 LACKS = {
     "V4": "a grid detector with non-maximum suppression, such as YOLOX",
+    "V8": "ViViT",
     "V10": "denoising and inpainting; super-resolution works",
     "V12": "names in the record instead of the declaration; Grounding DINO",
+    "V13": "finding and cropping faces",
     "T4": "tokens on a side topic, a conversation for each key, joining a batch that is under way",
     "T5": "tokenizers that exist in Python only, such as Marian's",
     "A2": "a transducer with state from chunk to chunk; recordings beyond Whisper's window",
@@ -48,3 +51,10 @@ LACKS = {
     "E1": "rounds that train boosted members; votes on numbers, or on several labels at once",
 }
 """What a row that works does not do yet."""
+
+BESIDE = {
+    "A4": "tests/learners/test_clusters.py",
+    "V8": "tests/learners/test_frames.py",
+    "V13": "tests/learners/test_gallery.py",
+}
+"""Tests of the learner that a row needs beside its models."""

@@ -6,6 +6,7 @@ from aimass_stream.adapters.tasks import TASKS
 from aimass_stream.adapters.tasks.images import TORCH_TASKS
 from aimass_stream.adapters.tasks.vectors import SKLEARN_TASKS
 from tests.zoo.results import ABSENT, DOCS, PAGE, judge, read, table
+from tests.zoo.systems import BESIDE
 from tests.zoo.zoo import CASES
 
 
@@ -16,7 +17,8 @@ def test_the_page_shows_the_results_file() -> None:
 
 def test_every_case_has_a_row_in_the_results_file() -> None:
     rows = read()
-    everything = judge({case.name: True for case in CASES}, {one.name: one.rows for one in CASES})
+    passed = dict.fromkeys([*(case.name for case in CASES), *BESIDE.values()], True)
+    everything = judge(passed, {one.name: one.rows for one in CASES})
     for name, row in everything.items():
         assert (name, rows[name].test, rows[name].lacks) == (name, row.test, row.lacks)
         assert (rows[name].status == ABSENT) == (row.status == ABSENT)
@@ -30,6 +32,13 @@ def test_a_row_fails_with_any_of_its_cases() -> None:
         "fails",
         "not yet",
     )
+
+
+def test_a_row_fails_with_its_learner() -> None:
+    rows = {"audio-spectrum": ("A4",)}
+    passed = {"audio-spectrum": True, BESIDE["A4"]: False}
+    assert judge(passed, rows)["A4"].status == "fails"
+    assert judge(passed | {BESIDE["A4"]: True}, rows)["A4"].status == "works"
 
 
 def test_every_task_has_a_page_with_its_settings() -> None:

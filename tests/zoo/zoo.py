@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from tests.zoo import (
     cleaning,
+    clips,
     combined,
+    defects,
     detection,
+    encoders,
     images,
     maps,
     mining,
     networks,
     sounds,
+    spectra,
     texts,
     writers,
 )
@@ -20,6 +24,9 @@ CASES: list[Case] = [
     *images.CASES,
     *detection.CASES,
     *maps.CASES,
+    *defects.CASES,
+    *clips.CASES,
+    *encoders.CASES,
     *networks.CASES,
     *texts.CASES,
     *writers.CASES,
@@ -27,6 +34,7 @@ CASES: list[Case] = [
     *cleaning.CASES,
     *mining.CASES,
     *combined.CASES,
+    *spectra.CASES,
 ]
 
 ON_TOPICS = {
@@ -51,5 +59,7 @@ ON_TOPICS = {
     "text-regression-bert",
     "text-to-speech-vits",
     "token-classification-bert",
+    "video-classification-videomae",
+    "visual-anomaly-resnet",
 }
 """Those that go through real topics, too: one for each type of answer."""

@@ -11,12 +11,13 @@ from aimass_stream.adapters.tasks.audio import AUDIO_TASKS
 from aimass_stream.adapters.tasks.images import IMAGE_TASKS
 from aimass_stream.adapters.tasks.task import Setting, Task
 from aimass_stream.adapters.tasks.text import TEXT_TASKS
+from aimass_stream.adapters.tasks.video import VIDEO_TASKS
 from aimass_stream.errors import ConfigError
 from aimass_stream.transforms.chain import Chain
 
 __all__ = ["TASKS", "Setting", "Task", "checked"]
 
-TASKS: Mapping[str, Task] = {**IMAGE_TASKS, **TEXT_TASKS, **AUDIO_TASKS}
+TASKS: Mapping[str, Task] = {**IMAGE_TASKS, **VIDEO_TASKS, **TEXT_TASKS, **AUDIO_TASKS}
 """Every task by its name."""
 
 

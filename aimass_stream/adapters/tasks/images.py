@@ -18,7 +18,16 @@ from aimass_stream.adapters.tasks.task import (
 )
 from aimass_stream.codecs.image_headers import read_header
 from aimass_stream.errors import RecordError
-from aimass_stream.records import Depth, Detections, Picture, Prediction, Record, Segmentation
+from aimass_stream.records import (
+    Depth,
+    Detections,
+    Embedding,
+    Picture,
+    Prediction,
+    Record,
+    Segmentation,
+    VisualAnomaly,
+)
 from aimass_stream.transforms.chain import Chain, Kind, chain_of
 
 _HOME = "aimass_stream.adapters."
@@ -118,6 +127,10 @@ IMAGE_TASKS: Mapping[str, Task] = {
     "image-to-image": Task(
         _HOME + "transformers_maps:Restorer", Picture, {"before": _BEFORE}, _pixels
     ),
+    "image-embedding": Task(
+        _HOME + "transformers_image_embeddings:ImageEncoder", Embedding, {"before": _BEFORE}
+    ),
+    "visual-anomaly": Task(_HOME + "transformers_defects:DefectFinder", VisualAnomaly, {}),
 }
 """By name."""
 

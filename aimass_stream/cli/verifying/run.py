@@ -26,6 +26,7 @@ from aimass_stream.verify.finding import Report, Row, Verdict
 from aimass_stream.verify.oracle import Watched
 from aimass_stream.verify.run import Plan, Verification
 from aimass_stream.verify.scene import Setting
+from aimass_stream.verify.soak import SOAK_ROW
 from aimass_stream.verify.suite import choose
 
 INTERRUPTED = 130
@@ -96,7 +97,7 @@ def print_list(console: Console) -> None:
 def _tell(console: Console, report: Report, file: Path | None) -> None:
     if report.faults:
         console.print(result_table(report.faults))
-        console.print(_summary(report.faults), soft_wrap=True)
+        console.print(summary_of(report.faults), soft_wrap=True)
     for row in report.faults:
         if row.why:
             console.print(f"{row.fault}: {row.why}", soft_wrap=True, markup=False)
@@ -107,13 +108,14 @@ def _tell(console: Console, report: Report, file: Path | None) -> None:
         console.print(f"Report written to {file}", soft_wrap=True)
 
 
-def _summary(rows: Sequence[Row]) -> str:
-    """One sentence on all of it."""
-    count = Counter(row.verdict for row in rows)
-    lost, differing = sum(row.lost for row in rows), sum(row.differing for row in rows)
-    records = sum(row.records for row in rows)
+def summary_of(rows: Sequence[Row]) -> str:
+    """One sentence on all of it; the row of a soak sums up the others and adds nothing."""
+    faults = [row for row in rows if row.row != SOAK_ROW]
+    count = Counter(row.verdict for row in faults)
+    lost, differing = sum(row.lost for row in faults), sum(row.differing for row in faults)
+    records = sum(row.records for row in faults)
     return (
-        f"{count_text(len(rows), 'fault')}: {count[Verdict.PASS]} passed, "
+        f"{count_text(len(faults), 'fault')}: {count[Verdict.PASS]} passed, "
         f"{count[Verdict.FAIL]} failed, {count[Verdict.SKIPPED]} skipped. "
         f"Of {count_text(records, 'record')} {lost:,} were lost; "
         f"{differing:,} repeats said something else."

@@ -1,0 +1,72 @@
+"""How often online classifiers are right: prequentially, on data sets inside River's wheel."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import orjson
+from river import datasets
+
+from aimass_stream.learner import Event
+from aimass_stream.learners.online import OnlineClassifier
+from aimass_stream.learners.online.state import ClassifierState
+
+
+class LabelledRows(NamedTuple):
+    """A data set in its own order.
+
+    Attributes:
+        name: as River calls it.
+        rows: `(rows, numbers)`.
+        labels: one a row, as text.
+    """
+
+    name: str
+    rows: list[list[float]]
+    labels: list[str]
+
+
+class Right(NamedTuple):
+    """What a classifier reached.
+
+    Attributes:
+        accuracy: share of records whose label was the most probable before it was learnt.
+        us_per_record: CPU microseconds to read, score and learn one.
+    """
+
+    accuracy: float
+    us_per_record: float
+
+
+def labelled_rows() -> Iterator[LabelledRows]:
+    """Phishing, Bananas and ImageSegments."""
+    for made in (datasets.Phishing(), datasets.Bananas(), datasets.ImageSegments()):
+        pairs = list(made)
+        names = list(pairs[0][0])
+        yield LabelledRows(
+            type(made).__name__,
+            [[float(numbers[name]) for name in names] for numbers, _ in pairs],
+            [str(label) for _, label in pairs],
+        )
+
+
+def classify(data: LabelledRows, kind: str) -> Right:
+    """Score each record, then learn it with its label, at the settings that are shipped."""
+    declared = OnlineClassifier(
+        "bench",
+        labels=tuple(sorted(set(data.labels))),
+        dimensions=len(data.rows[0]),
+        kind=kind,  # type: ignore[arg-type]  # one of the names it takes
+    )
+    state = ClassifierState(declared.settings)
+    right, begun = 0, time.process_time()
+    for at, (row, label) in enumerate(zip(data.rows, data.labels, strict=True)):
+        value = orjson.dumps({"x": row, "label": label})
+        one = state.read(Event(at, "t", at, f"t/0/{at}", None, value))
+        (answer,) = state.score([one])
+        state.learn([one])
+        right += answer is not None and answer.label == label
+    spent_s = time.process_time() - begun
+    return Right(right / len(data.rows), spent_s / len(data.rows) * 1e6)
