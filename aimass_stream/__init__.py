@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from aimass_stream.adapters.torch import Torch
     from aimass_stream.adapters.transformers import Transformers
     from aimass_stream.app import App
+    from aimass_stream.ensembles.ensemble import Ensemble
+    from aimass_stream.ensembles.graph import Graph, Step
     from aimass_stream.learner import Learner
     from aimass_stream.model import Model
     from aimass_stream.records import (
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
         Example,
         Feedback,
         FeedbackRecord,
+        FinerDetection,
+        FinerDetections,
         Generated,
         Image,
         Labels,
@@ -56,6 +60,7 @@ if TYPE_CHECKING:
         Transcript,
         Understanding,
         VisualAnomaly,
+        Vote,
         Word,
     )
     from aimass_stream.runtime.streams import Stream
@@ -75,12 +80,16 @@ _HOMES = {
     "Detection": "aimass_stream.records",
     "Detections": "aimass_stream.records",
     "Embedding": "aimass_stream.records",
+    "Ensemble": "aimass_stream.ensembles.ensemble",
     "Entities": "aimass_stream.records",
     "Estimate": "aimass_stream.records",
     "Example": "aimass_stream.records",
     "Feedback": "aimass_stream.records",
     "FeedbackRecord": "aimass_stream.records",
+    "FinerDetection": "aimass_stream.records",
+    "FinerDetections": "aimass_stream.records",
     "Generated": "aimass_stream.records",
+    "Graph": "aimass_stream.ensembles.graph",
     "Image": "aimass_stream.records",
     "Inline": "aimass_stream.adapters.inline",
     "Labels": "aimass_stream.records",
@@ -99,6 +108,7 @@ _HOMES = {
     "Sklearn": "aimass_stream.adapters.sklearn",
     "Span": "aimass_stream.records",
     "Speech": "aimass_stream.records",
+    "Step": "aimass_stream.ensembles.graph",
     "Stream": "aimass_stream.runtime.streams",
     "Surprise": "aimass_stream.records",
     "Text": "aimass_stream.records",
@@ -109,6 +119,7 @@ _HOMES = {
     "Transformers": "aimass_stream.adapters.transformers",
     "Understanding": "aimass_stream.records",
     "VisualAnomaly": "aimass_stream.records",
+    "Vote": "aimass_stream.records",
     "Word": "aimass_stream.records",
 }
 
@@ -126,12 +137,16 @@ __all__ = [
     "Detection",
     "Detections",
     "Embedding",
+    "Ensemble",
     "Entities",
     "Estimate",
     "Example",
     "Feedback",
     "FeedbackRecord",
+    "FinerDetection",
+    "FinerDetections",
     "Generated",
+    "Graph",
     "Image",
     "Inline",
     "Labels",
@@ -150,6 +165,7 @@ __all__ = [
     "Sklearn",
     "Span",
     "Speech",
+    "Step",
     "Stream",
     "Surprise",
     "Text",
@@ -160,6 +176,7 @@ __all__ = [
     "Transformers",
     "Understanding",
     "VisualAnomaly",
+    "Vote",
     "Word",
 ]
 

@@ -7,16 +7,22 @@ names becomes a `Predictor`, which holds the weights. Nothing else crosses.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import importlib
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
+from hashlib import blake2b
+from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast, runtime_checkable
 
 import msgspec
 
-from aimass_stream.errors import RecordError
+from aimass_stream.error_text import describe
+from aimass_stream.errors import RecordError, SetupError
 from aimass_stream.records import Limits, Record
 
 AnswerT = TypeVar("AnswerT")
+
+SEED_BYTES = 8
+"""Bytes of seed before the payload of a model that draws at random."""
 
 
 class ModelSpec(msgspec.Struct, frozen=True):
@@ -32,6 +38,7 @@ class ModelSpec(msgspec.Struct, frozen=True):
         limits: bounds for `decode`.
         digest: checksum of the folder's files, compared before they are loaded; empty where
             nothing is known of them.
+        parts: the models that this one is made of, in the order of its declaration.
     """
 
     name: str
@@ -42,6 +49,7 @@ class ModelSpec(msgspec.Struct, frozen=True):
     timeout_s: float = 30.0
     limits: Limits = Limits()
     digest: str = ""
+    parts: tuple[ModelSpec, ...] = ()
 
     @property
     def id(self) -> str:
@@ -63,6 +71,8 @@ class Model(Generic[AnswerT]):
     """
 
     adapter: ClassVar[str]
+    in_worker: ClassVar[bool] = False
+    """Whether it runs in the worker itself and in no device process."""
 
     latency_ms: float = 50.0
     timeout_s: float = 30.0
@@ -90,14 +100,24 @@ class Model(Generic[AnswerT]):
         """What `options` are unless told; a version does not mention these."""
         return {one.name: one.default for one in fields(self) if one.default is not MISSING}
 
+    @property
+    def parts(self) -> Sequence[Model[Any]]:
+        """Models that this one is made of; they are resolved and loaded with it."""
+        return ()
+
+    @property
+    def seeded(self) -> bool:
+        """Whether it draws at random, and is given `SEED_BYTES` of seed before a payload."""
+        return False
+
     def payload(self, record: Record) -> bytes:
-        """What the model is given of a record: its payload, unless it needs more than that.
+        """What the model is given of a record: its payload, behind a seed where it is `seeded`.
 
         Called once a record, in the worker, when its envelope was accepted and its claim fetched.
         Whatever a model draws at random it must draw from a seed in here, or a retry would give
         another answer under the same id.
         """
-        return record.bytes
+        return seed_of(record) + record.bytes if self.seeded else record.bytes
 
     def cost(self, record: Record) -> float:
         """What a record adds to a batch: rows, tokens, pixels, frames.
@@ -107,6 +127,18 @@ class Model(Generic[AnswerT]):
         """
         del record
         return 1.0
+
+
+def all_parts(model: Model[Any]) -> Iterator[Model[Any]]:
+    """The models that a model is made of, and those that these are made of."""
+    for part in model.parts:
+        yield part
+        yield from all_parts(part)
+
+
+def seed_of(record: Record) -> bytes:
+    """`SEED_BYTES` that are the same for every retry of a record, made of its root."""
+    return blake2b(record.root.encode(), digest_size=SEED_BYTES).digest()
 
 
 @runtime_checkable
@@ -137,3 +169,54 @@ class Predictor(Protocol):
     def close(self) -> None:
         """Give back memory and handles."""
         ...
+
+
+@runtime_checkable
+class SharingPredictor(Predictor, Protocol):
+    """A `Predictor` that decodes in two steps, so that several may share what they do alike.
+
+    `decode(payload)` is `prepare(open(payload))`. What was opened is an image's pixels
+    `(height, width, 3)` uint8, a recording's samples, a text: whatever the payload stands for
+    before one model's own needs change it. Both steps run in several threads, and change nothing
+    of what they are given.
+    """
+
+    @property
+    def opening(self) -> Hashable:
+        """What `open` depends on: where it is equal, one opens for both. None: it cannot."""
+        ...
+
+    @property
+    def preparing(self) -> Hashable:
+        """What `prepare` depends on: where it is equal too, one input serves both. None: never."""
+        ...
+
+    def open(self, payload: bytes | memoryview) -> Any:
+        """Read one payload, within the spec's limits.
+
+        Raises:
+            RecordError: it cannot be read.
+        """
+        ...
+
+    def prepare(self, opened: Any) -> Any:
+        """Make an input of what was opened.
+
+        Raises:
+            RecordError: it cannot be an input.
+        """
+        ...
+
+
+def import_adapter(name: str) -> Callable[..., Any]:
+    """The class that `module:Class` names.
+
+    Raises:
+        SetupError: there is none, or its module cannot be imported.
+    """
+    module_name, _, class_name = name.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+        return cast(Callable[..., Any], getattr(module, class_name))
+    except (ImportError, AttributeError, ValueError) as error:
+        raise SetupError(f"adapter {name} cannot be imported: {describe(error)}") from error

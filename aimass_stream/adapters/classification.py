@@ -46,6 +46,11 @@ class Classifier(ABC):
         self.hold(folder, kind, device, load_model(folder, auto_class, f"{kind} classifier"))
         self.name(_read_labels(self._model.config, folder), spec)
 
+    @property
+    def labels(self) -> Sequence[str]:
+        """What it tells apart, in the order of the model's outputs."""
+        return self._labels
+
     def hold(self, folder: Path, kind: str, device: str, model: Any) -> None:
         """Take a loaded model to its device, in place of the constructor's own loading."""
         self._folder = folder

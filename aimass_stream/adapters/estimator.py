@@ -102,6 +102,11 @@ class EstimatedClass(Estimator):
 
     task = "classification"
 
+    @property
+    def labels(self) -> Sequence[str]:
+        """What it tells apart, in the order of its outputs."""
+        return self._labels
+
     def _answers(self, rows: NDArray[Any], outputs: NDArray[np.float64]) -> list[Prediction]:
         top = min(int(self._options.get("top", 3)), len(self._labels))
         places = {label: place for place, label in enumerate(self._labels)}

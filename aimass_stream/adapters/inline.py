@@ -39,6 +39,7 @@ class Inline(Model[A], Generic[A]):
     """
 
     adapter: ClassVar[str] = "aimass_stream.adapters.inline:Inline"
+    in_worker: ClassVar[bool] = True
 
     name: str
     predict: Callable[[Chunk], Sequence[A | dict[str, Any] | bytes | RecordError]]

@@ -15,6 +15,7 @@ import torch
 
 from aimass_stream.adapters.architecture import build, read_architecture
 from aimass_stream.adapters.classification import describe
+from aimass_stream.adapters.opening import OpensImages
 from aimass_stream.adapters.rows import alike, in_order
 from aimass_stream.adapters.transformers_detection import clipped
 from aimass_stream.adapters.transformers_segmentation import MAX_RUNS
@@ -22,13 +23,11 @@ from aimass_stream.codecs.images import Pixels
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import ModelSpec
 from aimass_stream.records import Detection, Detections, Mask
-from aimass_stream.transforms.chain import Kind
-from aimass_stream.transforms.reading import Reading
 
 _INSIDE = 0.5
 
 
-class NetworkDetector:
+class NetworkDetector(OpensImages):
     """The `Predictor` of `Torch("object-detection", ...)` and `("instance-segmentation", ...)`.
 
     Args:
@@ -44,7 +43,7 @@ class NetworkDetector:
         folder = Path(spec.folder)
         found = read_architecture(folder)
         self._labels = found.labels
-        self._reading = Reading(spec, Kind.IMAGE)
+        self.open_within(spec)
         self._device = torch.device(device)
         if self._device.type == "cuda":
             torch.backends.cudnn.allow_tf32 = False
@@ -62,13 +61,8 @@ class NetworkDetector:
                 "choose a Mask R-CNN."
             )
 
-    def decode(self, payload: bytes | memoryview) -> Pixels:
-        """One JPEG or PNG file, `(height, width, 3)` uint8; several threads may call at once.
-
-        Raises:
-            RecordError: EMPTY, TOO_LARGE, TYPE_MISMATCH or UNDECODABLE.
-        """
-        return self._reading.image(payload)
+    def _prepare(self, cleaned: Pixels) -> Pixels:
+        return cleaned
 
     def predict(self, inputs: Sequence[Pixels]) -> list[Detections | RecordError]:
         """What is in each image, in the order of the inputs.

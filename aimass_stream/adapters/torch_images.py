@@ -13,14 +13,13 @@ from PIL import Image
 
 from aimass_stream.adapters.architecture import FILE, build, read_architecture
 from aimass_stream.adapters.classification import Classifier, Features
+from aimass_stream.adapters.opening import OpensImages
 from aimass_stream.codecs.images import Pixels
 from aimass_stream.errors import SetupError
 from aimass_stream.model import ModelSpec
-from aimass_stream.transforms.chain import Kind
-from aimass_stream.transforms.reading import Reading
 
 
-class NetworkClassifier(Classifier):
+class NetworkClassifier(OpensImages, Classifier):
     """The `Predictor` of `Torch("image-classification", ...)`.
 
     An image is resized to the described size (bilinear), grey where one channel is asked for.
@@ -39,12 +38,11 @@ class NetworkClassifier(Classifier):
         found = read_architecture(folder)
         if found.input is None:
             raise SetupError(f"{FILE} in {folder} does not say what `input` it takes.")
-        self._input, self._reading = found.input, Reading(spec, Kind.IMAGE)
-        self._at_least = (
-            2 * max(self._input.width, self._input.height)
-            if spec.options.get("scaled_decode", False)
-            else None
-        )
+        size = (found.input.width, found.input.height)
+        self._input = found.input
+        scaled = spec.options.get("scaled_decode", False)
+        at_least = 2 * max(size) if scaled else None
+        self.open_within(spec, (*size, found.input.channels), at_least)
         self.hold(folder, "image", device, build(folder, found, detects=False))
         self.name(found.labels, spec)
         self._mean, self._std = (
@@ -53,16 +51,9 @@ class NetworkClassifier(Classifier):
         )
         self._try_out(self._prepare(np.zeros((64, 64, 3), np.uint8)))
 
-    def decode(self, payload: bytes | memoryview) -> Features:
-        """One JPEG or PNG file, `(channels, height, width)` uint8; several threads may call.
-
-        Raises:
-            RecordError: EMPTY, TOO_LARGE, TYPE_MISMATCH or UNDECODABLE.
-        """
-        return self._prepare(self._reading.image(payload, self._at_least))
-
-    def _prepare(self, pixels: Pixels) -> Features:
-        image = Image.fromarray(pixels).convert("L" if self._input.channels == 1 else "RGB")
+    def _prepare(self, cleaned: Pixels) -> Features:
+        """An image as `(channels, height, width)` uint8."""
+        image = Image.fromarray(cleaned).convert("L" if self._input.channels == 1 else "RGB")
         size = (self._input.width, self._input.height)
         made = np.asarray(image.resize(size, Image.Resampling.BILINEAR))
         return np.ascontiguousarray(np.atleast_3d(made).transpose(2, 0, 1))

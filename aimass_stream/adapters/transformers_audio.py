@@ -16,11 +16,10 @@ import torch
 from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 
 from aimass_stream.adapters.classification import Classifier, Features, load_processor
+from aimass_stream.adapters.opening import OpensAudio, settings_of
 from aimass_stream.codecs.audio import Samples
 from aimass_stream.errors import SetupError
 from aimass_stream.model import ModelSpec
-from aimass_stream.transforms.chain import Kind
-from aimass_stream.transforms.reading import Reading
 
 MIN_S = 0.1
 """Shorter audio is lengthened by silence: below a window of features most extractors fail."""
@@ -29,7 +28,7 @@ _PROBE_S = (0.5, 0.8)
 _TOLERANCE = 1e-5
 
 
-class AudioClassifier(Classifier):
+class AudioClassifier(OpensAudio, Classifier):
     """The `Predictor` of `Transformers("audio-classification", ...)`.
 
     An extractor with a window (AST, Whisper) pads or cuts all audio to it, from its start, as
@@ -48,20 +47,15 @@ class AudioClassifier(Classifier):
     """
 
     def __init__(self, spec: ModelSpec, device: str) -> None:
-        self._reading = Reading(spec, Kind.SOUND)
         self._extraction = Extraction(load_extractor(Path(spec.folder)), Path(spec.folder))
+        self.open_within(spec, self._extraction.rate_hz, self._extraction.settings)
         super().__init__(spec, device, AutoModelForAudioClassification, "audio")
         self._pads = False
         self._try_out(self._extraction(np.zeros(self._extraction.rate_hz, np.float32)))
         self._pads = self._may_pad()
 
-    def decode(self, payload: bytes | memoryview) -> Features:
-        """One WAV, FLAC or Ogg file as features; several threads may call at once.
-
-        Raises:
-            RecordError: EMPTY, TOO_LARGE, TYPE_MISMATCH or UNDECODABLE.
-        """
-        return self._extraction(self._reading.sound(payload, self._extraction.rate_hz))
+    def _prepare(self, cleaned: Samples) -> Features:
+        return self._extraction(cleaned)
 
     def _groups(self, inputs: Sequence[Features]) -> list[list[int]]:
         return [list(range(len(inputs)))] if self._pads and inputs else super()._groups(inputs)
@@ -109,6 +103,7 @@ class Extraction:
     Attributes:
         rate_hz: the rate it takes.
         name: what the model calls its features.
+        settings: equal for extractors that make the same features; None where it cannot be told.
 
     Raises:
         SetupError: it is none for audio.
@@ -116,6 +111,7 @@ class Extraction:
 
     def __init__(self, extractor: Any, folder: Path) -> None:
         self._extractor = extractor
+        self.settings = settings_of(extractor)
         self.rate_hz = getattr(extractor, "sampling_rate", 0)
         if not isinstance(self.rate_hz, int) or self.rate_hz <= 0:
             raise SetupError(

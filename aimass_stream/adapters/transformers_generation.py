@@ -18,10 +18,9 @@ from transformers import AutoModelForCausalLM, AutoModelForSeq2SeqLM, LogitsProc
 
 from aimass_stream.adapters.rows import in_order
 from aimass_stream.adapters.sampling import RowSampler, Watch
-from aimass_stream.adapters.tasks.task import SEED_BYTES
 from aimass_stream.adapters.transformers_text import Ids, TextModel, pack, positions
 from aimass_stream.errors import Reason, RecordError, SetupError
-from aimass_stream.model import ModelSpec
+from aimass_stream.model import SEED_BYTES, ModelSpec
 from aimass_stream.records import Generated
 from aimass_stream.transforms.chain import Kind
 from aimass_stream.transforms.reading import Reading

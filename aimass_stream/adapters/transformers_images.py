@@ -20,12 +20,11 @@ from transformers import AutoModelForImageClassification
 from transformers.models.auto.image_processing_auto import AutoImageProcessor
 
 from aimass_stream.adapters.classification import Classifier, Features, load_processor
+from aimass_stream.adapters.opening import OpensImages, settings_of
 from aimass_stream.codecs.images import Pixels
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.model import ModelSpec
 from aimass_stream.records import Limits
-from aimass_stream.transforms.chain import Kind
-from aimass_stream.transforms.reading import Reading
 
 _TIMM = "TimmWrapperImageProcessor"
 
@@ -33,7 +32,7 @@ Input = NDArray[np.uint8] | NDArray[np.float32]
 """A decoded image: `(channels, height, width)`, uint8, or float32 where a processor insists."""
 
 
-class ImageClassifier(Classifier):
+class ImageClassifier(OpensImages, Classifier):
     """The `Predictor` of `Transformers("image-classification", ...)`.
 
     Images of one shape make one forward pass; rows do not depend on each other, so an image
@@ -49,24 +48,18 @@ class ImageClassifier(Classifier):
     """
 
     def __init__(self, spec: ModelSpec, device: str) -> None:
-        self._reading = Reading(spec, Kind.IMAGE)
         self._preparation = Preparation(load_image_processor(Path(spec.folder)), spec.limits)
-        self._at_least = (
-            self._preparation.edge * 2 if spec.options.get("scaled_decode", False) else None
-        )
+        scaled = spec.options.get("scaled_decode", False)
+        at_least = self._preparation.edge * 2 if scaled else None
+        self.open_within(spec, self._preparation.settings, at_least)
         super().__init__(spec, device, AutoModelForImageClassification, "image")
         scale, shift = self._preparation.affine
         self._scale = torch.from_numpy(scale).to(self._device).view(1, -1, 1, 1)
         self._shift = torch.from_numpy(shift).to(self._device).view(1, -1, 1, 1)
         self._try_out(self._preparation(np.zeros((64, 64, 3), np.uint8)))
 
-    def decode(self, payload: bytes | memoryview) -> Input:
-        """One JPEG or PNG file as the model takes it; several threads may call at once.
-
-        Raises:
-            RecordError: EMPTY, TOO_LARGE, TYPE_MISMATCH or UNDECODABLE.
-        """
-        return self._preparation(self._reading.image(payload, self._at_least))
+    def _prepare(self, cleaned: Pixels) -> Input:
+        return self._preparation(cleaned)
 
     def _forward(self, inputs: Sequence[Features]) -> Any:
         stacked = torch.from_numpy(np.stack(inputs)).to(self._device)
@@ -87,11 +80,13 @@ class Preparation:
     Attributes:
         affine: scale and shift, `(channels,)` float32 each.
         edge: the longer edge, in pixels, of what the model is given.
+        settings: equal for processors that prepare alike; None where that cannot be told.
     """
 
     def __init__(self, processor: Any, limits: Limits) -> None:
         self._processor = processor
         self._limits = limits
+        self.settings = settings_of(processor)
         size = dict(getattr(processor, "size", None) or {})
         self._shortest = _shortest_edge(processor, size)
         self.edge = max((edge for edge in size.values() if isinstance(edge, int)), default=1)

@@ -158,6 +158,11 @@ class OpenLabeller(_SequenceModel):
         self._sentences = [template.replace("{label}", name) for name in self._chosen]
         self._inputs.pair_up("only_first")
 
+    @property
+    def labels(self) -> Sequence[str]:
+        """The declaration's."""
+        return self._chosen
+
     def decode(self, payload: bytes | memoryview) -> list[Ids]:
         """A text with each sentence as tokens; several threads may call at once.
 

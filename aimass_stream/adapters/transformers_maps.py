@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from transformers import AutoModelForDepthEstimation, AutoModelForImageToImage
 
 from aimass_stream.adapters.storing import png_of, store
 from aimass_stream.adapters.vision import ImageModel, Outputs, Seen
+from aimass_stream.codecs.images import Pixels
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import ModelSpec
 from aimass_stream.records import Depth, Picture
@@ -88,15 +89,16 @@ class Restorer(ImageModel):
     def _set_up(self) -> None:
         self._factor = int(getattr(self._model.config, "upscale", 1))
 
-    def _prepare(self, image: Any) -> Seen:
-        pixels = image.shape[0] * image.shape[1] * self._factor**2
+    def _prepare(self, cleaned: Pixels) -> Seen:
+        """As it is taken; TOO_LARGE also where the enlarged image would be."""
+        pixels = cleaned.shape[0] * cleaned.shape[1] * self._factor**2
         if pixels > self._limits.image_pixels:
             raise RecordError(
                 Reason.TOO_LARGE,
-                f"{image.shape[1]} x {image.shape[0]} pixels, enlarged {self._factor} times, are "
-                f"more than the limit of {self._limits.image_pixels}",
+                f"{cleaned.shape[1]} x {cleaned.shape[0]} pixels, enlarged {self._factor} times, "
+                f"are more than the limit of {self._limits.image_pixels}",
             )
-        return super()._prepare(image)
+        return super()._prepare(cleaned)
 
     def _forward(self, inputs: Sequence[Seen]) -> dict[str, torch.Tensor]:
         return {"made": self._model(pixel_values=self._pixels(inputs)).reconstruction}

@@ -50,6 +50,11 @@ class _Named(ImageModel):
         """How phrases are brought to one length, as the family was trained."""
         return {"padding": True}
 
+    @property
+    def labels(self) -> Sequence[str]:
+        """The declaration's."""
+        return self._labels
+
 
 class OpenDetector(_Named):
     """The `Predictor` of `Transformers("zero-shot-object-detection", ...)`: OWL-ViT and OWLv2.

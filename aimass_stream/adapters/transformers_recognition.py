@@ -14,13 +14,13 @@ from transformers import AutoConfig, AutoModelForCTC, AutoModelForSpeechSeq2Seq,
 
 from aimass_stream.adapters.classification import Features, describe, load_model
 from aimass_stream.adapters.hearing import Frames, Hearing, Sequence2Sequence, Transducer
+from aimass_stream.adapters.opening import OpensAudio
 from aimass_stream.adapters.rows import alike, in_order
 from aimass_stream.adapters.transformers_audio import Extraction, load_extractor
+from aimass_stream.codecs.audio import Samples
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import ModelSpec
 from aimass_stream.records import Transcript
-from aimass_stream.transforms.chain import Kind
-from aimass_stream.transforms.reading import Reading
 
 _PROBE_S = (0.5, 0.8)
 _TOLERANCE = 1e-5
@@ -38,7 +38,7 @@ class Heard(NamedTuple):
     seconds: float
 
 
-class Recogniser:
+class Recogniser(OpensAudio):
     """The `Predictor` of `Transformers("automatic-speech-recognition", ...)`.
 
     CTC (Wav2Vec2, HuBERT, Parakeet) and transducers (Parakeet RNN-T and TDT) tell when each word
@@ -56,29 +56,24 @@ class Recogniser:
 
     def __init__(self, spec: ModelSpec, device: str) -> None:
         folder = Path(spec.folder)
-        self._reading = Reading(spec, Kind.SOUND)
         self._device = torch.device(device)
         auto_class, hearing = _way_of(folder)
         self._extraction = Extraction(load_extractor(folder), folder)
+        self.open_within(spec, self._extraction.rate_hz)
         model = load_model(folder, auto_class, "speech recogniser")
         self._model = model.to(self._device).eval()
         most = int(spec.options.get("max_new_tokens", 256))
         self._hearing: Hearing = hearing(self._model, _load_tokenizer(folder), most)
         self._pads = False
-        silence = self._heard(np.zeros(self._extraction.rate_hz, np.float32))
+        silence = self._prepare(np.zeros(self._extraction.rate_hz, np.float32))
         try:
             self._group([silence])
         except Exception as error:
             raise SetupError(f"{describe(folder, error)} It failed on silence.") from error
         self._pads = self._may_pad()
 
-    def decode(self, payload: bytes | memoryview) -> Heard:
-        """One WAV, FLAC or Ogg file as features; several threads may call at once.
-
-        Raises:
-            RecordError: EMPTY, TOO_LARGE, TYPE_MISMATCH or UNDECODABLE.
-        """
-        return self._heard(self._reading.sound(payload, self._extraction.rate_hz))
+    def _prepare(self, cleaned: Samples) -> Heard:
+        return Heard(self._extraction(cleaned), len(cleaned) / self._extraction.rate_hz)
 
     def predict(self, inputs: Sequence[Heard]) -> list[Transcript | RecordError]:
         """What is said in each recording, in the order of the inputs.
@@ -94,9 +89,6 @@ class Recogniser:
         del self._model, self._hearing
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
-
-    def _heard(self, samples: Any) -> Heard:
-        return Heard(self._extraction(samples), len(samples) / self._extraction.rate_hz)
 
     def _answers(self, inputs: Sequence[Heard]) -> list[Transcript | RecordError]:
         try:
@@ -127,7 +119,7 @@ class Recogniser:
             return False
         draw = np.random.default_rng(0)
         lengths = [int(seconds * self._extraction.rate_hz) for seconds in _PROBE_S]
-        inputs = [self._heard(draw.normal(0, 0.1, each).astype(np.float32)) for each in lengths]
+        inputs = [self.prepare(draw.normal(0, 0.1, each).astype(np.float32)) for each in lengths]
         if inputs[0].features.shape == inputs[1].features.shape:
             return False
         alone = [self._hearing.encode(self._arguments([one])) for one in inputs]

@@ -24,10 +24,10 @@ from transformers import (
 )
 
 from aimass_stream.adapters.classification import describe, load_model
+from aimass_stream.adapters.draws import Draws
 from aimass_stream.adapters.storing import store, wav_of
-from aimass_stream.adapters.tasks.task import SEED_BYTES
 from aimass_stream.errors import Reason, RecordError, SetupError
-from aimass_stream.model import ModelSpec
+from aimass_stream.model import SEED_BYTES, ModelSpec
 from aimass_stream.records import Speech
 from aimass_stream.records.audio import WAV
 from aimass_stream.transforms.chain import Kind
@@ -115,9 +115,7 @@ class Speaker:
         return ids
 
     def _speak(self, line: Line) -> Speech | RecordError:
-        devices = [self._device] if self._device.type == "cuda" else []
-        with torch.inference_mode(), torch.random.fork_rng(devices=devices):
-            torch.manual_seed(line.seed)
+        with torch.inference_mode(), Draws(line.seed):
             samples = self._voice.speak(line.ids)
         seconds = len(samples) / self._voice.rate_hz
         if not np.isfinite(samples).all():

@@ -10,6 +10,7 @@ import inspect
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from hashlib import blake2b
 from pathlib import Path
 from threading import Lock
 from typing import Any, Literal
@@ -20,6 +21,7 @@ from numpy.typing import NDArray
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from aimass_stream.adapters.classification import Classifier, Features, describe, load_model
+from aimass_stream.adapters.opening import OpensTexts
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import ModelSpec
 from aimass_stream.transforms.chain import Kind
@@ -145,6 +147,11 @@ class TextInputs:
             arguments["token_type_ids"] = segments
         return {name: torch.from_numpy(one).to(device) for name, one in arguments.items()}
 
+    @property
+    def settings(self) -> bytes:
+        """Equal for tokenizers that cut and tokenise alike."""
+        return blake2b(self.tokenizer.backend_tokenizer.to_str().encode()).digest()
+
     def blank(self) -> Ids:
         """The shortest input there is."""
         return pack(self._encode("a"))
@@ -192,7 +199,7 @@ class TextInputs:
             )
 
 
-class TextClassifier(Classifier):
+class TextClassifier(OpensTexts, Classifier):
     """The `Predictor` of `Transformers("text-classification", ...)`.
 
     Args:
@@ -212,16 +219,12 @@ class TextClassifier(Classifier):
                 "text classifier gives each text one of its labels."
             )
         self._inputs = TextInputs(spec, self._model)
+        self.open_within(spec, self._inputs.settings)
         self._try_out(self._inputs.blank())
         self._inputs.try_out(self._logits, self._folder)
 
-    def decode(self, payload: bytes | memoryview) -> Ids:
-        """A text in UTF-8 as tokens; several threads may call at once.
-
-        Raises:
-            RecordError: EMPTY, TOO_LARGE or UNDECODABLE.
-        """
-        return self._inputs.decode(payload)
+    def _prepare(self, cleaned: str) -> Ids:
+        return pack(self._inputs.encode(cleaned))
 
     def _groups(self, inputs: Sequence[Features]) -> list[list[int]]:
         return self._inputs.groups(inputs)

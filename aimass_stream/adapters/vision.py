@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +12,12 @@ import numpy as np
 import torch
 
 from aimass_stream.adapters.classification import describe, load_model
+from aimass_stream.adapters.opening import OpensImages
 from aimass_stream.adapters.rows import alike, in_order
 from aimass_stream.adapters.transformers_images import Input, Preparation, load_image_processor
+from aimass_stream.codecs.images import Pixels
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import ModelSpec
-from aimass_stream.transforms.chain import Kind
-from aimass_stream.transforms.reading import Reading
 
 _BLANK_EDGE = 64
 
@@ -37,7 +37,7 @@ class Seen:
     height: int
 
 
-class ImageModel(ABC):
+class ImageModel(OpensImages):
     """Base of `Predictor`s for images. Images of one prepared shape make one forward pass.
 
     Nothing is padded for the sake of a batch, so an image alone and in a batch is answered alike.
@@ -60,7 +60,7 @@ class ImageModel(ABC):
         self._folder = Path(spec.folder)
         self._options = spec.options
         self._limits = spec.limits
-        self._reading = Reading(spec, Kind.IMAGE)
+        self.open_within(spec)
         self._device = torch.device(device)
         if self._device.type == "cuda":
             torch.backends.cudnn.allow_tf32 = False
@@ -74,13 +74,8 @@ class ImageModel(ABC):
         self._set_up()
         self._try_out()
 
-    def decode(self, payload: bytes | memoryview) -> Seen:
-        """One JPEG or PNG file as the model takes it; several threads may call at once.
-
-        Raises:
-            RecordError: EMPTY, TOO_LARGE, TYPE_MISMATCH or UNDECODABLE.
-        """
-        return self._prepare(self._reading.image(payload))
+    def _prepare(self, cleaned: Pixels) -> Seen:
+        return Seen(self._preparation(cleaned), cleaned.shape[1], cleaned.shape[0])
 
     def predict(self, inputs: Sequence[Seen]) -> list[Any | RecordError]:
         """Answer decoded images, in their order.
@@ -96,11 +91,8 @@ class ImageModel(ABC):
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def _set_up(self) -> None:  # noqa: B027 - most need nothing
+    def _set_up(self) -> None:
         """Whatever is made once of the loaded model."""
-
-    def _prepare(self, image: Any) -> Seen:
-        return Seen(self._preparation(image), image.shape[1], image.shape[0])
 
     def _pixels(self, inputs: Sequence[Seen]) -> torch.Tensor:
         """Images of one shape as the model's `pixel_values`."""

@@ -22,9 +22,10 @@ from aimass_stream.kafka.topics import TopicPlan
 from aimass_stream.records import Example, Record, Topic
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from aimass_stream.app import App
+    from aimass_stream.model import Model
 
 T = TypeVar("T")
 
@@ -180,7 +181,7 @@ def report_app(app: App, examples: int = 0, seed: int = 0) -> AppReport:
         app_id,
         own_topics,
         agents,
-        models=sorted({model.location for model in _held(Path.cwd(), Model)} - {""}),
+        models=sorted(_locations(_held(Path.cwd(), Model))),
         plans=plans,
         learners=sorted({learner.name for learner in _held(Path.cwd(), Learner)}),
         sources=[
@@ -200,6 +201,15 @@ def _held(project: Path, kind: type[T]) -> Iterator[T]:
         path = getattr(module, "__file__", None)
         if path and Path(path).is_relative_to(project):
             yield from (held for held in vars(module).values() if isinstance(held, kind))
+
+
+def _locations(models: Iterable[Model[Any]]) -> set[str]:
+    """Where models lie, and what they are made of."""
+    from aimass_stream.model import all_parts
+
+    return {
+        each.location for model in models for each in (model, *all_parts(model)) if each.location
+    }
 
 
 def _sources(app: App) -> dict[str, Topic[Any]]:

@@ -10,7 +10,13 @@ from aimass_stream.records.chunk import Chunk, Headers, Record
 from aimass_stream.records.claim import Claim
 from aimass_stream.records.clip import Clip, ClipData
 from aimass_stream.records.cluster import Cluster
-from aimass_stream.records.detections import Detection, Detections, Mask
+from aimass_stream.records.detections import (
+    Detection,
+    Detections,
+    FinerDetection,
+    FinerDetections,
+    Mask,
+)
 from aimass_stream.records.embedding import Embedding
 from aimass_stream.records.entities import Entities, Entity
 from aimass_stream.records.example import Example
@@ -32,6 +38,7 @@ from aimass_stream.records.topic import Topic
 from aimass_stream.records.tracked_cluster import ClusterChange, TrackedCluster
 from aimass_stream.records.transcript import Transcript, Word
 from aimass_stream.records.understanding import Understanding
+from aimass_stream.records.vote import Vote
 
 __all__ = [
     "Action",
@@ -54,6 +61,8 @@ __all__ = [
     "Example",
     "Feedback",
     "FeedbackRecord",
+    "FinerDetection",
+    "FinerDetections",
     "Generated",
     "Headers",
     "Image",
@@ -79,6 +88,7 @@ __all__ = [
     "Transcript",
     "Understanding",
     "VisualAnomaly",
+    "Vote",
     "Word",
     "read_behaviour",
     "read_feedback",

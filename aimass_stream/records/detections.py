@@ -89,3 +89,38 @@ class Detections(msgspec.Struct, frozen=True):
     def labels(self) -> Sequence[str]:
         """The label of each object."""
         return [found.label for found in self.objects]
+
+
+class FinerDetection(Detection, frozen=True, kw_only=True):
+    """One thing that was found, and that another model then looked at closely.
+
+    Attributes:
+        label: what the second model calls it; the detector's own where that was not asked.
+        score: how sure whoever gave the label is, 0 to 1.
+        found_label: what the detector calls it.
+        found_score: how sure the detector is, 0 to 1.
+        is_finer: whether the second model gave the label: it is not asked about every thing.
+    """
+
+    found_label: str
+    found_score: float
+    is_finer: bool = True
+
+
+class FinerDetections(msgspec.Struct, frozen=True):
+    """What was found in an image, each thing with the label of a second model.
+
+    Attributes:
+        width: of the image as it was sent and is seen, in pixels.
+        height: likewise.
+        objects: in the detector's order: its best score first.
+    """
+
+    width: int
+    height: int
+    objects: list[FinerDetection] = []
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """The label of each object."""
+        return [found.label for found in self.objects]

@@ -6,7 +6,6 @@ what a device process loads; every checksum is verified before anything is.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import re
@@ -16,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import orjson
@@ -25,14 +24,12 @@ from aimass_stream.errors import ConfigError, SetupError
 from aimass_stream.model import Model, ModelSpec
 from aimass_stream.registry import packages
 from aimass_stream.registry.files import MANIFEST, FileEntry, digest_of, scan
+from aimass_stream.registry.versions import VERSION_DIGITS, composed_version, settings_tag
 
 log = logging.getLogger("aimass.registry")
 
 SCHEME = "models://"
 """What the location of a registered model begins with."""
-
-VERSION_DIGITS = 12
-"""So much of the checksum is the version of a model outside the registry."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _LIBRARIES = ("aimass-stream", "numpy", "safetensors", "torch", "transformers")
@@ -127,7 +124,8 @@ def resolve(
     `package://name/folder` lies in an installed package. Anything else is a folder: its name is
     the model's. The version of these two is a hash of their content. A declaration without a
     location says its name and version itself. Settings of the adapter that are not its defaults
-    are part of the version.
+    are part of the version. A model that is made of others has its declaration's name, and a
+    version that stands for all of them.
 
     Args:
         model: the declaration.
@@ -138,36 +136,57 @@ def resolve(
         ConfigError: there is no such model, version or folder.
         SetupError: a file differs from its checksum, or is of no accepted kind.
     """
+    parts = tuple(resolve(part, models_folder) for part in model.parts)
+    found = _locate(model, models_folder, registered_version)
+    if parts:
+        version = composed_version(model, parts, found.digest)
+        found = found._replace(name=_declared(model), version=version)
+    elif found.folder:
+        found = found._replace(version=found.version + settings_tag(model))
+    return ModelSpec(
+        name=found.name,
+        version=found.version,
+        adapter=model.adapter,
+        folder=found.folder,
+        digest=found.digest,
+        options=dict(model.options),
+        timeout_s=model.timeout_s,
+        limits=model.limits,
+        parts=parts,
+    )
+
+
+class _Found(NamedTuple):
+    """A model's files: its name and version by them, their folder, their checksum."""
+
+    name: str
+    version: str
+    folder: str
+    digest: str
+
+
+def _locate(model: Model[Any], models_folder: Path, registered_version: str | None) -> _Found:
     location = model.location
     if not location:
-        name, version, folder = _declared(model), str(getattr(model, "version", "")), ""
-        digest = ""
-        if not version:
-            raise ConfigError(f"{type(model).__name__} {name!r} has no version; give it one")
-    elif location.startswith(SCHEME):
+        version = str(getattr(model, "version", ""))
+        if not version and not model.parts:
+            raise ConfigError(
+                f"{type(model).__name__} {_declared(model)!r} has no version; give it one"
+            )
+        return _Found(_declared(model), version, "", "")
+    if location.startswith(SCHEME):
         reference = location.removeprefix(SCHEME)
         if registered_version is not None:
             reference = f"{reference.partition('@')[0]}@{registered_version}"
         name, version, path, entries = _registered(reference, models_folder)
-        folder, digest = str(path), digest_of(entries)
-    elif location.startswith(packages.SCHEME):
+        return _Found(name, version, str(path), digest_of(entries))
+    if location.startswith(packages.SCHEME):
         name, path = packages.packaged_folder(location)
-        folder, digest = str(path), digest_of(scan(path))
-        version = digest[:VERSION_DIGITS]
     else:
         path = _plain_folder(location)
-        name, folder, digest = path.name, str(path), digest_of(scan(path))
-        version = digest[:VERSION_DIGITS]
-    return ModelSpec(
-        name=name,
-        version=version + (_settings_tag(model) if folder else ""),
-        adapter=model.adapter,
-        folder=folder,
-        digest=digest,
-        options=dict(model.options),
-        timeout_s=model.timeout_s,
-        limits=model.limits,
-    )
+        name = path.name
+    digest = digest_of(scan(path))
+    return _Found(name, digest[:VERSION_DIGITS], str(path), digest)
 
 
 def _declared(model: Model[Any]) -> str:
@@ -315,19 +334,6 @@ def _check_name(name: str) -> str:
             f"{name!r} cannot be a model's name: use small letters, digits, '.', '_' and '-'"
         )
     return name
-
-
-def _settings_tag(model: Model[Any]) -> str:
-    """A short hash of the adapter's settings that are not its defaults; empty when all are."""
-    defaults = model.defaults
-    changed = {
-        name: value
-        for name, value in sorted(model.options.items())
-        if name in defaults and defaults[name] != value
-    }
-    if not changed:
-        return ""
-    return "-" + hashlib.sha256(orjson.dumps(changed)).hexdigest()[:6]
 
 
 def _library_versions() -> dict[str, str]:

@@ -9,9 +9,9 @@ from typing import Any, Generic, TypeVar, cast
 import msgspec
 import numpy as np
 
+from aimass_stream.error_text import describe
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.records import Embedding
-from aimass_stream.runtime.error_text import describe
 
 A = TypeVar("A")
 

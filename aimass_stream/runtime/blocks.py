@@ -14,9 +14,9 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from aimass_stream.error_text import describe, trace_of
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.learner import Event, LearnerState, Snapshot
-from aimass_stream.runtime.error_text import describe, trace_of
 
 InputT = TypeVar("InputT")
 

@@ -26,11 +26,11 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
+from aimass_stream.error_text import TRACE_CHARS
 from aimass_stream.errors import Reason
 from aimass_stream.learner import Learner
 from aimass_stream.model import Model
 from aimass_stream.runtime.connection import Connection
-from aimass_stream.runtime.error_text import TRACE_CHARS
 from aimass_stream.runtime.frames import FrameError
 from aimass_stream.runtime.messages import (
     HUNG_EXIT_CODE,

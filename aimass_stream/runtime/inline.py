@@ -8,10 +8,10 @@ from itertools import repeat
 from typing import Any, TypeAlias, TypeVar, cast
 
 from aimass_stream.adapters.inline import Inline
+from aimass_stream.error_text import describe, trace_of
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.records import Chunk
 from aimass_stream.runtime.batch import BatchFailed
-from aimass_stream.runtime.error_text import describe, trace_of
 from aimass_stream.runtime.isolation import isolate
 
 A = TypeVar("A")

@@ -15,11 +15,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from aimass_stream.error_text import describe, trace_of
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.learner import Event, LearnerState
-from aimass_stream.model import ModelSpec
+from aimass_stream.model import ModelSpec, import_adapter
 from aimass_stream.runtime.blocks import BlockLearner, LaidDown
-from aimass_stream.runtime.error_text import describe, trace_of
 from aimass_stream.runtime.injection_plan import FAULTS
 from aimass_stream.runtime.learner_messages import (
     COMMAND,
@@ -31,7 +31,6 @@ from aimass_stream.runtime.learner_messages import (
     decode_command,
     decode_event,
 )
-from aimass_stream.runtime.predictors import import_adapter
 from aimass_stream.runtime.snapshots import (
     DamagedSnapshotError,
     SnapshotStore,

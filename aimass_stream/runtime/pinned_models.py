@@ -15,8 +15,8 @@ from aimass_stream.runtime.models import Models
 class PinnedModels(Models):
     """Models of which the one of a name is loaded in a given version; the others as declared.
 
-    A registered model is taken from the registry in that version. Any other has the one version
-    that the app declares, which must then be the one asked for.
+    A registered model is taken from the registry in that version. Any other, and one that is made
+    of others, has the one version that the app declares, which must then be the one asked for.
 
     Args:
         settings: where models and payloads lie.
@@ -42,7 +42,8 @@ class PinnedModels(Models):
     def _resolve(self, model: Model[Any]) -> ModelSpec:
         location = model.location
         known = [self._version]
-        if location.startswith(SCHEME) and _registered_name(location) == self._name:
+        is_registered = location.startswith(SCHEME) and not model.parts
+        if is_registered and _registered_name(location) == self._name:
             # What follows the number stands for settings, and comes from the declaration.
             number = self._version.partition("-")[0]
             spec = resolve(model, self._settings.models_folder, registered_version=number)

@@ -19,9 +19,9 @@ from typing import Any
 
 import msgspec
 
+from aimass_stream.error_text import DETAIL_CHARS, describe, is_out_of_memory, trace_of
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.model import Predictor
-from aimass_stream.runtime.error_text import DETAIL_CHARS, describe, is_out_of_memory, trace_of
 from aimass_stream.runtime.frames import Payload
 from aimass_stream.runtime.messages import Dropped, Failed, Fault, Predicted, Started
 from aimass_stream.runtime.predictors import LoadedModel

@@ -18,11 +18,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
+from aimass_stream.error_text import describe
 from aimass_stream.errors import SetupError
 from aimass_stream.learner import Learner
-from aimass_stream.model import Model, ModelSpec, Predictor
+from aimass_stream.model import Model, ModelSpec, Predictor, all_parts, import_adapter
 from aimass_stream.registry.files import check_digest
-from aimass_stream.runtime.error_text import describe
 from aimass_stream.runtime.injection_plan import FAULTS
 
 log = logging.getLogger("aimass.device")
@@ -101,9 +101,7 @@ class Predictors:
     def _build(self, spec: ModelSpec) -> LoadedModel:
         started, timeout_s = time.perf_counter(), spec.timeout_s
         try:
-            if spec.digest:
-                # A process that is started in mid-run loads again what may have been damaged.
-                check_digest(Path(spec.folder), spec.digest)
+            _check_files(spec)
             predictor: Predictor = import_adapter(spec.adapter)(spec, self._device)
             if FAULTS in os.environ:
                 from aimass_stream.runtime.injected import inject
@@ -130,25 +128,22 @@ class Predictors:
         return cast(Callable[[], AbstractContextManager[Any]], torch.inference_mode)
 
 
+def _check_files(spec: ModelSpec) -> None:
+    """See that a model's files, and those of its parts, are what they were.
+
+    A process that is started in mid-run loads again what may have been damaged.
+    """
+    if spec.digest:
+        check_digest(Path(spec.folder), spec.digest)
+    for part in spec.parts:
+        _check_files(part)
+
+
 def _close(model: LoadedModel) -> None:
     try:
         model.predictor.close()
     except Exception:
         log.exception("model %s did not close", model.spec.id)
-
-
-def import_adapter(name: str) -> Callable[..., Any]:
-    """The class that `module:Class` names.
-
-    Raises:
-        SetupError: there is none, or its module cannot be imported.
-    """
-    module_name, _, class_name = name.partition(":")
-    try:
-        module = importlib.import_module(module_name)
-        return cast(Callable[..., Any], getattr(module, class_name))
-    except (ImportError, AttributeError, ValueError) as error:
-        raise SetupError(f"adapter {name} cannot be imported: {describe(error)}") from error
 
 
 def import_declared(package: str, kind: type[Model[Any]] | type[Learner[Any]]) -> list[str]:
@@ -170,7 +165,10 @@ def import_declared(package: str, kind: type[Model[Any]] | type[Learner[Any]]) -
     found = pkgutil.walk_packages(getattr(modules[0], "__path__", ()), f"{package}.")
     modules.extend(importlib.import_module(module.name) for module in found)
     adapters = {
-        value.adapter.partition(":")[0] for module in modules for value in _held_in(module, kind)
+        each.adapter.partition(":")[0]
+        for module in modules
+        for value in _held_in(module, kind)
+        for each in ([value, *all_parts(value)] if isinstance(value, Model) else [value])
     }
     for adapter in sorted(adapters):
         importlib.import_module(adapter)

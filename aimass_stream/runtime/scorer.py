@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from math import inf
 from typing import Any, Protocol, TypeVar
 
+from aimass_stream.error_text import describe, trace_of
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import Model, ModelSpec
 from aimass_stream.records import Claim, Limits, Record
-from aimass_stream.runtime.error_text import describe, trace_of
 from aimass_stream.runtime.lane import Lane
 from aimass_stream.runtime.shared_device import Link, SharedDevice
 from aimass_stream.runtime.submission import Row, Submission

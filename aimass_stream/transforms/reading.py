@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
 from aimass_stream.codecs.audio import Samples, decode_audio
-from aimass_stream.codecs.images import Pixels, decode_image
+from aimass_stream.codecs.images import decode_image
 from aimass_stream.codecs.text import decode_text
 from aimass_stream.errors import ConfigError, Reason, RecordError, SetupError
 from aimass_stream.model import ModelSpec
@@ -24,6 +24,8 @@ from aimass_stream.transforms.frozen import read_chain
 from aimass_stream.transforms.running import Function, Running, function_of
 from aimass_stream.transforms.sounds import Resample
 from aimass_stream.transforms.values import Sound, Vector
+
+ValueT = TypeVar("ValueT")
 
 RATE_HZ = 16_000
 """What audio is decoded at for features, where their chain does not begin with `Resample`."""
@@ -69,26 +71,23 @@ class Reading:
         """Whether there is no chain."""
         return self._first is None
 
-    def image(self, payload: bytes | memoryview, at_least: int | None = None) -> Pixels:
-        """A JPEG or PNG file, as `decode_image`, and cleaned.
+    def cleaned(self, decoded: ValueT) -> ValueT:
+        """An image's pixels or a text through the chain, which gives what it takes.
 
         Raises:
-            RecordError: EMPTY, TOO_LARGE, TYPE_MISMATCH, UNDECODABLE or TRANSFORM_ERROR.
+            RecordError: EMPTY, TOO_LARGE or TRANSFORM_ERROR.
         """
-        found: Pixels = self._run(decode_image(payload, self._limits, at_least=at_least))
+        found: ValueT = self._run(decoded)
         return found
 
-    def sound(self, payload: bytes | memoryview, rate_hz: int) -> Samples:
-        """A WAV, FLAC or Ogg file, as `decode_audio`, and cleaned.
+    def cleaned_sound(self, samples: Samples, rate_hz: int) -> Samples:
+        """Samples through the chain, back at the rate they came with.
 
         Raises:
-            RecordError: EMPTY, TOO_LARGE, TYPE_MISMATCH, UNDECODABLE or TRANSFORM_ERROR.
+            RecordError: TRANSFORM_ERROR.
         """
-        samples = decode_audio(payload, self._limits, rate_hz)
-        return samples if self.is_plain else self.cleaned(samples, rate_hz)
-
-    def cleaned(self, samples: Samples, rate_hz: int) -> Samples:
-        """Samples through the chain, back at the rate they came with."""
+        if self.is_plain:
+            return samples
         from aimass_stream.transforms.samples import resample
 
         return resample(self._run(Sound(samples, rate_hz)), rate_hz).samples
@@ -99,8 +98,7 @@ class Reading:
         Raises:
             RecordError: EMPTY, TOO_LARGE, UNDECODABLE or TRANSFORM_ERROR.
         """
-        found: str = self._run(decode_text(payload, self._limits))
-        return found
+        return self.cleaned(decode_text(payload, self._limits))
 
     def vector(self, payload: bytes | memoryview) -> Vector:
         """What the chain makes of one record, up to the steps that `rows` runs.

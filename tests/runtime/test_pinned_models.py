@@ -8,8 +8,9 @@ import pytest
 from aimass_stream.adapters.inline import Inline
 from aimass_stream.adapters.transformers import Transformers
 from aimass_stream.config import Settings
+from aimass_stream.ensembles.ensemble import Ensemble
 from aimass_stream.errors import ConfigError
-from aimass_stream.registry.folder import publish
+from aimass_stream.registry.folder import publish, resolve
 from aimass_stream.runtime.pinned_models import PinnedModels
 
 ECHO: Inline[bytes] = Inline("echo", lambda chunk: [b""] * len(chunk), "2", answer=bytes)
@@ -53,6 +54,17 @@ def test_any_other_model_has_the_version_it_is_declared_in(tmp_path: Path) -> No
     assert models.pinned is not None
     with pytest.raises(ConfigError, match="The app declares echo@2"):
         pinned(tmp_path, "echo@3")._resolve(ECHO)
+
+
+def test_an_ensemble_has_the_version_it_is_declared_in(registry: Path) -> None:
+    members = [Transformers("image-classification", f"models://digits@{one}") for one in "12"]
+    # Its combiner has the name that is asked for, and is no model to be replayed with.
+    declared = Ensemble("vote", members, by="stacking", combiner="models://digits")
+    spec = resolve(declared, registry)
+    assert pinned(registry, "digits@1")._resolve(declared) == spec
+    assert pinned(registry, spec.id)._resolve(declared) == spec
+    with pytest.raises(ConfigError, match=f"The app declares {spec.id}"):
+        pinned(registry, "vote@other")._resolve(declared)
 
 
 def test_a_model_of_another_name_is_as_declared(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ from aimass_stream.adapters.sklearn import Sklearn
 from aimass_stream.codecs.claims import PayloadStore
 from aimass_stream.config import settings
 from aimass_stream.errors import ConfigError, Reason, RecordError, SetupError
-from aimass_stream.model import ModelSpec
+from aimass_stream.model import ModelSpec, import_adapter
 from aimass_stream.records import Image, Prediction, Record
 from aimass_stream.registry.files import scan
 from aimass_stream.registry.folder import resolve
@@ -325,7 +325,5 @@ def test_a_chain_belongs_to_one_declaration(tmp_path: Path) -> None:
 
 
 def load(model: Sklearn[Any], folder: Path) -> Any:
-    from aimass_stream.runtime.predictors import import_adapter
-
     spec: ModelSpec = resolve(model, folder)
     return import_adapter(spec.adapter)(spec, "cpu")

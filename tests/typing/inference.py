@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any, assert_type
 
+import msgspec
 from faust.types import AgentT
 
 import aimass_stream
@@ -14,16 +15,20 @@ from aimass_stream import (
     Chunk,
     Cluster,
     Embedding,
+    Ensemble,
+    Graph,
     Image,
     Inline,
     Model,
     Prediction,
     Record,
     Sklearn,
+    Step,
     Stream,
     Topic,
     Transformers,
     VisualAnomaly,
+    Vote,
 )
 from aimass_stream.runtime.scored import ScoredStream
 from aimass_stream.transforms import EqualizeHistogram
@@ -32,6 +37,14 @@ app = App("inference", origin="tests.typing.inference", broker="kafka://127.0.0.
 images = Topic("images", Image, key="user")
 labels = Topic("labels", Prediction)
 classifier = Transformers("image-classification", "models://any")
+
+
+class Twice(msgspec.Struct, frozen=True):
+    first: Prediction
+
+
+vote = Ensemble("vote", (classifier, classifier))
+twice = Graph("twice", {"first": Step(classifier)}, answer=Twice)
 sizes: Inline[int] = Inline("sizes", lambda chunk: [len(chunk)], answer=int)
 
 assert_type(images, Topic[Image])
@@ -39,6 +52,8 @@ assert_type(labels, Topic[Prediction])
 assert_type(aimass_stream.Topic("plain", Record), Topic[Record])
 assert_type(classifier.answer_type, type[Prediction])
 assert_type(sizes.answer_type, type[int])
+assert_type(vote.answer_type, type[Vote])
+assert_type(twice.answer_type, type[Twice])
 assert_type(Sklearn("clustering", "models://any").answer_type, type[Cluster])
 evened = Transformers(
     "image-classification", "models://any", before=Chain(EqualizeHistogram()), latency_ms=20

@@ -10,11 +10,11 @@ from typing import Any
 
 import orjson
 
-from aimass_stream import App, Model, Sklearn, Stream, Topic, Torch, Transformers, records
+from aimass_stream import App, Model, Stream, Topic, records
+from tests.zoo.declared import from_plain
 
 NAME = os.environ.get("TEST_APP", "test-app")
 HOME = os.environ.get("TEST_ZOO", "")
-DECLARATIONS: dict[str, Any] = {"Sklearn": Sklearn, "Torch": Torch, "Transformers": Transformers}
 
 app = App(NAME, origin="tests.zoo.app")
 
@@ -31,5 +31,4 @@ def declare(name: str, kind: str, model: Model[Any]) -> None:
 
 
 for one in orjson.loads(Path(HOME, "declared.json").read_bytes()) if HOME else ():
-    made = DECLARATIONS[one["class"]](one["task"], one["location"], **one["settings"])
-    declare(one["name"], one["kind"], made)
+    declare(one["name"], one["kind"], from_plain(one["model"]))

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib import import_module, util
+from importlib import util
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+import msgspec
 import torch
 
 from aimass_stream.errors import Reason
-from aimass_stream.model import Model, ModelSpec, Predictor
+from aimass_stream.model import Model, ModelSpec, Predictor, import_adapter
 from aimass_stream.records import Image, Record
 from aimass_stream.registry.folder import resolve
 
@@ -94,5 +95,28 @@ class Zoo:
 
     def _load(self, case: Case) -> Predictor:
         spec = self.spec(case)
-        module, _, name = spec.adapter.partition(":")
-        return cast(Predictor, getattr(import_module(module), name)(spec, "cpu"))
+        predictor: Predictor = import_adapter(spec.adapter)(spec, "cpu")
+        declared = self.declared(case)
+        return Read(predictor, declared.answer_type) if spec.parts else predictor
+
+
+class Read:
+    """A predictor whose answers are read as a worker reads them: a graph tells its by name.
+
+    Args:
+        predictor: the model.
+        answer_type: of its declaration.
+    """
+
+    def __init__(self, predictor: Predictor, answer_type: type[Any]) -> None:
+        self._predictor = predictor
+        self._type = answer_type
+        self.decode = predictor.decode
+        self.close = predictor.close
+
+    def predict(self, inputs: Sequence[Any]) -> list[Any]:
+        """The answers, of the declared type."""
+        return [
+            msgspec.msgpack.decode(msgspec.msgpack.encode(answer), type=self._type)
+            for answer in self._predictor.predict(inputs)
+        ]

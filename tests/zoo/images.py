@@ -17,6 +17,7 @@ from transformers import (
 )
 
 from aimass_stream.adapters.transformers import Transformers
+from aimass_stream.codecs.images import Pixels
 from aimass_stream.records import Prediction
 from tests.zoo.case import Case
 from tests.zoo.library import model_of, processor_of
@@ -80,10 +81,14 @@ def build_swin(folder: Path) -> None:
 
 def classify(folder: Path, payload: bytes) -> Prediction:
     """As the library's documentation does it."""
+    return classify_pixels(folder, pixels(payload))
+
+
+def classify_pixels(folder: Path, image: Pixels) -> Prediction:
     processor = processor_of(folder)
     model = model_of(AutoModelForImageClassification, folder)
     with torch.no_grad():
-        inputs = processor(pixels(payload), return_tensors="pt")
+        inputs = processor(image, return_tensors="pt")
         scores = model(**inputs).logits.softmax(dim=1)[0].tolist()
     ranked = sorted(zip(LABELS.values(), scores, strict=True), key=lambda pair: -pair[1])
     return Prediction(*ranked[0], dict(ranked))

@@ -36,10 +36,10 @@ from transformers import (
 )
 
 from aimass_stream.adapters.storing import store, wav_of
-from aimass_stream.adapters.tasks.task import SEED_BYTES
 from aimass_stream.adapters.transformers import Transformers
 from aimass_stream.codecs.audio import Samples, decode_audio
 from aimass_stream.errors import Reason
+from aimass_stream.model import SEED_BYTES
 from aimass_stream.records import Audio, Limits, Prediction, Speech, Text, Transcript, Word
 from tests.codecs.audio_files import encoded, tone
 from tests.zoo.case import Case

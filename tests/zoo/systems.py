@@ -26,6 +26,8 @@ SYSTEMS = {
     "A3": "Speech synthesis",
     "A4": "Clusters of similar audio",
     "A5": "Voice turn: recognition, understanding, synthesis",
+    "E1": "Ensembles: average, majority, bagging, boosting weights, stacking, cascade",
+    "E2": "Graphs of models: detector, crops, classifier; recognition, then understanding",
     "C1": "Cleaning before a model: images, audio, texts",
     "C2": "Features: colours, brightness, edges, HOG, mel; imputation, scaling",
     "C3": "Selection of columns: variance, chi², recursive elimination; PCA",
@@ -46,6 +48,7 @@ LACKS = {
     "C3": "a fit on the stream that proposes the next version",
     "D1": "learning on the stream: these are fitted offline, on a captured range",
     "A3": "Tacotron 2 and WaveRNN; texts are spoken one at a time",
+    "E1": "rounds that train boosted members; votes on numbers, or on several labels at once",
 }
 """What a row that works does not do yet."""
 

@@ -19,6 +19,7 @@ from aimass_stream.records import Record, identity
 from aimass_stream.verify.oracle import Watched
 from tests.delivery.harness import Harness, running_app
 from tests.zoo.case import Case, Zoo
+from tests.zoo.declared import to_plain
 from tests.zoo.same import same
 from tests.zoo.zoo import CASES, ON_TOPICS
 
@@ -36,16 +37,9 @@ def test_each_type_of_answer_is_on_topics() -> None:
 
 
 def describe(zoo: Zoo, case: Case) -> dict[str, Any]:
-    model: Any = zoo.declared(case)
-    return {
-        "name": case.name,
-        "kind": case.kind.__name__,
-        "class": type(model).__name__,
-        "task": model.task,
-        "location": model.location,
-        # A machine that runs many tests takes long over a first batch.
-        "settings": {**model.settings, "timeout_s": 300.0},
-    }
+    # A machine that runs many tests takes long over a first batch.
+    model = to_plain(zoo.declared(case), timeout_s=300.0)
+    return {"name": case.name, "kind": case.kind.__name__, "model": model}
 
 
 async def send(url: str, name: str) -> dict[str, list[Place]]:

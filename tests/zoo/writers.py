@@ -20,9 +20,9 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
-from aimass_stream.adapters.tasks.task import SEED_BYTES
 from aimass_stream.adapters.transformers import Transformers
 from aimass_stream.errors import Reason
+from aimass_stream.model import SEED_BYTES
 from aimass_stream.records import Generated, Text
 from tests.zoo.case import Case
 from tests.zoo.library import model_of, words_of

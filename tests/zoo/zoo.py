@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.zoo import (
     cleaning,
     clips,
+    combined,
     defects,
     detection,
     encoders,
@@ -32,12 +33,17 @@ CASES: list[Case] = [
     *sounds.CASES,
     *cleaning.CASES,
     *mining.CASES,
+    *combined.CASES,
     *spectra.CASES,
 ]
 
 ON_TOPICS = {
     "automatic-speech-recognition-wav2vec2",
     "depth-estimation-dpt",
+    "ensemble-average",
+    "ensemble-cascade",
+    "graph-crops",
+    "graph-speech",
     "image-classification-swin",
     "image-segmentation-segformer",
     "image-to-image-swin2sr",

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from hashlib import blake2b
 from typing import Any, ClassVar, Generic
 
 from aimass_stream.adapters.tasks import checked
-from aimass_stream.adapters.tasks.task import SEED_BYTES, Task
+from aimass_stream.adapters.tasks.task import Task
 from aimass_stream.model import AnswerT, Model
 from aimass_stream.records import Record
 
@@ -62,11 +61,10 @@ class TaskModel(Model[AnswerT], Generic[AnswerT]):
         """What the task's settings are unless told."""
         return {name: one.default for name, one in self.tasks[self.task].settings.items()}
 
-    def payload(self, record: Record) -> bytes:
-        """The record's payload; behind a seed made of its root where the task draws at random."""
-        if not self.tasks[self.task].seeded:
-            return record.bytes
-        return blake2b(record.root.encode(), digest_size=SEED_BYTES).digest() + record.bytes
+    @property
+    def seeded(self) -> bool:
+        """Whether the task draws at random."""
+        return self.tasks[self.task].seeded
 
     def cost(self, record: Record) -> float:
         """Tokens, seconds or pixels where rows differ: rows are padded to the longest."""

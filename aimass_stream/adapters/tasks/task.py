@@ -7,9 +7,6 @@ from typing import Any, NamedTuple, TypedDict
 
 from aimass_stream.records import Limits, Record
 
-SEED_BYTES = 8
-"""Bytes of seed before the payload of a task that draws at random."""
-
 
 class Setting(NamedTuple):
     """A setting of a task.
@@ -31,7 +28,7 @@ class Task(NamedTuple):
         answer_type: the type of an answer.
         settings: what its declaration takes beside what every model takes.
         cost: what a record adds to a batch, given the settings.
-        seeded: whether the model is given `SEED_BYTES` of seed before the payload.
+        seeded: whether it draws at random.
     """
 
     adapter: str

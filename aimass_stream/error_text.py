@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 import traceback
 
-from aimass_stream.runtime.frames import Payload
-
 DETAIL_CHARS = 300
 TRACE_CHARS = 8_000
 
 _QUOTED = re.compile(r"'[^']+'|\"[^\"]+\"")
 
 
-def describe(error: BaseException, payload: Payload = b"") -> str:
+def describe(error: BaseException, payload: bytes | memoryview = b"") -> str:
     """The class and first line of an error; what it quotes from `payload` is left out."""
     lines = str(error).splitlines()
     line = lines[0] if lines else ""

@@ -1,0 +1,92 @@
+"""Declarations as plain data and back, and the answers of graphs; imports no model library.
+
+A worker of the suite is told its models in a file.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from aimass_stream import (
+    Detections,
+    Ensemble,
+    FinerDetections,
+    Graph,
+    Limits,
+    Model,
+    Prediction,
+    Sklearn,
+    Step,
+    Torch,
+    Transcript,
+    Transformers,
+)
+
+TASKS: dict[str, Any] = {"Sklearn": Sklearn, "Torch": Torch, "Transformers": Transformers}
+
+
+class Street(msgspec.Struct, frozen=True):
+    """A detector's boxes, and what a classifier says of each."""
+
+    found: Detections
+    kinds: FinerDetections
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """What is said in a recording, what is meant, and what it sounds like."""
+
+    words: Transcript
+    intent: Prediction | None
+    sound: Prediction
+
+
+ANSWERS: dict[str, Any] = {"Heard": Heard, "Street": Street}
+
+
+def to_plain(model: Any, **settings: Any) -> dict[str, Any]:
+    """A declaration as JSON has it, some settings beside its own."""
+    plain = {"class": type(model).__name__, "settings": settings}
+    if isinstance(model, Ensemble):
+        settings |= {"by": model.by, "confidence": model.confidence, "top": model.top}
+        settings["weights"] = list(model.weights)
+        return {
+            **plain,
+            "name": model.name,
+            "members": [to_plain(member) for member in model.members],
+        }
+    if isinstance(model, Graph):
+        steps = {
+            name: {
+                "model": to_plain(step.model),
+                "after": step.after,
+                "labels": list(step.labels),
+                "margin": step.margin,
+            }
+            for name, step in model.steps.items()
+        }
+        return {**plain, "name": model.name, "steps": steps, "answer": model.answer.__name__}
+    plain["settings"] = {**model.settings, **settings}
+    pixels = model.limits.image_pixels
+    return {**plain, "task": model.task, "location": model.location, "pixels": pixels}
+
+
+def from_plain(plain: dict[str, Any]) -> Model[Any]:
+    """The declaration that was made plain."""
+    settings = plain["settings"]
+    if plain["class"] == "Ensemble":
+        members = [from_plain(member) for member in plain["members"]]
+        return Ensemble(plain["name"], members, **settings)
+    if plain["class"] == "Graph":
+        steps = {
+            name: Step(**{**step, "model": from_plain(step["model"])})
+            for name, step in plain["steps"].items()
+        }
+        graph: Graph[Any] = Graph(plain["name"], steps, answer=ANSWERS[plain["answer"]], **settings)
+        return graph
+    limits = Limits(image_pixels=plain["pixels"])
+    made: Model[Any] = TASKS[plain["class"]](
+        plain["task"], plain["location"], limits=limits, **settings
+    )
+    return made
