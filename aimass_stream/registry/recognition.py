@@ -26,11 +26,25 @@ _ENDINGS = {
     "ForTDT": "automatic-speech-recognition",
     "ForTextToSpeech": "text-to-speech",
 }
+_ZERO_SHOT_DETECTORS = (
+    "OwlViTForObjectDetection",
+    "Owlv2ForObjectDetection",
+    "GroundingDinoForObjectDetection",
+    "MMGroundingDinoForObjectDetection",
+    "OmDetTurboForObjectDetection",
+)
+_ZERO_SHOT_CLASSIFIERS = (
+    "AlignModel",
+    "AltCLIPModel",
+    "ChineseCLIPModel",
+    "CLIPModel",
+    "MetaClip2Model",
+    "SiglipModel",
+    "Siglip2Model",
+)
 _NAMES = {
-    "OwlViTForObjectDetection": "zero-shot-object-detection",
-    "Owlv2ForObjectDetection": "zero-shot-object-detection",
-    "CLIPModel": "zero-shot-image-classification",
-    "SiglipModel": "zero-shot-image-classification",
+    **dict.fromkeys(_ZERO_SHOT_DETECTORS, "zero-shot-object-detection"),
+    **dict.fromkeys(_ZERO_SHOT_CLASSIFIERS, "zero-shot-image-classification"),
     "VitsModel": "text-to-speech",
 }
 _SEQUENCE = "ForSequenceClassification"
