@@ -20,9 +20,7 @@ from aimass_stream.registry.recognition import recognise
 from aimass_stream.registry.weights import count_values
 from tests.registry.model_folders import write_json, write_model
 
-COST = Cost(
-    ms_per_record=0.5, records=10, batch_rows=4, device="cpu", threads=1, machine="x86_64"
-)
+COST = Cost(ms_per_record=0.5, records=10, batch_rows=4, device="cpu", threads=1, machine="x86_64")
 RESNET = "ResNetForImageClassification"
 
 
