@@ -5,8 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from aimass_stream.cli.cards.catalogue import list_lines, read_entries
 from aimass_stream.cli.cards.page import page_lines

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +32,11 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
-def add(registry: Path, folder: Path, task: str = "", **told: str) -> Card:
-    manifest = add_folder(registry, "pets", folder, task=task, told=Provenance(**told))
+def add(
+    registry: Path, folder: Path, task: str = "", *, source: str = "", licence: str = ""
+) -> Card:
+    told = Provenance(source=source, licence=licence)
+    manifest = add_folder(registry, "pets", folder, task=task, told=told)
     assert manifest.card is not None
     return manifest.card
 
@@ -160,7 +164,7 @@ def test_what_takes_audio_is_known_by_its_sampling_rate(
 def test_no_class_of_the_library_is_taken_for_another_task(tmp_path: Path) -> None:
     from transformers.models.auto import modeling_auto as library
 
-    serves = {
+    serves: dict[str, Mapping[str, str | tuple[str, ...]]] = {
         "image-classification": library.MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES,
         "object-detection": library.MODEL_FOR_OBJECT_DETECTION_MAPPING_NAMES,
         "zero-shot-object-detection": library.MODEL_FOR_ZERO_SHOT_OBJECT_DETECTION_MAPPING_NAMES,

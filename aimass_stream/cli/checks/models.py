@@ -79,7 +79,9 @@ def _broken(error: AimassError, *, needed: bool) -> Finding:
 
 
 def _not_read(place: str, size: int) -> Finding:
-    return ok("models", f"{place}: {size_text(size)}, not read here; a worker verifies it at start")
+    return ok(
+        "models", f"{place}: {size_text(size)}, not read here; aimass models verify reads all"
+    )
 
 
 def _size(place: str, models_folder: Path) -> int:
