@@ -112,7 +112,7 @@ def add(  # noqa: PLR0913 - the options of a command
 def verify(
     model: Annotated[
         str | None,
-        typer.Argument(metavar="[NAME[@VERSION]]", help="All of a name, or one; else everything."),
+        typer.Argument(metavar="NAME[@VERSION]", help="All of a name, or one; else everything."),
     ] = None,
     *,
     as_json: AsJson = False,

@@ -12,6 +12,7 @@ from pathlib import Path
 from aimass_stream.errors import SetupError
 from aimass_stream.registry.files import MANIFEST, FileEntry, check_kind, entry_of, files_in
 from aimass_stream.registry.manifest import Manifest, read_manifest
+from aimass_stream.registry.references import versions_meant
 
 DIGEST_CHARS = 12
 """So much of a checksum tells two apart for people."""
@@ -30,6 +31,29 @@ class Difference:
     text: str
 
 
+def versions_there(models_folder: Path, reference: str | None) -> list[tuple[str, str]]:
+    """The names and versions to verify, oldest first; one that lost its manifest is among them.
+
+    Args:
+        models_folder: the registry.
+        reference: `name` or `name@version`; None for everything.
+
+    Raises:
+        ConfigError: there is no such model or version.
+    """
+    if reference is None:
+        homes = [path for path in sorted(models_folder.glob("[!.]*")) if path.is_dir()]
+        return [(home.name, version) for home in homes for version in _numbered(home)]
+    name, meant = versions_meant(reference, models_folder)
+    versions = meant if "@" in reference else _numbered(models_folder / name)
+    return [(name, version) for version in versions]
+
+
+def _numbered(home: Path) -> list[str]:
+    numbers = [path.name for path in home.glob("[1-9]*") if path.name.isdecimal() and path.is_dir()]
+    return sorted(numbers, key=int)
+
+
 def verify_version(models_folder: Path, name: str, version: str) -> list[Difference]:
     """Read every file of a version and compare it with the manifest; empty where all is well.
 
@@ -39,11 +63,16 @@ def verify_version(models_folder: Path, name: str, version: str) -> list[Differe
         version: its number.
     """
     folder = models_folder / name / version
+    if not (folder / MANIFEST).is_file():
+        return [Difference(MANIFEST, "is missing")]
     try:
         manifest = read_manifest(folder)
+    except SetupError as error:
+        return [Difference(MANIFEST, f"cannot be read: {error.__cause__}")]
+    try:
         present = {path.relative_to(folder).as_posix(): path for path in files_in(folder)}
-    except (SetupError, OSError) as error:
-        return [Difference(MANIFEST, f"or the folder cannot be read: {error}")]
+    except SetupError as error:
+        return [Difference(str(folder), f"cannot be loaded: {error}")]
     if manifest.id != f"{name}@{version}":
         return [Difference(MANIFEST, f"is that of {manifest.id}")]
     present.pop(MANIFEST, None)

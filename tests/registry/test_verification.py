@@ -1,16 +1,18 @@
 """Verification: every file is read again, and what differs is named."""
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import orjson
 import pytest
 
+from aimass_stream.errors import ConfigError
 from aimass_stream.registry.files import entry_of
 from aimass_stream.registry.folder import publish
 from aimass_stream.registry.manifest import names_in
-from aimass_stream.registry.verification import verify_version
+from aimass_stream.registry.verification import verify_version, versions_there
 from tests.registry.model_folders import write_model
 
 
@@ -45,7 +47,7 @@ def test_what_was_published_is_whole(registry: Path) -> None:
         (lambda at: (at / "config.json").unlink(), "config.json", "is missing"),
         (lambda at: (at / "new.pkl").write_bytes(b"x"), "new.pkl", "was not there when"),
         (lambda at: (at / "manifest.json").write_text("{"), "manifest.json", "cannot be read"),
-        (lambda at: (at / "link").symlink_to(at), "manifest.json", "link is no file"),
+        (lambda at: (at / "manifest.json").unlink(), "manifest.json", "is missing"),
     ],
 )
 def test_damage_is_named_with_its_file(
@@ -55,6 +57,24 @@ def test_damage_is_named_with_its_file(
     found = differences(registry)
     assert list(found) == [file]
     assert text in found[file]
+
+
+def test_what_is_no_file_is_told(registry: Path) -> None:
+    (registry / "pets" / "1" / "link").symlink_to(registry)
+    (found,) = verify_version(registry, "pets", "1")
+    assert "link is no file" in found.text
+
+
+def test_a_version_that_lost_its_manifest_is_verified_too(registry: Path) -> None:
+    for number in ("2", "10"):
+        shutil.copytree(registry / "pets" / "1", registry / "pets" / number)
+    (registry / "pets" / "2" / "manifest.json").unlink()
+    every = [("pets", "1"), ("pets", "2"), ("pets", "10")]
+    assert versions_there(registry, None) == versions_there(registry, "pets") == every
+    assert versions_there(registry, "pets@10") == every[2:]
+    with pytest.raises(ConfigError, match="no version '2'"):
+        versions_there(registry, "pets@2")
+    assert versions_there(registry / "nowhere", None) == []
 
 
 def test_a_folder_of_another_version_is_told(registry: Path) -> None:

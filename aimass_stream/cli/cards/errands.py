@@ -25,9 +25,9 @@ from aimass_stream.cli.units import count_text, size_text
 from aimass_stream.config import load_settings
 from aimass_stream.registry.adding import add_folder
 from aimass_stream.registry.card import Provenance
-from aimass_stream.registry.manifest import names_in, read_manifest
+from aimass_stream.registry.manifest import read_manifest
 from aimass_stream.registry.references import SCHEME, versions_meant
-from aimass_stream.registry.verification import Difference, verify_version
+from aimass_stream.registry.verification import Difference, verify_version, versions_there
 
 PIPE_CHARS = 240
 """Length of a line that goes to no terminal."""
@@ -88,16 +88,14 @@ def run_verify(reference: str | None, registry: Path | None, *, as_json: bool) -
         ConfigError: there is no such model or version.
     """
     folder = load_settings(models=registry).models_folder
-    wanted = [reference] if reference else names_in(folder)
+    wanted = versions_there(folder, reference)
     if not wanted and not as_json:
         _print(list_lines([], folder, _width()))
     found: list[tuple[str, list[Difference]]] = []
-    for each in wanted:
-        name, versions = versions_meant(each, folder)
-        for version in reversed(versions):
-            found.append((f"{name}@{version}", verify_version(folder, name, version)))
-            if not as_json:
-                _print(_verdict(*found[-1], folder))
+    for name, version in wanted:
+        found.append((f"{name}@{version}", verify_version(folder, name, version)))
+        if not as_json:
+            _print(_verdict(*found[-1], folder))
     damaged = [model_id for model_id, differences in found if differences]
     if as_json:
         about = [_about(*each) for each in found]
@@ -105,7 +103,7 @@ def run_verify(reference: str | None, registry: Path | None, *, as_json: bool) -
     elif damaged:
         say(
             f"{len(damaged)} of {count_text(len(found), 'version')} damaged: "
-            f"{', '.join(damaged)}. A worker refuses them. Add the model again, or delete the "
+            f"{', '.join(damaged)}. No worker loads them. Add the model again, or delete the "
             f"folder of the version in {folder}."
         )
     return not damaged
