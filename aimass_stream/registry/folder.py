@@ -36,8 +36,6 @@ from aimass_stream.registry.manifest import (
 )
 from aimass_stream.registry.references import SCHEME, versions_meant
 
-__all__ = ["SCHEME", "VERSION_DIGITS", "Manifest", "find", "publish", "resolve"]
-
 log = logging.getLogger("aimass.registry")
 
 VERSION_DIGITS = 12

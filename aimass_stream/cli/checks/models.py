@@ -12,7 +12,8 @@ from aimass_stream.cli.units import count_text, size_text
 from aimass_stream.errors import AimassError
 from aimass_stream.model import Model
 from aimass_stream.registry import packages
-from aimass_stream.registry.folder import SCHEME, find, resolve
+from aimass_stream.registry.folder import find, resolve
+from aimass_stream.registry.references import SCHEME
 
 HASHED_BYTES = 500 * 1000 * 1000
 """More than this is not read: the command is to answer within seconds."""
