@@ -11,6 +11,7 @@ from aimass_stream.cli.dlq import dlq_app
 from aimass_stream.cli.doctor import doctor
 from aimass_stream.cli.init import init
 from aimass_stream.cli.kafka import kafka_app
+from aimass_stream.cli.models import models_app
 from aimass_stream.cli.produce import produce_app
 from aimass_stream.cli.terminal import command
 from aimass_stream.cli.verify import verify
@@ -28,6 +29,7 @@ app = typer.Typer(
 app.add_typer(kafka_app, name="kafka")
 app.add_typer(produce_app, name="produce")
 app.add_typer(dlq_app, name="dlq")
+app.add_typer(models_app, name="models")
 app.command("init")(init)
 app.command("watch")(watch)
 app.command("doctor")(doctor)

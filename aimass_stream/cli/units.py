@@ -12,6 +12,15 @@ def size_text(size_bytes: float) -> str:
     return f"{size_bytes:.1f} TB"
 
 
+def number_text(number: float) -> str:
+    """A number of weights in few digits, e.g. `950`, `79.7k`, `1.2M`, `7.0B`."""
+    for unit in ("", "k", "M"):
+        if number < 1000:
+            return f"{number:.0f}" if not unit else f"{number:.1f}{unit}"
+        number /= 1000
+    return f"{number:,.1f}B"
+
+
 def count_text(count: int, noun: str) -> str:
     """A count and its noun, e.g. `1 image`, `1,000 images`."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

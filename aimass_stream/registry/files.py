@@ -52,15 +52,26 @@ def scan(folder: Path) -> dict[str, FileEntry]:
     Raises:
         SetupError: a file is of no accepted kind, or is not what its name says.
     """
-    entries = {}
-    for path in _files(folder):
+    return {name: entry_of(folder / name) for name in check_kinds(folder)}
+
+
+def check_kinds(folder: Path) -> list[str]:
+    """Check every file of a model folder and return their paths in it, in order.
+
+    The manifest is left out.
+
+    Raises:
+        SetupError: a file is of no accepted kind, or is not what its name says.
+    """
+    names = []
+    for path in files_in(folder):
         name = path.relative_to(folder).as_posix()
         if name != MANIFEST:
-            _check_kind(path, name, folder)
-            entries[name] = entry_of(path)
-    if not entries:
+            check_kind(path, name, folder)
+            names.append(name)
+    if not names:
         raise SetupError(f"Model folder {folder} has no files.")
-    return entries
+    return names
 
 
 def digest_of(entries: Mapping[str, FileEntry]) -> str:
@@ -89,7 +100,12 @@ def entry_of(path: Path) -> FileEntry:
         return FileEntry(digest, file.tell())
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def files_in(folder: Path) -> Iterator[Path]:
+    """Every file below a folder, in order of their paths.
+
+    Raises:
+        SetupError: something there is neither a file nor a folder.
+    """
     for path in sorted(folder.rglob("*")):
         if path.is_file():
             yield path
@@ -98,7 +114,17 @@ def _files(folder: Path) -> Iterator[Path]:
             raise SetupError(f"Model folder {folder}: {path.name} is no file. Remove it.")
 
 
-def _check_kind(path: Path, name: str, folder: Path) -> None:
+def check_kind(path: Path, name: str, folder: Path) -> None:
+    """See that a file is of an accepted kind, by its name and by its content.
+
+    Args:
+        path: where it lies.
+        name: its path in the model folder.
+        folder: the model folder.
+
+    Raises:
+        SetupError: it is not.
+    """
     suffix = path.suffix.lower()
     if suffix == ".safetensors":
         fits = _is_safetensors(path)

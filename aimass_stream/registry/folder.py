@@ -8,58 +8,37 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-import orjson
 
 from aimass_stream.errors import ConfigError, SetupError
 from aimass_stream.model import Model, ModelSpec
 from aimass_stream.registry import packages
-from aimass_stream.registry.files import MANIFEST, FileEntry, digest_of, scan
+from aimass_stream.registry.card import Provenance
+from aimass_stream.registry.configuration import check_remote_code
+from aimass_stream.registry.description import describe
+from aimass_stream.registry.files import MANIFEST, FileEntry, check_kinds, digest_of, scan
+from aimass_stream.registry.manifest import (
+    Manifest,
+    check_name,
+    library_versions,
+    read_manifest,
+    versions_of,
+    write_manifest,
+)
+from aimass_stream.registry.references import SCHEME, versions_meant
 from aimass_stream.registry.versions import VERSION_DIGITS, composed_version, settings_tag
 
 log = logging.getLogger("aimass.registry")
 
-SCHEME = "models://"
-"""What the location of a registered model begins with."""
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
-_LIBRARIES = ("aimass-stream", "numpy", "safetensors", "torch", "transformers")
-
-
-class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a published version is.
-
-    Attributes:
-        name: the model's name.
-        version: its number, as text.
-        task: what it does, e.g. `image-classification`.
-        labels: its classes, in the order of its outputs.
-        created: when it was published, ISO 8601 in UTC.
-        libraries: versions of the libraries it was made with.
-        metrics: figures its maker measured, e.g. accuracy on held-out data.
-        files: its files, by path in the folder.
-    """
-
-    name: str
-    version: str
-    task: str
-    labels: list[str]
-    created: str
-    libraries: dict[str, str]
-    metrics: dict[str, float]
-    files: dict[str, FileEntry]
-
-
-def publish(
+def publish(  # noqa: PLR0913 - what a manifest says
     models_folder: Path,
     name: str,
     source: Path,
@@ -67,25 +46,38 @@ def publish(
     task: str,
     labels: Sequence[str] = (),
     metrics: Mapping[str, float] | None = None,
+    provenance: Provenance | None = None,
 ) -> str:
     """Copy a folder of model files into the registry as the next version of a name.
 
     The version appears whole or not at all, and processes that publish at once get different
-    numbers.
+    numbers. Checksums are those of the copy.
+
+    Args:
+        models_folder: the registry.
+        name: of the model.
+        source: the folder; a manifest in it is left there.
+        task: what the model does.
+        labels: its classes, in the order of its outputs.
+        metrics: figures its maker measured.
+        provenance: what its files do not tell; its card has the rest from them.
 
     Returns:
         The version.
 
     Raises:
         ConfigError: the name cannot be one.
-        SetupError: the folder holds a file of no accepted kind.
+        SetupError: the folder holds a file of no accepted kind, one that asks for code to be
+            run, or weights that are cut short.
     """
-    home = models_folder / _check_name(name)
-    entries = scan(source)
+    home = models_folder / check_name(name)
+    files = check_kinds(source)
+    check_remote_code(source)
+    card = describe(source, task, provenance or Provenance())
     home.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(dir=home, prefix=".draft-"))
     try:
-        for file in entries:
+        for file in files:
             (draft / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source / file, draft / file)
         draft.chmod(0o755)
@@ -95,9 +87,10 @@ def publish(
             task=task,
             labels=list(labels),
             created=datetime.now(UTC).isoformat(timespec="seconds"),
-            libraries=_library_versions(),
+            libraries=library_versions(),
             metrics=dict(metrics or {}),
-            files=entries,
+            files=scan(draft),
+            card=card,
         )
         return _place(draft, home, manifest)
     finally:
@@ -110,8 +103,8 @@ def find(models_folder: Path, name: str) -> Manifest | None:
     Raises:
         SetupError: the manifest cannot be read.
     """
-    versions = _versions(models_folder / _check_name(name))
-    return _read_manifest(models_folder / name / str(versions[-1])) if versions else None
+    versions = versions_of(models_folder / check_name(name))
+    return read_manifest(models_folder / name / str(versions[-1])) if versions else None
 
 
 def resolve(
@@ -199,16 +192,7 @@ def _declared(model: Model[Any]) -> str:
 
 
 def _registered(reference: str, models_folder: Path) -> tuple[str, str, Path, dict[str, FileEntry]]:
-    name, given, version = reference.partition("@")
-    versions = _versions(models_folder / _check_name(name))
-    if not versions:
-        raise ConfigError(_unknown_model(name, models_folder))
-    if given and version not in map(str, versions):
-        raise ConfigError(
-            f"Model {name} has no version {version!r} in {models_folder}. "
-            f"It has: {', '.join(map(str, versions))}."
-        )
-    candidates = [version] if given else [str(number) for number in reversed(versions)]
+    name, candidates = versions_meant(reference, models_folder)
     version, folder, entries = _newest_whole(models_folder / name, candidates)
     if version != candidates[0]:
         log.warning(
@@ -231,7 +215,7 @@ def _newest_whole(home: Path, candidates: list[str]) -> tuple[str, Path, dict[st
     for version in candidates:
         folder = (home / version).resolve()
         try:
-            manifest = _read_manifest(folder)
+            manifest = read_manifest(folder)
             _verify(folder, manifest, f"{home.name}@{version}")
         except SetupError as error:
             log.warning("%s", error)
@@ -239,18 +223,6 @@ def _newest_whole(home: Path, candidates: list[str]) -> tuple[str, Path, dict[st
         else:
             return version, folder, manifest.files
     raise refusals[0]
-
-
-def _unknown_model(name: str, models_folder: Path) -> str:
-    known = sorted(
-        path.name for path in models_folder.glob("*") if path.is_dir() and _versions(path)
-    )
-    there = f"There are: {', '.join(known)}." if known else "The registry is empty."
-    return (
-        f"Model {name} is not in the registry {models_folder}. {there} "
-        f"`python -m aimass_stream.training demo {models_folder}` trains the demo's. "
-        "Another registry folder is chosen with AIMASS_MODELS."
-    )
 
 
 def _plain_folder(location: str) -> Path:
@@ -261,15 +233,6 @@ def _plain_folder(location: str) -> Path:
             f"Give a folder, or {SCHEME}name for one of the registry."
         )
     return folder
-
-
-def _versions(home: Path) -> list[int]:
-    """The published versions of a model, oldest first."""
-    return sorted(
-        int(path.name)
-        for path in home.glob("[1-9]*")
-        if path.name.isdecimal() and (path / MANIFEST).is_file()
-    )
 
 
 def _verify(folder: Path, manifest: Manifest, model_id: str) -> None:
@@ -291,27 +254,15 @@ def _verify(folder: Path, manifest: Manifest, model_id: str) -> None:
     )
 
 
-def _read_manifest(folder: Path) -> Manifest:
-    try:
-        return msgspec.convert(orjson.loads((folder / MANIFEST).read_bytes()), Manifest)
-    except (OSError, orjson.JSONDecodeError, msgspec.ValidationError) as error:
-        raise SetupError(
-            f"The manifest of the model in {folder} cannot be read: {error}. "
-            "Publish the model again."
-        ) from error
-
-
 def _place(draft: Path, home: Path, manifest: Manifest) -> str:
     """Move a draft to the next free version; whoever is first there has the number."""
-    for path in draft.iterdir():
+    for path in draft.rglob("*"):
         _sync(path)
-    version = max(_versions(home), default=0)
+    version = max(versions_of(home), default=0)
     while True:
         version += 1
         numbered = msgspec.structs.replace(manifest, version=str(version))
-        (draft / MANIFEST).write_bytes(
-            msgspec.json.format(msgspec.json.encode(numbered), indent=2) + b"\n"
-        )
+        write_manifest(draft, numbered)
         _sync(draft / MANIFEST)
         try:
             draft.rename(home / str(version))
@@ -326,21 +277,3 @@ def _sync(path: Path) -> None:
     if path.is_file():
         with path.open("rb") as file:
             os.fsync(file.fileno())
-
-
-def _check_name(name: str) -> str:
-    if not _NAME.fullmatch(name):
-        raise ConfigError(
-            f"{name!r} cannot be a model's name: use small letters, digits, '.', '_' and '-'"
-        )
-    return name
-
-
-def _library_versions() -> dict[str, str]:
-    found = {}
-    for name in _LIBRARIES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found

@@ -8,7 +8,8 @@ from typing import Any
 from aimass_stream.config import Settings
 from aimass_stream.errors import ConfigError
 from aimass_stream.model import Model, ModelSpec
-from aimass_stream.registry.folder import SCHEME, resolve
+from aimass_stream.registry.folder import resolve
+from aimass_stream.registry.references import SCHEME
 from aimass_stream.runtime.models import Models
 
 

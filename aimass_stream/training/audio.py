@@ -16,6 +16,7 @@ from aimass_stream.adapters.transformers_audio import AudioClassifier, Extractio
 from aimass_stream.codecs.audio import Samples, decode_audio
 from aimass_stream.errors import ConfigError, RecordError
 from aimass_stream.records import Limits
+from aimass_stream.registry.card import Provenance
 from aimass_stream.training.folders import Labelled, Labels, labelled_files, read, split_files
 from aimass_stream.training.loop import Progress, Recipe, fit, repeatable
 from aimass_stream.training.outcome import Made, Trained, find_trained, keep, take
@@ -33,6 +34,11 @@ MAX_WINDOW_S = 30
 RECORDINGS = Recipe(epochs=80, learning_rate=2e-3, mixing=0.4, augment=True)
 """What `fine_tune_audio_folder` does unless told otherwise: some hundred short recordings."""
 
+_SOUNDS = Provenance(
+    source="trained here on synthetic sounds, made from numbers",
+    licence="Apache-2.0",
+    limits=("It has heard no recording: its `speech` is synthetic too.",),
+)
 _SUFFIXES = (".wav", ".flac", ".ogg", ".oga", ".opus")
 _MELS = 64
 _FRAMES_A_SECOND = 100
@@ -58,7 +64,7 @@ def train_sounds(models_folder: Path, progress: Progress | None = None) -> Train
         torch.manual_seed(recipe.seed)
         model, extractor = small_whisper(LABELS, 1, width=64, layers=2)
         _train((model, extractor), samples, targets, recipe, progress)
-    made = Made(TASK, AudioClassifier, model, extractor, TRAIN_ROWS)
+    made = Made(TASK, AudioClassifier, model, extractor, TRAIN_ROWS, _SOUNDS)
     return keep(models_folder, SOUNDS, made, held_out)
 
 
@@ -103,7 +109,8 @@ def fine_tune_audio_folder(  # noqa: PLR0913 - a data set, its split, and where 
         torch.manual_seed(recipe.seed)
         model, extractor = small_whisper(split.classes, _window_s(samples), width=96, layers=3)
         _train((model, extractor), samples, targets, recipe, progress)
-    made = Made(TASK, AudioClassifier, model, extractor, len(samples))
+    told = Provenance(source=f"trained here on {len(samples):,} recordings of {data_folder.name}")
+    made = Made(TASK, AudioClassifier, model, extractor, len(samples), told)
     return keep(models_folder, name, made, read(split.held_out))
 
 

@@ -18,6 +18,7 @@ from aimass_stream.adapters.transformers_images import (
 from aimass_stream.codecs.images import decode_image
 from aimass_stream.errors import ConfigError, RecordError, SetupError
 from aimass_stream.records import Limits
+from aimass_stream.registry.card import Provenance
 from aimass_stream.registry.files import scan
 from aimass_stream.training.classifier import small_resnet, square_processor, train
 from aimass_stream.training.digits import EDGE, LABELS, TRAIN_ROWS, decode_digits, digit_images
@@ -30,6 +31,15 @@ TASK = "image-classification"
 DIGITS = "digits-resnet"
 """The name the demo's model is published under."""
 
+_DIGITS = Provenance(
+    source="trained here on renderings of the 1,797 digits of scikit-learn (UCI, Alpaydin and "
+    "Kaynak, 1998; CC BY 4.0)",
+    licence="Apache-2.0",
+    limits=(
+        "It knows single digits that were rendered as 8 x 8 pixels, shifted, coloured and made "
+        "noisy; photographs and other handwriting were not tried.",
+    ),
+)
 _SUFFIXES = (".jpg", ".jpeg", ".png")
 
 
@@ -53,7 +63,7 @@ def train_digits(models_folder: Path, progress: Progress | None = None) -> Train
         recipe = Recipe(epochs=3, batch_rows=64, learning_rate=8e-3, label_smoothing=0.05)
         preparation = Preparation(processor, Limits())
         train(model, preparation, list(decode_digits(files)), targets, recipe, progress)
-    made = Made(TASK, ImageClassifier, model, processor, TRAIN_ROWS)
+    made = Made(TASK, ImageClassifier, model, processor, TRAIN_ROWS, _DIGITS)
     return keep(models_folder, DIGITS, made, held_out)
 
 
@@ -99,7 +109,8 @@ def fine_tune_folder(  # noqa: PLR0913 - a data set, its split, and where the mo
         model, processor = _begin(classes) if start is None else _go_on(start, classes)
         targets = np.array([classes.index(file.label) for file in split.train])
         train(model, Preparation(processor, Limits()), images, targets, recipe, progress)
-    made = Made(TASK, ImageClassifier, model, processor, len(images))
+    told = Provenance(source=f"trained here on {len(images):,} files of {data_folder.name}")
+    made = Made(TASK, ImageClassifier, model, processor, len(images), told)
     return keep(models_folder, name, made, read(split.held_out))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from aimass_stream.adapters.transformers_text import Ids, TextClassifier, pack
 from aimass_stream.errors import ConfigError
 from aimass_stream.model import ModelSpec, Predictor
 from aimass_stream.records import Prediction
+from aimass_stream.registry.card import Provenance
 from aimass_stream.registry.folder import publish
 from aimass_stream.training.encoder import (
     TextRecipe,
@@ -26,7 +28,10 @@ from aimass_stream.training.encoder import (
 )
 from aimass_stream.training.labelled_lines import LabelledText, read_labelled
 from aimass_stream.training.loop import Progress, repeatable
-from aimass_stream.training.outcome import Trained
+from aimass_stream.training.outcome import BATCH_ROWS, Trained, with_cost
+
+TASK = "text-classification"
+"""The task of every classifier made here."""
 
 LINES_RECIPE = TextRecipe(
     epochs=6, width=128, vocabulary=8000, dropout=0.3, word_dropout=0.2, learning_rate=2e-3
@@ -77,8 +82,21 @@ def fine_tune_text_file(  # noqa: PLR0913 - a data set, its split, and where the
     figures = row_figures(learnt, held_out)
     with tempfile.TemporaryDirectory() as place:
         save(model, tokenizer, Path(place))
-        accuracy = accuracy_of(Path(place), held_out) if held_out else math.nan
-        version = publish_classifier(models_folder, name, Path(place), labels, figures, accuracy)
+        told = Provenance(source=f"trained here on {len(learnt):,} lines of {data_file.name}")
+        accuracy = math.nan
+        if held_out:
+            classifier = TextClassifier(spec_of(Path(place)), "cpu")
+            accuracy, told = measure(classifier, held_out, told)
+            figures["accuracy"] = accuracy
+        version = publish(
+            models_folder,
+            name,
+            Path(place),
+            task=TASK,
+            labels=labels,
+            metrics=figures,
+            provenance=told,
+        )
     return Trained(name, version, accuracy, len(learnt), len(held_out))
 
 
@@ -108,39 +126,27 @@ def encode_texts(tokenizer: Any, texts: Sequence[str], recipe: TextRecipe) -> li
     return encodings
 
 
-def accuracy_of(folder: Path, held_out: Sequence[LabelledText]) -> float:
-    """The share of texts that the saved model gives their label, measured as it is served."""
-    classifier = TextClassifier(spec_of(folder), "cpu")
+def measure(
+    classifier: Predictor, held_out: Sequence[LabelledText], told: Provenance
+) -> tuple[float, Provenance]:
+    """The share of texts that get their label, as served, and what it cost beside what is told."""
+    started_s = time.perf_counter()
     answers = answers_of(classifier, [one.text for one in held_out])
+    elapsed_s = time.perf_counter() - started_s
     hits = sum(
         isinstance(answer, Prediction) and answer.label == one.label
         for answer, one in zip(answers, held_out, strict=True)
     )
-    return hits / max(len(held_out), 1)
+    return hits / len(held_out), with_cost(told, elapsed_s, len(held_out))
 
 
 def answers_of(predictor: Predictor, texts: Sequence[str]) -> list[Any]:
     """What a model answers to texts, in their order, as it is served."""
     answers: list[Any] = []
-    for first in range(0, len(texts), 64):
-        inputs = [predictor.decode(text.encode()) for text in texts[first : first + 64]]
+    for first in range(0, len(texts), BATCH_ROWS):
+        inputs = [predictor.decode(text.encode()) for text in texts[first : first + BATCH_ROWS]]
         answers += predictor.predict(inputs)
     return answers
-
-
-def publish_classifier(
-    models_folder: Path,
-    name: str,
-    folder: Path,
-    labels: Sequence[str],
-    figures: dict[str, float],
-    accuracy: float,
-) -> str:
-    """Publish a saved text classifier; returns its version."""
-    metrics = figures if math.isnan(accuracy) else {**figures, "accuracy": accuracy}
-    return publish(
-        models_folder, name, folder, task="text-classification", labels=labels, metrics=metrics
-    )
 
 
 def _split(

@@ -70,6 +70,15 @@ def test_digits_are_learnt_and_published(trained: Trained, models_folder: Path) 
     assert manifest is not None
     assert manifest.labels == list(LABELS)
     assert manifest.metrics["accuracy"] == trained.accuracy
+    card = manifest.card
+    assert card is not None
+    assert card.source.startswith("trained here")
+    assert (card.licence, card.architecture) == ("Apache-2.0", "ResNetForImageClassification")
+    assert card.parameters > 10_000
+    cost = card.cost
+    assert cost is not None
+    assert (cost.records, cost.device) == (600, "cpu")
+    assert cost.ms_per_record > 0
 
 
 def test_digits_are_trained_once(trained: Trained, models_folder: Path) -> None:

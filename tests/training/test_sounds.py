@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 from itertools import islice
 from pathlib import Path
 
@@ -135,6 +136,9 @@ def test_folder_is_learnt_and_measured_on_the_rest(tmp_path: Path, separator: st
     manifest = find(tmp_path / "models", "pitch")
     assert manifest is not None
     assert manifest.labels == ["high", "low"]
+    assert manifest.card is not None
+    assert re.fullmatch(r"trained here on \d+ recordings of data", manifest.card.source)
+    assert manifest.card.licence == ""
 
 
 def test_training_is_repeatable_and_leaves_the_callers_random_state(tmp_path: Path) -> None:

@@ -61,6 +61,11 @@ def test_messages_are_learnt_and_published(trained: list[Trained], registry: Pat
     assert manifest.labels == list(INTENTS)
     assert manifest.metrics["accuracy"] == intent.accuracy
     assert manifest.metrics["held_out_rows"] == 300
+    card = manifest.card
+    assert card is not None
+    assert "synthetic" in card.source
+    assert card.cost is not None
+    assert card.cost.records == 300
 
 
 def test_messages_are_trained_once(trained: list[Trained], registry: Path) -> None:

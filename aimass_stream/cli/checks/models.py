@@ -12,7 +12,8 @@ from aimass_stream.cli.units import count_text, size_text
 from aimass_stream.errors import AimassError
 from aimass_stream.model import Model
 from aimass_stream.registry import packages
-from aimass_stream.registry.folder import SCHEME, find, resolve
+from aimass_stream.registry.folder import find, resolve
+from aimass_stream.registry.references import SCHEME
 
 HASHED_BYTES = 500 * 1000 * 1000
 """More than this is not read: the command is to answer within seconds."""
@@ -79,7 +80,9 @@ def _broken(error: AimassError, *, needed: bool) -> Finding:
 
 
 def _not_read(place: str, size: int) -> Finding:
-    return ok("models", f"{place}: {size_text(size)}, not read here; a worker verifies it at start")
+    return ok(
+        "models", f"{place}: {size_text(size)}, not read here; aimass models verify reads all"
+    )
 
 
 def _size(place: str, models_folder: Path) -> int:

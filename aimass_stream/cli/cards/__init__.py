@@ -1,0 +1,1 @@
+"""`aimass models`: the registry's models, on a screen or as JSON."""

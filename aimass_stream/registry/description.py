@@ -1,0 +1,116 @@
+"""What a model folder is: its card, its task and its labels, as far as the files tell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aimass_stream.adapters.tasks import TASKS
+from aimass_stream.adapters.tasks.audio import AUDIO_TASKS
+from aimass_stream.adapters.tasks.images import IMAGE_TASKS, TORCH_TASKS
+from aimass_stream.errors import ConfigError, SetupError
+from aimass_stream.registry.card import Card, Provenance
+from aimass_stream.registry.configuration import (
+    ARCHITECTURE,
+    CONFIG,
+    Configuration,
+    licence_of,
+    read_configuration,
+)
+from aimass_stream.registry.recognition import recognise
+from aimass_stream.registry.weights import count_values
+
+KNOWN_TASKS = {**TASKS, **TORCH_TASKS}
+"""Every task that an adapter of the engine serves, by name."""
+
+_TAKES = {"question-answering": "Question", "text-to-speech": "Text"}
+
+
+def describe(folder: Path, task: str, told: Provenance) -> Card:
+    """The card of a model folder.
+
+    Args:
+        folder: of the model; its files are of accepted kinds.
+        task: what it does.
+        told: what its files do not tell. Where no licence is told, that of the front matter of
+            its README is taken.
+
+    Raises:
+        SetupError: a file cannot be read, or weights are cut short.
+    """
+    about = read_configuration(folder)
+    return Card(
+        source=told.source,
+        licence=told.licence or licence_of(folder),
+        limits=tuple(dict.fromkeys((*about.limits, *told.limits))),
+        cost=told.cost,
+        modality=modality_of(task),
+        takes=_takes(task),
+        answers=KNOWN_TASKS[task].answer_type.__name__ if task in KNOWN_TASKS else "",
+        library=about.library,
+        architecture=about.architecture,
+        values=count_values(folder),
+    )
+
+
+def modality_of(task: str) -> str:
+    """What a task is about: `image`, `audio` or `text`; empty for one that is not known."""
+    if task in IMAGE_TASKS or task in TORCH_TASKS:
+        return "image"
+    if task in AUDIO_TASKS:
+        return "audio"
+    return "text" if task in TASKS else ""
+
+
+def check_loadable(folder: Path, task: str = "") -> tuple[str, tuple[str, ...]]:
+    """See that a folder is one that an adapter can load.
+
+    Args:
+        folder: of the model.
+        task: what it is to do, where somebody said so.
+
+    Returns:
+        Its task, and its labels.
+
+    Raises:
+        ConfigError: there is no such folder, or its task is not known or cannot be told.
+        SetupError: it has no weights or no configuration.
+    """
+    if not folder.is_dir():
+        raise ConfigError(f"There is no model folder {folder}.")
+    if not any(folder.rglob("*.safetensors")):
+        raise SetupError(
+            f"Model folder {folder} has no weights: there is no .safetensors file. "
+            "Write it with model.save_pretrained(folder)."
+        )
+    about = read_configuration(folder)
+    if not about.library:
+        raise SetupError(
+            f"Model folder {folder} has neither {CONFIG}, as model.save_pretrained(folder) writes "
+            f"it, nor {ARCHITECTURE}, as docs/models/own-networks.md describes it."
+        )
+    return _task(folder, about, task), about.labels
+
+
+def _task(folder: Path, about: Configuration, told: str) -> str:
+    known = "Tasks: " + ", ".join(sorted(KNOWN_TASKS)) + "."
+    if told and told not in KNOWN_TASKS:
+        raise ConfigError(f"There is no task {told!r}. {known}")
+    found = told or recognise(folder, about)
+    if not found:
+        raise ConfigError(
+            f"{about.architecture or 'This model'} may do several things. "
+            f"Say which: --task TASK. {known}"
+        )
+    return found
+
+
+def _takes(task: str) -> str:
+    return _TAKES.get(task) or modality_of(task).capitalize()
+
+
+def describe_leniently(folder: Path, task: str) -> Card:
+    """The card of a version that was published without one; what cannot be read stays empty."""
+    try:
+        return describe(folder, task, Provenance())
+    except SetupError:
+        return Card(modality=modality_of(task), takes=_takes(task))

@@ -1,0 +1,95 @@
+"""Which task a model folder is for, told from its configuration alone.
+
+An architecture's name ends in what its head does, as transformers names them. Where one head
+serves several tasks (T5 both summarises and translates) nothing is guessed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aimass_stream.registry.configuration import Configuration
+
+_ENDINGS = {
+    "ForImageClassification": "image-classification",
+    "ForObjectDetection": "object-detection",
+    "ForSemanticSegmentation": "image-segmentation",
+    "ForDepthEstimation": "depth-estimation",
+    "ForImageSuperResolution": "image-to-image",
+    "ForTokenClassification": "token-classification",
+    "ForQuestionAnswering": "question-answering",
+    "ForCausalLM": "text-generation",
+    "LMHeadModel": "text-generation",
+    "ForAudioClassification": "audio-classification",
+    "ForCTC": "automatic-speech-recognition",
+    "ForRNNT": "automatic-speech-recognition",
+    "ForTDT": "automatic-speech-recognition",
+    "ForTextToSpeech": "text-to-speech",
+}
+_ZERO_SHOT_DETECTORS = (
+    "OwlViTForObjectDetection",
+    "Owlv2ForObjectDetection",
+    "GroundingDinoForObjectDetection",
+    "MMGroundingDinoForObjectDetection",
+    "OmDetTurboForObjectDetection",
+)
+_ZERO_SHOT_CLASSIFIERS = (
+    "AlignModel",
+    "AltCLIPModel",
+    "ChineseCLIPModel",
+    "CLIPModel",
+    "MetaClip2Model",
+    "SiglipModel",
+    "Siglip2Model",
+)
+_NAMES = {
+    **dict.fromkeys(_ZERO_SHOT_DETECTORS, "zero-shot-object-detection"),
+    **dict.fromkeys(_ZERO_SHOT_CLASSIFIERS, "zero-shot-image-classification"),
+    "VitsModel": "text-to-speech",
+}
+_SEQUENCE = "ForSequenceClassification"
+_ON_AUDIO = {
+    _SEQUENCE: "audio-classification",
+    "ForConditionalGeneration": "automatic-speech-recognition",
+}
+_PROBLEMS = {
+    "regression": "text-regression",
+    "multi_label_classification": "multi-label-classification",
+}
+_TOKENIZERS = ("tokenizer.json", "vocab.txt", "tokenizer.model", "spiece.model", "vocab.json")
+
+
+def recognise(folder: Path, about: Configuration) -> str:
+    """The task of a model folder; empty where its configuration leaves it open.
+
+    Args:
+        folder: of the model.
+        about: its configuration.
+    """
+    name = about.architecture
+    if about.library == "timm":
+        return "image-classification"
+    exact = _NAMES.get(name) or next(
+        (task for ending, task in _ENDINGS.items() if name.endswith(ending)), ""
+    )
+    return exact or _by_inputs(folder, about)
+
+
+def _by_inputs(folder: Path, about: Configuration) -> str:
+    """The task of an architecture whose name leaves it to what goes in."""
+    name = about.architecture
+    if about.sampling_rate_hz:
+        return _ON_AUDIO.get(_ending(name), "")
+    if name.endswith(_SEQUENCE):
+        return _PROBLEMS.get(about.problem, "text-classification")
+    if name.endswith("Model") and not about.prepares and _has_tokenizer(folder):
+        return "sentence-embedding"
+    return ""
+
+
+def _ending(name: str) -> str:
+    return next((ending for ending in _ON_AUDIO if name.endswith(ending)), "")
+
+
+def _has_tokenizer(folder: Path) -> bool:
+    return any((folder / name).is_file() for name in _TOKENIZERS)
