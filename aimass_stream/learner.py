@@ -79,6 +79,9 @@ class LearnerState(Protocol[InputT, AnswerT_co]):
     def score(self, inputs: Sequence[InputT]) -> Sequence[AnswerT_co | None]:
         """Answer inputs, in order, each as if it came next; None where no answer is due.
 
+        Inputs are a block from its first record on, as far as it has come. While a block grows,
+        what was answered before is handed in again before what is new.
+
         Changes nothing: the same inputs again give the same answers.
         """
         ...

@@ -19,6 +19,10 @@ and beside it, in another terminal in the same folder:
   aimass watch predictions.images
 README.md says how to swap a model and change an agent."""
 
+NEXT_STEPS_OF_EMPTY = """Next:
+  cd {folder}
+and write a topic, a model and an agent: README.md shows one of each."""
+
 
 @command
 def init(
@@ -26,6 +30,9 @@ def init(
         Path, typer.Argument(metavar="DIR", file_okay=False, help="Folder of the new project.")
     ],
     *,
+    empty: Annotated[
+        bool, typer.Option("--empty", help="Only the app: no topics, models and agents.")
+    ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Write into DIR even if it is not empty.")
     ] = False,
@@ -34,12 +41,13 @@ def init(
 
     It has topics/ (what flows), models/ (what scores it) and agents/ (what happens), a page
     each, with settings, a README and a docker-compose.yml. The app, and so its consumer group,
-    is named after DIR.
+    is named after DIR. With --empty the rooms are empty, for an application of your own.
 
     Example: aimass init shop
     """
     from aimass_stream.cli.scaffold.project import app_name, create_project
 
-    written = create_project(folder, force=force)
+    written = create_project(folder, empty=empty, force=force)
     typer.echo(f"Made {folder}, the app {app_name(folder)}: {', '.join(written)}")
-    typer.echo(NEXT_STEPS.format(folder=folder))
+    steps = NEXT_STEPS_OF_EMPTY if empty else NEXT_STEPS
+    typer.echo(steps.format(folder=folder))

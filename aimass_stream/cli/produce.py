@@ -308,6 +308,48 @@ def text(  # noqa: PLR0913 - the options of a command
     _send(errand, lambda _: find_texts([first, *more], how))
 
 
+@produce_app.command("json")
+@command
+def json_objects(  # noqa: PLR0913 - the options of a command
+    files: Files,
+    *,
+    topic: Annotated[
+        str, typer.Option(help="Topic to send to; created if missing.", show_default=False)
+    ],
+    key_field: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Field that is the key.", show_default="no key"),
+    ] = None,
+    rate: Rate = None,
+    limit: Limit = None,
+    again: Again = False,
+    app_name: AppName = "agents",
+) -> None:
+    """Send every line of the files as it stands: a JSON object of whatever fields your topic has.
+
+    Numbers, vectors, feedback: what the fields mean is for the agents of the topic to say. What
+    the broker has acknowledged is noted by place and content: after Ctrl-C or a crash the same
+    command sends the rest, and of a file that has grown the new lines. A line that is no JSON
+    object is not sent: it is named, the others go on, and the command ends with exit code 1.
+
+    Example: aimass produce json readings.jsonl --topic readings --key-field sensor
+    """
+    from aimass_stream.cli.producing.objects import find_objects
+
+    first, *more = (file.resolve() for file in files)
+    errand = Errand(
+        noun="line",
+        folder=first,
+        more=tuple(more),
+        topic=topic,
+        rate=rate,
+        limit=limit,
+        again=again,
+        app=app_name,
+    )
+    _send(errand, lambda _: find_objects([first, *more], key_field))
+
+
 def _send(errand: Errand, find: Callable[[Settings], Cargo]) -> NoReturn:
     """What every modality's command ends with."""
     import sys

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from aimass_stream.cli.terminal import command, hush_clients, use_broker
+
+if TYPE_CHECKING:
+    from aimass_stream.cli.watching import WatchOptions
 
 RECENT = 10
 """Records shown from before, where nothing else is asked for."""
@@ -56,35 +59,52 @@ def watch(  # noqa: PLR0913 - the options of a command
     follow: Annotated[
         bool, typer.Option("--follow/--no-follow", help="Wait for more, or end with the topic.")
     ] = True,
+    app: Annotated[
+        str, typer.Option(help="Package whose topics are waited for where they are not there yet.")
+    ] = "agents",
 ) -> None:
     """Show the records of a topic as they arrive; Ctrl-C ends.
 
     Reads beside every consumer group and changes nothing. Answers show the model and the record
     they answer; dead letters the reason and the error.
 
-    With --key the last few of that key are looked for from the beginning of the topic.
+    A topic that the app of this folder declares, and no worker has made yet, is waited for,
+    unless --no-follow is given. With --key the last few of that key are looked for from the
+    beginning of the topic.
 
     Example: aimass watch predictions.images --from beginning --limit 20
     """
+    from aimass_stream.cli.watching import WatchOptions
+
     try:
-        _watch(topic, start, limit, key, headers=headers, as_json=as_json, follow=follow)
+        _watch(
+            WatchOptions(
+                topic=topic,
+                start=start,
+                limit=limit,
+                key=key,
+                headers=headers,
+                as_json=as_json,
+                follow=follow,
+                app=app,
+            )
+        )
     except KeyboardInterrupt:
         return
 
 
-def _watch(topic: str, start: str, limit: int | None, key: str | None, **options: bool) -> None:
+def _watch(options: WatchOptions) -> None:
     import asyncio
     import os
     import sys
 
-    from aimass_stream.cli.watching import Watch, WatchOptions
+    from aimass_stream.cli.watching import Watch
     from aimass_stream.config import load_settings
 
     hush_clients()
-    wanted = WatchOptions(topic=topic, start=start, limit=limit, key=key, **options)
     try:
         with use_broker(load_settings()) as url:
-            asyncio.run(Watch(wanted, url).run())
+            asyncio.run(Watch(options, url).run())
     except BrokenPipeError:
         # The reader of a pipe has seen enough; what Python would flush at exit goes nowhere.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

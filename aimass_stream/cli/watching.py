@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 import shutil
 import sys
@@ -15,10 +16,11 @@ from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.text import Text
 
+from aimass_stream.cli.app_report import AppQuestion, has_app
 from aimass_stream.cli.record_text import Line, escape, json_of, line_of
 from aimass_stream.cli.terminal import say
 from aimass_stream.cli.units import count_text
-from aimass_stream.errors import AimassError
+from aimass_stream.errors import AimassError, ConfigError
 from aimass_stream.kafka.reader import Offsets, TopicReader, bootstrap_servers
 from aimass_stream.kafka.survey import refused, survey
 from aimass_stream.records import Chunk, Record
@@ -28,6 +30,8 @@ LISTED = 20
 PIPE_CHARS = 240
 """Length of a line that goes to no terminal."""
 MIN_VALUE_CHARS = 20
+APPEARS_EVERY_S = 0.5
+"""How often to look for a topic that a worker is about to make."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +41,7 @@ class WatchOptions:
     Attributes:
         start: `beginning`, `end`, an offset, or a negative number of last records.
         key: only records of this key; None for all.
+        app: the package whose app may declare a topic that is not there yet.
     """
 
     topic: str
@@ -46,6 +51,7 @@ class WatchOptions:
     headers: bool = False
     as_json: bool = False
     follow: bool = True
+    app: str = "agents"
 
 
 class Watch:
@@ -73,10 +79,15 @@ class Watch:
 
     async def _check_topic(self) -> None:
         """A client that asks for a topic by name may create it, so the list is asked for."""
-        seen = await survey(bootstrap_servers(self._url))
-        topic = self._options.topic
+        servers, topic = bootstrap_servers(self._url), self._options.topic
+        seen = await survey(servers)
         if topic not in seen.topics:
-            raise AimassError(unknown_topic(topic, self._url, seen.topics))
+            if not self._options.follow or topic not in await _declared(self._options.app):
+                raise AimassError(unknown_topic(topic, self._url, seen.topics))
+            say(f"{escape(topic)} is made when a worker first runs: waiting for that. Ctrl-C ends.")
+            while topic not in seen.topics:
+                await asyncio.sleep(APPEARS_EVERY_S)
+                seen = await survey(servers)
         if sys.stderr.isatty() and self._options.follow:
             partitions = count_text(seen.topics[topic].partitions, "partition")
             say(f"{topic}, {partitions}, on {self._url}. Ctrl-C ends.")
@@ -194,6 +205,21 @@ def in_order(records: Iterable[Record]) -> list[Record]:
     for record in records:
         partitions.setdefault(record.partition, []).append(record)
     return list(heapq.merge(*partitions.values(), key=lambda record: record.timestamp_ms))
+
+
+async def _declared(app: str) -> set[str]:
+    """The topics that a worker of the app in this folder makes; none where there is no app."""
+    if not has_app(app):
+        return set()
+    question = AppQuestion(app)
+    try:
+        report = await asyncio.to_thread(question.answer)
+    except ConfigError as error:
+        say(f"The app in {app} cannot be asked about its topics: {error}")
+        return set()
+    finally:
+        question.drop()
+    return {plan.name for plan in report.plans}
 
 
 def unknown_topic(topic: str, url: str, topics: Iterable[str]) -> str:

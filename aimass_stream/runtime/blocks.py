@@ -97,7 +97,7 @@ class BlockLearner(Generic[InputT]):
         start = 0
         while start < len(rows):
             part, twins, end = self._next_part(rows, start)
-            outcomes = self._score([rows[at][1] for at in part])
+            outcomes = self._score(self._pending, [rows[at][1] for at in part]) if part else []
             for at, outcome in zip(part, outcomes, strict=True):
                 answers[at], states[at] = outcome, self.learnt_to
                 if not isinstance(outcome, RecordError):
@@ -150,10 +150,17 @@ class BlockLearner(Generic[InputT]):
         if event.id:
             self._seen[_digest(event.id)] = None
 
-    def _score(self, inputs: list[InputT]) -> list[Any]:
-        """Answer inputs; one that cannot be answered costs itself and is not learnt from."""
+    def _score(self, before: Sequence[InputT], inputs: Sequence[InputT]) -> list[Any]:
+        """Answer inputs; one that cannot be answered costs itself and is not learnt from.
+
+        Args:
+            before: good records of the same block that stand before them. A learner may look at
+                them (where a user was, what rests after an alarm), so they are scored again
+                with what comes later, or answers would depend on where chunks ended.
+            inputs: at least one.
+        """
         try:
-            answers = list(self._state.score(inputs))
+            answers = list(self._state.score([*before, *inputs]))[len(before) :]
             if len(answers) == len(inputs) and all(map(_is_finite, answers)):
                 return answers
         except Exception as error:
@@ -162,8 +169,15 @@ class BlockLearner(Generic[InputT]):
         else:
             if len(inputs) == 1:
                 return [RecordError(Reason.INVALID_OUTPUT, _what_is_wrong(answers))]
-        # Scoring changes nothing, so each may be asked for again alone.
-        return [self._score([each])[0] for each in inputs]
+        # Scoring changes nothing, so each half may be asked for again.
+        half = len(inputs) // 2
+        first = self._score(before, inputs[:half])
+        good = [
+            one
+            for one, answer in zip(inputs[:half], first, strict=True)
+            if not isinstance(answer, RecordError)
+        ]
+        return first + self._score([*before, *good], inputs[half:])
 
 
 def _digest(event_id: str) -> bytes:

@@ -1,5 +1,6 @@
 """`aimass init`: a project that runs, from its own README."""
 
+import os
 import re
 import subprocess
 import sys
@@ -7,14 +8,17 @@ import time
 import tomllib
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from aimass_stream.cli.app_report import NO_BROKER, AppReport
 from aimass_stream.cli.scaffold.project import app_name, create_project, find_template
 from aimass_stream.config import Settings
 from aimass_stream.errors import AimassError, ConfigError
 from aimass_stream.kafka.reader import bootstrap_servers
 from aimass_stream.kafka.topics import TopicPlan, create_topics
 from tests.cli.commands import PNG, aimass, read_topic, send, start_aimass
+from tests.docs.tutorial import File, steps_of
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -42,6 +46,27 @@ class TestProject:
         create_project(tmp_path / "shop")
         expected = {path.name for path in (REPOSITORY / part).glob("*.py")}
         assert {path.name for path in (tmp_path / "shop" / part).iterdir()} == expected
+
+    def test_an_empty_project_has_an_app_and_its_readme_fills_it(self, tmp_path: Path) -> None:
+        folder = tmp_path / "pumps"
+        written = create_project(folder, empty=True)
+        assert written[3:] == ["aimass.toml", "README.md", ".gitignore"]
+        pages = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.py"))
+        assert pages == [
+            "agents/__init__.py",
+            "agents/app.py",
+            "models/__init__.py",
+            "topics/__init__.py",
+        ]
+        for step in steps_of((folder / "README.md").read_text()):
+            if isinstance(step, File):
+                (folder / step.name).write_text(step.text)
+        asked = [sys.executable, "-m", "aimass_stream.cli.app_report", "agents", "0", "0"]
+        env = {**os.environ, "PYTHONPATH": str(REPOSITORY), "AIMASS_BROKER": NO_BROKER}
+        report = subprocess.run(asked, cwd=folder, env=env, capture_output=True, check=True).stdout
+        told = msgspec.json.decode(report, type=AppReport)
+        assert told.learners == ["odd-readings"]
+        assert [(agent.topic, agent.to) for agent in told.agents] == [("readings", "alerts")]
 
     def test_a_folder_that_holds_something_is_refused_unless_forced(self, tmp_path: Path) -> None:
         (tmp_path / "notes.txt").write_text("mine")

@@ -16,7 +16,7 @@ from aimass_stream.kafka.reader import bootstrap_servers
 from aimass_stream.kafka.topics import TopicPlan, create_topics
 from aimass_stream.records import Record, identity
 from aimass_stream.records.image import encode_json
-from tests.cli.commands import PNG, aimass, send, start_aimass
+from tests.cli.commands import PNG, aimass, send, start_aimass, wait_for_lines
 from tests.codecs.audio_files import encoded, tone, wav
 
 NOW = datetime(2026, 1, 2, 12, 0, tzinfo=UTC)
@@ -228,3 +228,34 @@ class TestCommand:
         ended = aimass("watch", f"{topic_name}x", env=worker_env, cwd=tmp_path)
         assert ended.returncode == 1
         assert f"Did you mean {topic_name}" in ended.stderr
+
+    async def test_a_topic_that_the_app_of_this_folder_will_have_is_waited_for(
+        self, broker_url: str, worker_env: dict[str, str], tmp_path: Path, topic_name: str
+    ) -> None:
+        (tmp_path / "agents.py").write_text(APP.format(name=topic_name))
+        answers, errors = f"{topic_name}.answers", tmp_path / "errors"
+        with start_aimass(
+            "watch", answers, "--limit", "1", env=worker_env, cwd=tmp_path, errors=errors
+        ) as process:
+            wait_for_lines(errors, 1)
+            assert f"{answers} is made when a worker first runs" in errors.read_text()
+            await make_topic(broker_url, answers)
+            await send(broker_url, answers, b"hello")
+            assert "hello" in process.communicate(timeout=20)[0]
+        assert process.returncode == 0
+        ended = aimass("watch", f"{answers}x", "--no-follow", env=worker_env, cwd=tmp_path)
+        assert ended.returncode == 1
+        assert "There is no topic" in ended.stderr
+
+
+APP = """
+from aimass_stream import App, Record, Topic
+
+app = App("{name}", origin="agents")
+
+
+@app.agent(Topic("{name}.in", Record), to=Topic("{name}.answers", Record))
+async def echo(stream):
+    async for record in stream:
+        yield record.bytes
+"""

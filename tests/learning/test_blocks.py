@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.learner import Event
+from aimass_stream.learners.anomaly import ValueDetector
+from aimass_stream.learners.anomaly.values.state import ValueState
 from aimass_stream.runtime.blocks import SEEN_IDS, BlockLearner
 from tests.learning.learners import Folded, FoldState
 
@@ -61,6 +64,46 @@ def test_where_chunks_end_changes_nothing_where_records_repeat(
         got += cut.take(rows[len(got) : len(got) + size])[0]
     assert list(map(str, got)) == list(map(str, expected))
     assert (cut.learnt_to, cut._seen) == (whole.learnt_to, whole._seen)
+
+
+class Neighbours(FoldState):
+    """Answers a record with the one before it in its block."""
+
+    def score(self, inputs: Sequence[bytes]) -> list[Any]:
+        if b"odd" in inputs:
+            raise ValueError("odd")
+        return [Folded(self.learnt, before.hex()) for before in [b"", *inputs[:-1]]]
+
+
+@given(st.lists(st.sampled_from([b"a", b"b", b"odd"]), max_size=40), st.data())
+def test_where_chunks_end_changes_nothing_for_who_looks_back(
+    values: list[bytes], data: st.DataObject
+) -> None:
+    good = [value for value in values if value != b"odd"]
+    expected = [b"" if at % 5 == 0 else good[at - 1] for at in range(len(good))]
+    cut, got = BlockLearner(Neighbours({}), 5, 0), list[Any]()
+    while len(got) < len(values):
+        size = data.draw(st.integers(1, 7))
+        got += cut.take(rows_of(values[len(got) : len(got) + size], len(got)))[0]
+    assert [isinstance(one, RecordError) for one in got] == [value == b"odd" for value in values]
+    answered = [one for one in got if not isinstance(one, RecordError)]
+    assert [one.digest for one in answered] == [before.hex() for before in expected]
+
+
+def test_an_event_rings_once_however_its_records_arrive() -> None:
+    values = 5 + np.random.default_rng(0).normal(size=240)
+    values[200:210] += 40
+    rings = []
+    for size in (240, 7, 1):
+        state = ValueState(ValueDetector("values").settings)
+        detector = BlockLearner(state, 32, 0)
+        answers: list[Any] = []
+        for at in range(0, 240, size):
+            events = [event(n, b'{"value":%f}' % values[n]) for n in range(at, min(240, at + size))]
+            answers += detector.take([(one, state.read(one)) for one in events])[0]
+        rings.append([at for at, answer in enumerate(answers) if answer.is_alarm])
+    assert rings[0] == rings[1] == rings[2]
+    assert rings[0][-1] == 200
 
 
 def test_a_record_that_failed_may_come_again_under_its_id() -> None:

@@ -84,13 +84,7 @@ class Line:
         Raises:
             UnsendableError: as `read`, or the line is no JSON object.
         """
-        try:
-            found = orjson.loads(self.read())
-        except orjson.JSONDecodeError as error:
-            raise UnsendableError(f"it is no valid JSON (character {error.pos})") from None
-        if not isinstance(found, dict):
-            raise UnsendableError("it is no JSON object")
-        return found
+        return object_of(self.read())
 
 
 def find_lines(path: Path) -> list[Line]:
@@ -105,6 +99,21 @@ def find_lines(path: Path) -> list[Line]:
             return list(_lines(path, file))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def object_of(content: bytes) -> dict[str, Any]:
+    """What a line says, if it is a JSON object.
+
+    Raises:
+        UnsendableError: it is none.
+    """
+    try:
+        found = orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise UnsendableError(f"it is no valid JSON (character {error.pos})") from None
+    if not isinstance(found, dict):
+        raise UnsendableError("it is no JSON object")
+    return found
 
 
 def key_of(fields: dict[str, Any], name: str) -> bytes:

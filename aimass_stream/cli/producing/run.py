@@ -197,6 +197,9 @@ class Run:
         return [agent for agent in agents if agent.topic == self._errand.topic]
 
     def _answers(self) -> str | None:
-        # What a feed writes is for its learner; people want to see what is answered.
-        written = [agent.to for agent in self._agents() if agent.to]
-        return next((topic for topic in written if not topic.endswith(LOG_SUFFIX)), None)
+        agents = self._report.agents if self._report else []
+        logs = {agent.to for agent in self._agents() if agent.to and agent.to.endswith(LOG_SUFFIX)}
+        # What a feed writes is for its learner; people want to see what is answered on that log.
+        behind = [agent for agent in agents if agent.topic in logs]
+        written = [agent.to for agent in (*self._agents(), *behind) if agent.to not in logs]
+        return next((topic for topic in written if topic), None)

@@ -19,15 +19,22 @@ _FILES = {
     "dockerignore": ".dockerignore",
     "docker-compose.yml": "docker-compose.yml",
 }
+_FILES_OF_EMPTY = {
+    "aimass.toml": "aimass.toml",
+    "README.empty.md": "README.md",
+    "gitignore": ".gitignore",
+}
+_PAGES_OF_EMPTY = ("__init__.py", "app.py")
 _REFERENCE_NAME = '"aimass-demo"'
 _PACKAGE = Path(__file__).parents[2]
 
 
-def create_project(folder: Path, *, force: bool = False) -> list[str]:
+def create_project(folder: Path, *, empty: bool = False, force: bool = False) -> list[str]:
     """Write a project; its app is named after the folder.
 
     Args:
         folder: made where it is missing.
+        empty: an app without topics, models and agents, instead of the reference application.
         force: write into a folder that is not empty; files of the same names are replaced.
 
     Returns:
@@ -38,20 +45,22 @@ def create_project(folder: Path, *, force: bool = False) -> list[str]:
         ConfigError: it cannot be written, or this installation lacks the template.
     """
     name, source = app_name(folder), find_template(_PACKAGE)
+    files = _FILES_OF_EMPTY if empty else _FILES
     try:
         if folder.is_dir() and any(folder.iterdir()) and not force:
             raise AimassError(f"{folder} is not empty. Name a new folder, or add --force.")
         folder.mkdir(parents=True, exist_ok=True)
         for part in APPLICATION:
             for page in sorted((source / part).glob("*.py")):
-                _write_page(page, folder / part / page.name, name)
-        for held, target in _FILES.items():
+                if not empty or page.name in _PAGES_OF_EMPTY:
+                    _write_page(page, folder / part / page.name, name)
+        for held, target in files.items():
             text = (Path(__file__).parent / "files" / held).read_text(encoding="utf-8")
             filled = Template(text).substitute(name=name, version=_version())
             (folder / target).write_text(filled, encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{folder} cannot be written: {error.strerror or error}") from error
-    return [*(f"{part}/" for part in APPLICATION), *_FILES.values()]
+    return [*(f"{part}/" for part in APPLICATION), *files.values()]
 
 
 def app_name(folder: Path) -> str:
