@@ -29,7 +29,8 @@ def decode_clip(payload: bytes | memoryview, limits: Limits, frames: int) -> Fra
 
     Args:
         payload: the file.
-        limits: bounds on its bytes, its frames, and the pixels of all frames together.
+        limits: bounds on its bytes, its frames, and the pixels of all frames together, of those
+            in the file and of those that are wanted.
         frames: how many are wanted, the first and the last among them, the others evenly
             between; a frame that lasts three times as long as the shortest counts for three. A
             clip of fewer gives some of them twice.
@@ -47,7 +48,7 @@ def decode_clip(payload: bytes | memoryview, limits: Limits, frames: int) -> Fra
             f"{len(payload)} bytes are more than the limit of {limits.payload_bytes}",
         )
     header = read_clip_header(payload)
-    _check_header(header, limits)
+    _check_header(header, limits, frames)
     try:
         return _decode(payload, header, frames)
     except MemoryError:
@@ -58,16 +59,18 @@ def decode_clip(payload: bytes | memoryview, limits: Limits, frames: int) -> Fra
         ) from None
 
 
-def _check_header(header: ClipHeader, limits: Limits) -> None:
+def _check_header(header: ClipHeader, limits: Limits, wanted: int) -> None:
     if header.frames > limits.clip_frames:
         raise RecordError(
             Reason.TOO_LARGE,
             f"{header.frames} frames are more than the limit of {limits.clip_frames}",
         )
-    if header.width * header.height * header.frames > limits.image_pixels:
+    # Of a clip with fewer frames than are wanted, some are made more than once.
+    made = max(header.frames, wanted)
+    if header.width * header.height * made > limits.image_pixels:
         raise RecordError(
             Reason.TOO_LARGE,
-            f"{header.frames} frames of {header.width} x {header.height} pixels are more than the "
+            f"{made} frames of {header.width} x {header.height} pixels are more than the "
             f"limit of {limits.image_pixels}",
         )
 

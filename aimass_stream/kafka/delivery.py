@@ -21,7 +21,7 @@ from aimass_stream.kafka.answer_headers import header_blocks
 from aimass_stream.kafka.dead_letters import StorePayload, dead_letter, dead_letters_topic
 from aimass_stream.kafka.messages import Message, Messages
 from aimass_stream.kafka.outcomes import encode, join_adjacent, outcomes_of, outcomes_topic
-from aimass_stream.kafka.outgoing import MAX_BATCH_BYTES, Outgoing
+from aimass_stream.kafka.outgoing import BATCH_BYTES, MAX_BATCH_BYTES, Outgoing
 from aimass_stream.records.chunk import pick
 from aimass_stream.runtime.body import Agent
 from aimass_stream.runtime.handover import Failure, Unit
@@ -103,6 +103,8 @@ class Delivery:
         self._unspoken: list[Unit] = []
         self._unspoken_bytes = 0
         self._is_due = False
+        self._is_draining = False
+        self._may_be_under_way = IN_FLIGHT
         self._timer: asyncio.TimerHandle | None = None
         self._arrived = asyncio.Event()
         self._empty = asyncio.Event()
@@ -125,6 +127,7 @@ class Delivery:
     async def wait_empty(self) -> None:
         """Wait until everything queued is reported; nothing waits for company meanwhile."""
         if not self._empty.is_set():
+            self._is_draining = True
             self._speak()
             await self._empty.wait()
 
@@ -137,19 +140,23 @@ class Delivery:
         under_way: deque[asyncio.Task[None]] = deque()
         try:
             while True:
-                while under_way and (under_way[0].done() or len(under_way) == IN_FLIGHT):
-                    await under_way.popleft()
+                while under_way and (
+                    under_way[0].done() or len(under_way) == self._may_be_under_way
+                ):
+                    await _first_done(under_way)
                 if self._units or (self._is_due and self._unspoken):
                     before = under_way[-1] if under_way else None
                     under_way.append(await self._start(before))
                     continue
                 if not under_way and not self._unspoken:
+                    self._is_draining = False
                     self._empty.set()
                 self._arrived.clear()
                 await self._arrived.wait()
         finally:
             for task in under_way:
                 task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
 
     async def _start(self, before: asyncio.Task[None] | None) -> asyncio.Task[None]:
         """Begin to deliver outputs of the next units and, where due, outcomes of those before."""
@@ -163,6 +170,9 @@ class Delivery:
         if any(unit.failures for unit in units):
             await asyncio.to_thread(self._file_dead_letters, units, outgoing)
         self._file_outcomes(spoken, outgoing)
+        # Of several batches for one place each waits for the one before: nothing may come between.
+        is_small = all(messages.fits(BATCH_BYTES) for messages in outgoing.values())
+        self._may_be_under_way = IN_FLIGHT if is_small else 1
         task = asyncio.create_task(self._deliver(units, spoken, outgoing, before))
         task.add_done_callback(lambda _: self._arrived.set())
         return task
@@ -194,9 +204,10 @@ class Delivery:
             return
         self._unspoken += units
         self._unspoken_bytes += sum(map(self._weight, units))
-        if self._unspoken_bytes >= OUTCOME_BYTES or not self._has_room():
+        is_large = self._unspoken_bytes >= OUTCOME_BYTES
+        if is_large or self._is_draining or not self._has_room():
             self._speak()
-        elif self._timer is None:
+        elif self._timer is None and not self._is_due:
             self._timer = asyncio.get_running_loop().call_later(OUTCOME_WAIT_S, self._speak)
 
     def _speak(self) -> None:
@@ -292,6 +303,20 @@ class Delivery:
             )
             partition = outcomes.partition % outlet.system_partitions
             outgoing[outcomes_topic(outlet.app_id), partition].append(message)
+
+
+async def _first_done(under_way: deque[asyncio.Task[None]]) -> None:
+    """Wait for the first of these and take it away; whatever ends in an error is not waited for.
+
+    Raises:
+        LostOutcomeError: the broker refused a message of any of them for good.
+    """
+    while not under_way[0].done():
+        pending = [task for task in under_way if not task.done()]
+        ended, _ = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+        for task in ended:
+            task.result()
+    under_way.popleft().result()
 
 
 def _size_detail(value: bytes) -> str:

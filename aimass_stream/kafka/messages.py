@@ -51,11 +51,15 @@ class Messages:
         self._values += values
         self._header_blocks += header_blocks
 
-    def batches(self, limit_bytes: int) -> Iterator[tuple[int, int]]:
-        """Cut into batches within a limit, none without a message: where each begins and ends."""
+    def fits(self, limit_bytes: int) -> bool:
+        """Whether all of them go into one batch within a limit."""
         columns = (filter(None, self._keys), self._values, self._header_blocks)
         size = sum(sum(map(len, column)) for column in columns) + RECORD_OVERHEAD * len(self)
-        if 0 < size <= limit_bytes:
+        return size <= limit_bytes
+
+    def batches(self, limit_bytes: int) -> Iterator[tuple[int, int]]:
+        """Cut into batches within a limit, none without a message: where each begins and ends."""
+        if len(self) and self.fits(limit_bytes):
             yield 0, len(self)
             return
         ends = [*accumulate(map(self._size, range(len(self))), initial=0)]

@@ -21,6 +21,8 @@ log = logging.getLogger("aimass.outgoing")
 
 MAX_BATCH_BYTES = 900_000
 """Below the broker's default `message.max.bytes`, which bounds a batch."""
+BATCH_BYTES = MAX_BATCH_BYTES - BATCH_OVERHEAD
+"""What the messages of a batch may take together."""
 RETRY_AFTER_S = 0.5
 
 
@@ -63,7 +65,7 @@ async def _deliver_to(
     before: asyncio.Future[None] | None,
 ) -> None:
     messages = outgoing if isinstance(outgoing, Messages) else Messages(outgoing)
-    cuts = deque(messages.batches(MAX_BATCH_BYTES - BATCH_OVERHEAD))
+    cuts = deque(messages.batches(BATCH_BYTES))
     while cuts:
         first, end = cuts[0]
         try:

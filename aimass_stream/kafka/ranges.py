@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
-from aimass_stream.errors import ConfigError
+from aimass_stream.errors import BrokerError, ConfigError
 from aimass_stream.kafka.reader import TopicReader
-from aimass_stream.records import Record
+from aimass_stream.records import Chunk, Record
+
+_NOTHING = (0, -1)
 
 RecordT = TypeVar("RecordT", bound=Record)
 
@@ -30,7 +32,7 @@ async def read_range(
         ranges: first and last offset by partition.
 
     Raises:
-        BrokerError: the broker cannot be reached.
+        BrokerError: the broker cannot be reached, or gives nothing of what it has.
         ConfigError: a range ends behind what the topic holds, or was deleted in part.
     """
     found: list[RecordT] = []
@@ -46,13 +48,23 @@ async def read_range(
         # What is not asked for is behind its end from the start.
         reader.seek({**ends, **{(topic, place): first for place, (first, _) in ranges.items()}})
         while await _is_behind(reader, topic, ranges):
-            async with asyncio.timeout(TIMEOUT_S):
-                while not (chunks := await reader.poll()):
-                    pass
-            for chunk in chunks:
-                first, last = ranges[chunk.partition]
+            for chunk in await _poll(reader, topic):
+                # Others stand at their ends, where records may arrive meanwhile.
+                first, last = ranges.get(chunk.partition, _NOTHING)
                 found += [one for one in chunk.records(kind) if first <= one.offset <= last]
     return sorted(found, key=lambda one: (one.partition, one.offset))
+
+
+async def _poll(reader: TopicReader, topic: str) -> Sequence[Chunk]:
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            while not (chunks := await reader.poll()):
+                pass
+    except TimeoutError as error:
+        raise BrokerError(
+            f"Kafka gave no record of {topic} in {TIMEOUT_S:g} s, and has some. Try: aimass doctor"
+        ) from error
+    return chunks
 
 
 async def _is_behind(

@@ -60,10 +60,13 @@ class Codec:
         """An object as what msgpack holds.
 
         Raises:
-            CodecError: it holds something that is not on the allow-list.
+            CodecError: it holds something that is not on the allow-list, or is nested too deeply.
         """
         writer = _Writer(self._globals, self._unused)
-        root = writer.value(item)
+        try:
+            root = writer.value(item)
+        except RecursionError as error:
+            raise CodecError(f"{type(item).__qualname__} is nested too deeply") from error
         return {"root": root, "nodes": writer.nodes}
 
     def decode(self, data: Mapping[str, Any]) -> Any:

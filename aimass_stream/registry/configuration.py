@@ -17,6 +17,10 @@ import orjson
 from aimass_stream.errors import SetupError
 
 CONFIG = "config.json"
+COMBINER = "combiner.json"
+"""What an ensemble makes one answer of several with."""
+ESTIMATOR = "estimator.json"
+"""What scikit-learn fitted, as text."""
 ARCHITECTURE = "architecture.json"
 
 _REMOTE = ("auto_map", "custom_pipelines")
@@ -115,12 +119,16 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _find_remote(found: Any) -> str:
     """The key that points at code, at any depth; empty where there is none."""
-    if isinstance(found, list):
-        return next((key for each in found if (key := _find_remote(each))), "")
-    if not isinstance(found, dict):
-        return ""
-    here = next((key for key in _REMOTE if found.get(key)), "")
-    return here or _find_remote(list(found.values()))
+    left = [found]
+    while left:
+        each = left.pop()
+        if isinstance(each, dict):
+            if here := next((key for key in _REMOTE if each.get(key)), ""):
+                return here
+            left += each.values()
+        elif isinstance(each, list):
+            left += each
+    return ""
 
 
 def _own(found: dict[str, Any]) -> Configuration:

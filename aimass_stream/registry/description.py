@@ -7,6 +7,7 @@ from pathlib import Path
 from aimass_stream.adapters.tasks import TASKS
 from aimass_stream.adapters.tasks.audio import AUDIO_TASKS
 from aimass_stream.adapters.tasks.images import IMAGE_TASKS, TORCH_TASKS
+from aimass_stream.adapters.tasks.video import VIDEO_TASKS
 from aimass_stream.errors import ConfigError, SetupError
 from aimass_stream.registry.card import Card, Provenance
 from aimass_stream.registry.configuration import (
@@ -22,7 +23,11 @@ from aimass_stream.registry.weights import count_values
 KNOWN_TASKS = {**TASKS, **TORCH_TASKS}
 """Every task that an adapter of the engine serves, by name."""
 
-_TAKES = {"question-answering": "Question", "text-to-speech": "Text"}
+_TAKES = {
+    "question-answering": "Question",
+    "text-to-speech": "Text",
+    "video-classification": "Clip",
+}
 
 
 def describe(folder: Path, task: str, told: Provenance) -> Card:
@@ -53,11 +58,13 @@ def describe(folder: Path, task: str, told: Provenance) -> Card:
 
 
 def modality_of(task: str) -> str:
-    """What a task is about: `image`, `audio` or `text`; empty for one that is not known."""
+    """What a task is about: `image`, `audio`, `video` or `text`; empty where it is not known."""
     if task in IMAGE_TASKS or task in TORCH_TASKS:
         return "image"
     if task in AUDIO_TASKS:
         return "audio"
+    if task in VIDEO_TASKS:
+        return "video"
     return "text" if task in TASKS else ""
 
 

@@ -12,6 +12,7 @@ from aimass_stream.registry.configuration import Configuration
 
 _ENDINGS = {
     "ForImageClassification": "image-classification",
+    "ForVideoClassification": "video-classification",
     "ForObjectDetection": "object-detection",
     "ForSemanticSegmentation": "image-segmentation",
     "ForDepthEstimation": "depth-estimation",

@@ -239,7 +239,13 @@ class LearnerHost:
         if state.writing is not None and not state.writing.done():
             return
         state.kept_rows = learner.learnt_rows
-        state.writing = self._writer.submit(self._write, state, learner.lay_down(), committed)
+        try:
+            laid_down = learner.lay_down()
+        except Exception as error:  # a learner's own; its log still has everything
+            state.unsaved = f"The state cannot be laid down: {describe(error)}."
+            log.exception("%s Learning goes on without snapshots of it.", state.unsaved)
+            return
+        state.writing = self._writer.submit(self._write, state, laid_down, committed)
 
     @staticmethod
     def _write(state: _OpenState, laid_down: LaidDown, committed: int) -> None:

@@ -38,12 +38,13 @@ def _centres(estimator: Any) -> None:
 
 
 def _vectors(estimator: Any) -> None:
-    """Libsvm believes what it is told about lengths."""
+    """Libsvm believes what it is told about lengths, and where a kernel was computed before."""
     counts, vectors = estimator._n_support, estimator.support_vectors_  # noqa: SLF001
     columns, rows = estimator.n_features_in_, len(vectors)
     classes = len(estimator.classes_) if hasattr(estimator, "classes_") else 2
     pairs = classes * (classes - 1) // 2
     found = [
+        estimator.kernel in {"linear", "poly", "rbf", "sigmoid"},
         vectors.shape == (rows, columns),
         estimator.support_.shape == (rows,),
         counts.shape == (classes,) and counts.min() >= 0,

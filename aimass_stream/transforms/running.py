@@ -14,6 +14,7 @@ import numpy as np
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.records import Limits
 from aimass_stream.transforms.chain import Chain, Kind, Step
+from aimass_stream.transforms.values import Sound
 
 Function = Callable[[Any], Any]
 
@@ -119,7 +120,7 @@ def _fits(step: Step, value: Any, found: Any) -> bool:
         same = step.takes is not Kind.IMAGE or getattr(found, "shape", None) == value.shape
         return isinstance(found, np.ndarray) and found.dtype == np.uint8 and same
     if step.gives is Kind.SOUND:
-        samples = found.samples
+        samples = found.samples if isinstance(found, Sound) else np.empty(0)
         return samples.ndim == 1 and len(samples) > 0 and bool(np.isfinite(samples).all())
     if step.gives is Kind.VECTOR:
         return isinstance(found, np.ndarray) and found.ndim == 1 and found.dtype.kind == "f"

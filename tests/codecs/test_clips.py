@@ -48,6 +48,10 @@ def test_bounds_hold_before_anything_is_decoded(payload: bytes) -> None:
     assert reason(payload, Limits(clip_frames=4)) is Reason.TOO_LARGE
     assert reason(payload, Limits(image_pixels=5 * 20 * 30 - 1)) is Reason.TOO_LARGE
     decode_clip(payload, Limits(len(payload), 5 * 20 * 30, 5), 4)
+    # Frames that are wanted and not there are made more than once.
+    with pytest.raises(RecordError, match="16 frames of") as raised:
+        decode_clip(payload, Limits(image_pixels=16 * 20 * 30 - 1), 16)
+    assert raised.value.reason is Reason.TOO_LARGE
 
 
 def test_what_is_no_clip_is_refused() -> None:

@@ -4,8 +4,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from aiokafka.record.memory_records import MemoryRecords
 
+from aimass_stream.errors import LostOutcomeError
 from aimass_stream.kafka.delivery import Delivery, Outlet
 from aimass_stream.kafka.messages import Messages
 from aimass_stream.kafka.outcomes import Outcomes, decode, join_adjacent, outcomes_topic
@@ -151,3 +153,60 @@ def test_outcomes_on_both_sides_of_a_hole_stay_apart() -> None:
         (0, 5, [(0, 5)]),
         (7, 8, [(7, 8)]),
     ]
+
+
+async def test_nothing_comes_between_the_batches_of_a_large_delivery() -> None:
+    """The batches of one place are sent one by one, so another delivery waits for the last."""
+    under_way = most = 0
+    chunk = Chunk("in", 0, range(3), [0] * 3, [b"k"] * 3, [b"x"] * 3, [()] * 3)
+    work, large = Work(chunk, 0), b"z" * (MAX_BATCH_BYTES * 2 // 3)
+
+    class Counting(StubDeliverer):
+        async def deliver(self, outgoing: Outgoing, before: Any = None) -> None:
+            nonlocal under_way, most
+            under_way += 1
+            most = max(most, under_way)
+            for _ in range(5):
+                await asyncio.sleep(0)
+            under_way -= 1
+            await super().deliver(outgoing, before)
+            if len(self.values["out"]) == 3:
+                done.set()
+
+    def unit(first: int, *values: bytes) -> Unit:
+        rows = list(range(first, first + len(values)))
+        return Unit(work, first, first + len(values), [Answers(0, "m@1", rows, [*values], [])])
+
+    counting, done = Counting(), asyncio.Event()
+    outlet = Outlet("app", counting, refuse_to_store, ("out",), lambda *_: 0, 1)
+    agent = Agent("score", Topic("in", Record), Topic("out", bytes), body)
+    delivery = Delivery(agent, outlet, lambda _: None, lambda _: None, lambda: True)
+    running = asyncio.create_task(delivery.run())
+    delivery.put(unit(0, large, large))
+    await asyncio.sleep(0)
+    delivery.put(unit(2, b"y"))
+    await asyncio.wait_for(done.wait(), 5)
+    running.cancel()
+    assert most == 1
+    assert [value for _, _, value, _ in counting.values["out"]][-1] == b"y"
+
+
+async def test_a_refusal_is_not_waited_for_behind_a_delivery_that_hangs() -> None:
+    chunk = Chunk("in", 0, range(2), [0] * 2, [b"k"] * 2, [b"x"] * 2, [()] * 2)
+    work, tries = Work(chunk, 0), 0
+
+    class Refusing(StubDeliverer):
+        async def deliver(self, outgoing: Outgoing, before: Any = None) -> None:
+            nonlocal tries
+            tries += 1
+            if tries == 2:
+                raise LostOutcomeError("refused")
+            delivery.put(Unit(work, 1, 2, [Answers(0, "m@1", [1], [b"y"], [])]))
+            await asyncio.Event().wait()
+
+    outlet = Outlet("app", Refusing(), refuse_to_store, ("out",), lambda *_: 0, 1)
+    agent = Agent("score", Topic("in", Record), Topic("out", bytes), body)
+    delivery = Delivery(agent, outlet, lambda _: None, lambda _: None, lambda: True)
+    delivery.put(Unit(work, 0, 1, [Answers(0, "m@1", [0], [b"y"], [])]))
+    with pytest.raises(LostOutcomeError):
+        await asyncio.wait_for(delivery.run(), 5)

@@ -105,6 +105,7 @@ def test_a_readme_tells_the_licence_unless_somebody_does(tmp_path: Path, folder:
         ("question-answering", "Question", "Span", "text"),
         ("text-to-speech", "Text", "Speech", "audio"),
         ("instance-segmentation", "Image", "Detections", "image"),
+        ("video-classification", "Clip", "Prediction", "video"),
         ("automatic-speech-recognition", "Audio", "Transcript", "audio"),
         ("a task of an adapter elsewhere", "", "", ""),
     ],
@@ -131,6 +132,7 @@ def test_a_task_says_what_goes_in_and_what_comes_out(
         ),
         ("BertModel", {}, "sentence-embedding"),
         ("GPT2LMHeadModel", {}, "text-generation"),
+        ("VideoMAEForVideoClassification", {}, "video-classification"),
     ],
 )
 def test_a_task_is_told_from_the_architecture(
@@ -282,6 +284,14 @@ def test_a_folder_that_nothing_could_load_is_refused(tmp_path: Path, folder: Pat
     (folder / "model.safetensors").unlink()
     with pytest.raises(SetupError, match="no weights"):
         add(tmp_path / "models", folder)
+
+
+def test_code_is_found_however_deep_it_lies(tmp_path: Path, folder: Path) -> None:
+    depth = 900
+    text = '{"a":' * depth + '{"auto_map": {"AutoModel": "x.Y"}}' + "}" * depth
+    (folder / "deep_config.json").write_text(text)
+    with pytest.raises(SetupError, match="auto_map"):
+        publish(tmp_path / "models", "deep", folder, task="image-classification", labels=[])
 
 
 def test_a_configuration_that_is_no_object_is_refused(tmp_path: Path, folder: Path) -> None:

@@ -297,6 +297,20 @@ def test_libsvm_is_never_given_lengths_that_do_not_fit(name: str, tmp_path: Path
         read_estimator(tmp_path)
 
 
+def test_libsvm_is_never_told_where_a_kernel_was_computed(tmp_path: Path) -> None:
+    """It would look there, however far out that is."""
+    fitted(tmp_path, svm.SVC())
+    text = (tmp_path / "estimator.json").read_text()
+    described = json.loads(text)
+    named = text.replace('"kernel":"rbf"', '"kernel":"precomputed"')
+    if named == text:
+        described["estimator"]["arguments"]["kernel"] = "precomputed"
+        named = json.dumps(described)
+    (tmp_path / "estimator.json").write_text(named)
+    with pytest.raises(SetupError, match="support vectors do not fit each other"):
+        read_estimator(tmp_path)
+
+
 def test_claims_of_a_range_are_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AIMASS_CLAIM_PREFIXES", f'["{tmp_path.as_uri()}/"]')
     settings.cache_clear()

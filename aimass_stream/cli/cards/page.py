@@ -13,7 +13,7 @@ from rich.text import Text
 from aimass_stream.cli.record_text import escape, json_line
 from aimass_stream.cli.units import count_text, number_text, size_text
 from aimass_stream.registry.card import Card, Cost
-from aimass_stream.registry.configuration import ARCHITECTURE
+from aimass_stream.registry.configuration import ARCHITECTURE, COMBINER, ESTIMATOR
 from aimass_stream.registry.description import describe_leniently
 from aimass_stream.registry.manifest import Manifest
 
@@ -72,7 +72,10 @@ def page_lines(
 
 def declaration_of(manifest: Manifest) -> str:
     """The line that declares a version in `models/`."""
-    kind = "Torch" if ARCHITECTURE in manifest.files else "Transformers"
+    if COMBINER in manifest.files:
+        return f'Ensemble(..., by="stacking", combiner="models://{manifest.id}")'
+    kinds = {ARCHITECTURE: "Torch", ESTIMATOR: "Sklearn"}
+    kind = next((kinds[name] for name in kinds if name in manifest.files), "Transformers")
     return f'{kind}("{escape(manifest.task)}", "models://{manifest.id}")'
 
 
