@@ -36,6 +36,8 @@ def wiener(sound: Sound, window: int) -> Sound:
 
 def band_pass(sound: Sound, low_hz: float, high_hz: float, order: int) -> Sound:
     """What lies between two frequencies; a recording shorter than the filter is mirrored."""
+    # There is nothing above half the rate, and no filter for it.
+    high_hz = min(high_hz, 0.499 * sound.rate_hz)
     sections = signal.butter(order, (low_hz, high_hz), "bandpass", output="sos", fs=sound.rate_hz)
     length = min(3 * (2 * len(sections) + 1), len(sound.samples) - 1)
     found = signal.sosfiltfilt(sections, sound.samples, padlen=length)

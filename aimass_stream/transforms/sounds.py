@@ -54,7 +54,7 @@ class BandPass(_Cleaning, frozen=True):
 
     Attributes:
         low_hz: what lies below is taken out.
-        high_hz: what lies above is taken out; below half of the rate of what it is given.
+        high_hz: what lies above is taken out; at the most half of the rate of what it is given.
         order: of the filter.
     """
 
