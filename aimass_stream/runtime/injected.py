@@ -15,6 +15,7 @@ import resource
 import signal
 import time
 from collections.abc import Callable, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -69,8 +70,18 @@ class Harm:
             FAULTS,
         )
 
-    def call(self, held: Sequence[Held], answer: Callable[[list[Any]], Sequence[Any]]) -> Any:
+    def call(
+        self,
+        held: Sequence[Held],
+        answer: Callable[[list[Any]], Sequence[Any]],
+        answered: int = 0,
+    ) -> Any:
         """Have a model answer its inputs, and do what the plan says to the call.
+
+        Args:
+            held: the inputs.
+            answer: what is called with them.
+            answered: so many of them, the first, were answered before and are no victims now.
 
         Raises:
             InjectedError: that is what it says.
@@ -82,23 +93,29 @@ class Harm:
         if not concerning:
             return answer(inputs)
         digests = [digest for digest, _ in held]
+        new = range(answered, len(held))
         struck = [
             (injection, rows)
             for injection in concerning
-            if (rows := [row for row, one in enumerate(digests) if plan.is_victim(injection, one)])
+            if (rows := [row for row in new if plan.is_victim(injection, digests[row])])
         ]
         kinds: dict[str, Kind] = {
             short_id(digests[row]): injection.kind
             for injection, rows in reversed(struck)
             for row in rows
         }
-        self._file.note(self._model, digests, kinds, learns=self._learns)
+        self._file.note(self._model, digests[answered:], kinds, learns=self._learns)
         for injection, _ in struck:
             _strike(injection)
         results = answer(inputs)
         for injection, rows in struck:
             results = _spoil(injection, rows, results)
         return results
+
+    def spares(self, held: Held) -> bool:
+        """Whether the plan has nothing for this input."""
+        plan = self._file.read()
+        return not any(plan.is_victim(one, held[0]) for one in plan.concerns(self._model))
 
 
 class InjectedPredictor:
@@ -137,17 +154,23 @@ class InjectedState:
     def __init__(self, state: LearnerState[Any, Any], harm: Harm) -> None:
         self._state = state
         self._harm = harm
+        self._answered: list[Held] = []
 
     def read(self, event: Event) -> Held:
         """The digest of the event's value, and what the learner makes of it."""
         return digest_of(event.value), self._state.read(event)
 
     def score(self, inputs: Sequence[Held]) -> Any:
-        """What the learner answers, or worse."""
-        return self._harm.call(inputs, self._state.score)
+        """What the learner answers, or worse; what it answered of this block it answers again."""
+        pairs = zip(inputs, self._answered, strict=False)
+        answered = sum(1 for _ in takewhile(lambda pair: pair[0] is pair[1], pairs))
+        results = self._harm.call(inputs, self._state.score, answered)
+        self._answered = [*inputs[:answered], *takewhile(self._harm.spares, inputs[answered:])]
+        return results
 
     def learn(self, inputs: Sequence[Held]) -> None:
         """Learn, unharmed: what failed to be scored does not come here."""
+        self._answered = []
         self._state.learn([made for _, made in inputs])
 
     def snapshot(self) -> Snapshot:
