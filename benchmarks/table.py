@@ -190,11 +190,15 @@ def marker(name: str) -> str:
 def put(document: str, name: str, table: str) -> str:
     """The document with this table below its marker, in place of the one that stood there.
 
+    A document may leave out what has no result file yet.
+
     Raises:
-        ValueError: it has no such marker.
+        ValueError: it has no such marker, and there is a table.
     """
     before, found, rest = document.partition(marker(name))
     if not found:
+        if not table:
+            return document
         raise ValueError(f"there is no line {marker(name).strip()}")
     lines = rest.split("\n")
     after = next(number for number, line in enumerate(lines) if not line.startswith("|"))

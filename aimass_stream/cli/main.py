@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -57,6 +58,8 @@ def run_worker(
 
     Example: aimass worker --workers 2
     """
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", device):
+        raise typer.BadParameter(f"{device!r} is no device: cpu, cuda or cuda:0 are")
     from aimass_stream.cli.worker import WorkerOptions, supervise
 
     raise typer.Exit(supervise(WorkerOptions(name, workers, device, drain_s, log)))

@@ -11,8 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from aimass_stream.cli.demo.view import read_metrics
+from aimass_stream.cli.main import app
 from aimass_stream.kafka.reader import bootstrap_servers
 from aimass_stream.kafka.topics import TopicPlan, create_topics
 from tests.cli.commands import aimass, send, start_aimass
@@ -115,6 +117,12 @@ def test_a_module_that_cannot_be_imported_is_not_left_out(
     done: subprocess.CompletedProcess[str] = aimass(command, env=worker_env, cwd=project)
     assert done.returncode == (78 if command == "worker" else 1)
     assert "no_such_module" in done.stdout + done.stderr
+
+
+def test_what_is_no_device_is_a_wrong_command_line() -> None:
+    result = CliRunner().invoke(app, ["worker", "--device", "gpu"])
+    assert result.exit_code == 2
+    assert "'gpu' is no device" in result.output
 
 
 def test_without_a_broker_nothing_is_started(worker_env: dict[str, str], project: Path) -> None:

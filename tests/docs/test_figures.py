@@ -44,6 +44,7 @@ def test_a_table_takes_the_place_of_the_one_below_its_marker() -> None:
     assert put(put(document, "x", ""), "x", table) == put(document, "x", table)
     with pytest.raises(ValueError, match="there is no line"):
         put(document, "y", table)
+    assert put(document, "y", "") == document
 
 
 def test_a_file_that_is_missing_makes_no_table(tmp_path: Path) -> None:

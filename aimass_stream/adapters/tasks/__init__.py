@@ -62,7 +62,10 @@ def _problem(
         takes = ", ".join(sorted(known)) or "none"
         return f"it takes no {', '.join(strange)}. Settings of this task: {takes}."
     for name, value in made.items():
-        wrong = "must be told" if value is None else known[name].problem(value)
+        try:
+            wrong = "must be told" if value is None else known[name].problem(value)
+        except TypeError as error:
+            wrong = f"is of the wrong type: {error}"
         if wrong:
             return f"{name}={value!r} {wrong}"
     return ""
