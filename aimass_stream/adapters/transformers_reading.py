@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from typing import Any
 
 import numpy as np
 import orjson
@@ -157,8 +158,8 @@ def _share(logits: NDArray[np.float64], at: int) -> float:
     return float(np.exp(logits[at] - highest) / np.exp(logits - highest).sum())
 
 
-def _spans(encoding: object) -> Places:
-    sequences, offsets = encoding.sequence_ids, encoding.offsets  # type: ignore[attr-defined]
+def _spans(encoding: Any) -> Places:
+    sequences, offsets = encoding.sequence_ids, encoding.offsets
     return np.array(
         [
             span if sequence == 1 and span[0] < span[1] else (-1, -1)

@@ -27,6 +27,17 @@ def settings_of(declaration: Learner[Any]) -> Mapping[str, Any]:
     }
 
 
+def require_at_least(declaration: Learner[Any], **least: float) -> None:
+    """Refuse a declaration with a field below its least value.
+
+    Raises:
+        ConfigError: a field lies below; the text names it.
+    """
+    for name, value in least.items():
+        holds = getattr(declaration, name) >= value
+        require(declaration, holds=holds, otherwise=f"{name} must be at least {value}")
+
+
 def require(declaration: Learner[Any], *, holds: bool, otherwise: str) -> None:
     """Refuse a declaration.
 

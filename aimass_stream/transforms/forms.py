@@ -34,12 +34,12 @@ def _centres(estimator: Any) -> None:
     if centres.dtype != np.float64 or centres.shape[1:] != (estimator.n_features_in_,):
         raise ValueError("cluster_centers_ has another number of columns")
     # Of the machine it was fitted on.
-    estimator._n_threads = 1  # noqa: SLF001
+    estimator._n_threads = 1  # noqa: SLF001 - what `predict` reads
 
 
 def _vectors(estimator: Any) -> None:
     """Libsvm believes what it is told about lengths, and where a kernel was computed before."""
-    counts, vectors = estimator._n_support, estimator.support_vectors_  # noqa: SLF001
+    counts, vectors = estimator._n_support, estimator.support_vectors_  # noqa: SLF001 - libsvm's own
     columns, rows = estimator.n_features_in_, len(vectors)
     classes = len(estimator.classes_) if hasattr(estimator, "classes_") else 2
     pairs = classes * (classes - 1) // 2
@@ -51,7 +51,7 @@ def _vectors(estimator: Any) -> None:
         not hasattr(estimator, "classes_") or counts.sum() == rows,
         estimator._dual_coef_.shape == (classes - 1, rows),
         estimator._intercept_.shape == (pairs,),
-        {len(estimator._probA), len(estimator._probB)} == {0},  # noqa: SLF001
+        {len(estimator._probA), len(estimator._probB)} == {0},  # noqa: SLF001 - as above
     ]
     if not all(found):
         raise ValueError("the support vectors do not fit each other")
@@ -72,7 +72,7 @@ def _forest(estimator: Any) -> None:
 
 
 def _imputed(estimator: Any) -> None:
-    estimator._fit_dtype = estimator._fill_dtype = np.dtype(np.float64)  # noqa: SLF001
+    estimator._fit_dtype = estimator._fill_dtype = np.dtype(np.float64)  # noqa: SLF001 - what `transform` reads
 
 
 _LINEAR = ("coef_", "intercept_", "n_features_in_")

@@ -115,7 +115,7 @@ class Keywords(_Vocabulary):
         found = self.weights(text)
         if not found.nnz:
             raise RecordError(Reason.EMPTY, "no word of the text was in the captured range")
-        best = sorted(zip(-found.data, found.indices, strict=True))[: self._step.top]  # type: ignore[union-attr]
+        best = sorted(zip(-found.data, found.indices, strict=True))[: self._step.top]  # type: ignore[union-attr]  # Keywords alone is asked for them
         return " ".join(self._names[place] for _, place in best)
 
 

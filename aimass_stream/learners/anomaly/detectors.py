@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Literal
 
 from aimass_stream.learner import Learner
-from aimass_stream.learners.declared import require, settings_of
+from aimass_stream.learners.declared import require, require_at_least, settings_of
 from aimass_stream.records import Surprise
 
 
@@ -53,18 +53,7 @@ class Detector(Learner[Surprise]):
         require(self, holds=fits, otherwise="dimensions is the length of a vector, else 0")
         share = 0 < self.alarm_share < 1
         require(self, holds=share, otherwise="alarm_share must be above 0 and below 1")
-        for name, least in (
-            ("warm_records", 1),
-            ("rest_records", 0),
-            ("compared_records", 1),
-            ("keys", 1),
-            ("seed", 0),
-        ):
-            self._at_least(name, least)
-
-    def _at_least(self, name: str, least: int) -> None:
-        holds = getattr(self, name) >= least
-        require(self, holds=holds, otherwise=f"{name} must be at least {least}")
+        require_at_least(self, warm_records=1, rest_records=0, compared_records=1, keys=1, seed=0)
 
     @property
     def answer_type(self) -> type[Surprise]:
@@ -105,10 +94,9 @@ class IsolationForestDetector(Detector):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("window_records", "trees", "tree_records"):
-            self._at_least(name, 2)
-        self._at_least("refit_records", 1)
-        self._at_least("delay_records", 0)
+        require_at_least(self, window_records=2, trees=2, tree_records=2)
+        require_at_least(self, refit_records=1)
+        require_at_least(self, delay_records=0)
         behind = self.delay_records <= self.refit_records
         require(self, holds=behind, otherwise="delay_records must not exceed refit_records")
 
@@ -137,8 +125,8 @@ class AutoencoderDetector(Detector):
         layers = len(self.hidden) >= 1 and min(self.hidden) >= 1
         require(self, holds=layers, otherwise="hidden must name at least one layer, none empty")
         require(self, holds=self.learning_rate > 0, otherwise="learning_rate must be above 0")
-        self._at_least("passes", 1)
-        self._at_least("replay_records", 1)
+        require_at_least(self, passes=1)
+        require_at_least(self, replay_records=1)
 
 
 @dataclass(frozen=True)
@@ -160,8 +148,7 @@ class HalfSpaceTreesDetector(Detector):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("trees", "height", "window_records"):
-            self._at_least(name, 1)
+        require_at_least(self, trees=1, height=1, window_records=1)
 
 
 @dataclass(frozen=True)
@@ -183,8 +170,7 @@ class MahalanobisDetector(Detector):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("window_records", "refit_records"):
-            self._at_least(name, 1)
+        require_at_least(self, window_records=1, refit_records=1)
         share = 0.5 <= self.concentrated <= 1
         require(self, holds=share, otherwise="concentrated must be 0.5 to 1")
 
@@ -206,8 +192,7 @@ class TailsDetector(Detector):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("window_records", "refit_records"):
-            self._at_least(name, 1)
+        require_at_least(self, window_records=1, refit_records=1)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 from aimass_stream.learner import Learner
-from aimass_stream.learners.declared import require, settings_of
+from aimass_stream.learners.declared import require, require_at_least, settings_of
 from aimass_stream.records import TrackedCluster
 
 
@@ -51,14 +51,7 @@ class Clusters(Learner[TrackedCluster]):
     reach: float = 1.5
 
     def __post_init__(self) -> None:
-        for name, least in (
-            ("dimensions", 1),
-            ("refit_records", 1),
-            ("least_records", 2),
-            ("components", 1),
-        ):
-            holds = getattr(self, name) >= least
-            require(self, holds=holds, otherwise=f"{name} must be at least {least}")
+        require_at_least(self, dimensions=1, refit_records=1, least_records=2, components=1)
         require(
             self,
             holds=self.window_records >= 2 * self.least_records,

@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 from aimass_stream.learner import Learner
-from aimass_stream.learners.declared import require, settings_of
+from aimass_stream.learners.declared import require, require_at_least, settings_of
 from aimass_stream.records import ClipData
 
 
@@ -47,9 +47,7 @@ class FrameWindows(Learner[ClipData]):
     block_rows: int = 1
 
     def __post_init__(self) -> None:
-        for name, least in (("frames", 2), ("stride", 1), ("edge", 8), ("keys", 1)):
-            holds = getattr(self, name) >= least
-            require(self, holds=holds, otherwise=f"{name} must be at least {least}")
+        require_at_least(self, frames=2, stride=1, edge=8, keys=1)
         require(self, holds=self.gap_s > 0, otherwise="gap_s must be above 0")
 
     @property

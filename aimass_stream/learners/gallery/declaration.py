@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 from aimass_stream.learner import Learner
-from aimass_stream.learners.declared import require, settings_of
+from aimass_stream.learners.declared import require, require_at_least, settings_of
 from aimass_stream.records import Match
 
 
@@ -59,8 +59,7 @@ class Gallery(Learner[Match]):
     block_rows: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("dimensions", "identities", "embeddings", "top", "keep_records"):
-            require(self, holds=getattr(self, name) >= 1, otherwise=f"{name} must be at least 1")
+        require_at_least(self, dimensions=1, identities=1, embeddings=1, top=1, keep_records=1)
         require(self, holds=-1 <= self.threshold <= 1, otherwise="threshold must be -1 to 1")
         require(self, holds=self.keep_s > 0, otherwise="keep_s must be above 0")
 

@@ -40,7 +40,7 @@ class RiverModel:
     """
 
     def __init__(self, learner: OnlineLearner[Any], labels: int) -> None:
-        make = (_CLASSIFIERS if labels else _REGRESSORS)[learner.kind]  # type: ignore[index]
+        make = (_CLASSIFIERS if labels else _REGRESSORS)[learner.kind]  # type: ignore[index]  # by kind, checked when declared
         self._model = make(learner)
         self._labels = labels
         self._has_learnt = False

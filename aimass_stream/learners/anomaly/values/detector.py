@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 from aimass_stream.learner import Learner
-from aimass_stream.learners.declared import require, settings_of
+from aimass_stream.learners.declared import require, require_at_least, settings_of
 from aimass_stream.records import Surprise
 
 
@@ -50,14 +50,7 @@ class ValueDetector(Learner[Surprise]):
     def __post_init__(self) -> None:
         share = 0 < self.alarm_score < 1
         require(self, holds=share, otherwise="alarm_score must be above 0 and below 1")
-        for name, least in (
-            ("warm_records", 1),
-            ("rest_records", 0),
-            ("recent_values", 8),
-            ("keys", 1),
-        ):
-            holds = getattr(self, name) >= least
-            require(self, holds=holds, otherwise=f"{name} must be at least {least}")
+        require_at_least(self, warm_records=1, rest_records=0, recent_values=8, keys=1)
 
     @property
     def answer_type(self) -> type[Surprise]:
