@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Literal, TypeVar
 
 from aimass_stream.learner import Learner
-from aimass_stream.learners.declared import require, settings_of
+from aimass_stream.learners.declared import require, require_at_least, settings_of
 from aimass_stream.records import Estimate, Prediction
 
 AnswerT = TypeVar("AnswerT")
@@ -109,17 +109,16 @@ class OnlineLearner(Learner[AnswerT]):
             and set(self.members) <= {*KINDS},
             otherwise=f"members must be at least two of {', '.join(KINDS)}, each once",
         )
-        for name, least in (
-            ("trees", 1),
-            ("tree_depth", 1),
-            ("tree_nodes", 3),
-            ("neighbours", 1),
-            ("window_records", 1),
-            ("keep_records", 1),
-            ("seed", 0),
-        ):
-            holds = getattr(self, name) >= least
-            require(self, holds=holds, otherwise=f"{name} must be at least {least}")
+        require_at_least(
+            self,
+            trees=1,
+            tree_depth=1,
+            tree_nodes=3,
+            neighbours=1,
+            window_records=1,
+            keep_records=1,
+            seed=0,
+        )
         require(self, holds=self.learning_rate > 0, otherwise="learning_rate must be above 0")
         require(self, holds=self.keep_s > 0, otherwise="keep_s must be above 0")
 

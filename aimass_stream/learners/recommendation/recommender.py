@@ -7,7 +7,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 from aimass_stream.learner import Learner
-from aimass_stream.learners.declared import require, settings_of
+from aimass_stream.learners.declared import require, require_at_least, settings_of
 from aimass_stream.records import Recommendation
 
 
@@ -54,16 +54,9 @@ class Recommender(Learner[Recommendation]):
     block_rows: int = 8
 
     def __post_init__(self) -> None:
-        for name, least in (
-            ("top", 1),
-            ("hide_bought_events", 0),
-            ("items", 20),
-            ("users", 1),
-            ("sessions", 1),
-            ("baskets", 1),
-        ):
-            holds = getattr(self, name) >= least
-            require(self, holds=holds, otherwise=f"{name} must be at least {least}")
+        require_at_least(
+            self, top=1, hide_bought_events=0, items=20, users=1, sessions=1, baskets=1
+        )
         require(self, holds=self.session_gap_s > 0, otherwise="session_gap_s must be above 0")
 
     @property
