@@ -37,4 +37,11 @@ def is_out_of_memory(error: BaseException) -> bool:
         isinstance(error, MemoryError)
         or type(error).__name__ == "OutOfMemoryError"
         or "can't allocate memory" in str(error)
+        or "CUDA error: out of memory" in str(error)
     )
+
+
+def is_device_lost(error: BaseException) -> bool:
+    """Whether the device answers nothing any more to this process, as after a failed kernel."""
+    text = str(error)
+    return ("CUDA error: " in text or "CUDNN_STATUS_" in text) and not is_out_of_memory(error)

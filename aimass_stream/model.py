@@ -172,6 +172,28 @@ class Predictor(Protocol):
 
 
 @runtime_checkable
+class LaunchingPredictor(Predictor, Protocol):
+    """A `Predictor` whose device works by itself, so that the next batch is sent meanwhile.
+
+    `predict(inputs)` is `collect(launch(inputs))`. Batches are collected in the order of their
+    launch, on a thread of its own; at most two are launched and not collected.
+    """
+
+    @property
+    def launches(self) -> bool:
+        """Whether `launch` returns before the answers are known, as it does on a GPU."""
+        ...
+
+    def launch(self, inputs: Sequence[Any]) -> Any:
+        """Send a batch to the device, and return what `collect` needs."""
+        ...
+
+    def collect(self, launched: Any) -> Sequence[Any | RecordError]:
+        """Wait for the answers of a batch: as `predict` gives them."""
+        ...
+
+
+@runtime_checkable
 class SharingPredictor(Predictor, Protocol):
     """A `Predictor` that decodes in two steps, so that several may share what they do alike.
 

@@ -27,8 +27,12 @@ ROW_SETS: Mapping[str, str] = {
     "scale": "benchmarks.scale:run_scale",
     "backlog": "benchmarks.backlog.run:run_backlog",
     "served": "benchmarks.served.run:run_served",
+    "gpu": "benchmarks.gpu.run:run_gpu",
 }
 """What runs each; imported when it is its turn, since some import model libraries."""
+
+BROKERLESS = frozenset({"gpu"})
+"""Those that need no broker."""
 
 PEERS = Path(".venv-peers/bin/python")
 
@@ -54,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         with (
             tempfile.TemporaryDirectory(prefix="bench-") as folder,
-            _broker(Path(folder)) as (url, pid),
+            _broker(Path(folder), options.only) as (url, pid),
         ):
             bench = Bench(
                 url=url,
@@ -82,8 +86,11 @@ def _run(name: str, bench: Bench) -> None:
 
 
 @contextmanager
-def _broker(folder: Path) -> Iterator[tuple[str, int | None]]:
+def _broker(folder: Path, only: str | None) -> Iterator[tuple[str, int | None]]:
     """The broker of `AIMASS_BROKER`, else one of our own that is gone afterwards, and its pid."""
+    if only in BROKERLESS:
+        yield "", None
+        return
     given = load_settings().broker
     if given:
         yield given, None

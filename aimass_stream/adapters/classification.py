@@ -16,23 +16,30 @@ from transformers.utils import logging
 
 from aimass_stream.adapters.extras import advice
 from aimass_stream.adapters.rows import alike, in_order
+from aimass_stream.adapters.transfers import Fetched, Transfers
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import ModelSpec
 from aimass_stream.records import Prediction
 
+TOLERANCES = {torch.float32: 1e-4, torch.float16: 1e-2, torch.bfloat16: 5e-2}
+"""How far scores alone and in a batch may lie apart, by what weights are held in."""
+
 Features = NDArray[Any]
 """One decoded input, as the model takes it."""
+Launched = list[tuple[list[int], Fetched]]
+"""Rows of a batch that went through the model together, and their logits."""
 
 
 class Classifier(ABC):
     """Base of the `Predictor`s that give each input a label; a modality adds `decode`.
 
     Inputs that `_groups` puts together make one forward pass, whatever their number. Weights are
-    held in float32 and convolutions are exact, also on a GPU, which this sets for the whole
-    process.
+    held in what the declaration says, float32 unless told; convolutions in it are exact, also on
+    a GPU, which this sets for the whole process. There, a batch is computed while the next one is
+    launched.
 
     Args:
-        spec: the resolved declaration; option `top`.
+        spec: the resolved declaration; options `top` and `dtype`.
         device: `cpu` or `cuda:0`.
         auto_class: the Auto class of the task.
         kind: what it classifies, for messages: `image`.
@@ -42,8 +49,9 @@ class Classifier(ABC):
     """
 
     def __init__(self, spec: ModelSpec, device: str, auto_class: Any, kind: str) -> None:
-        folder = Path(spec.folder)
-        self.hold(folder, kind, device, load_model(folder, auto_class, f"{kind} classifier"))
+        folder, dtype = Path(spec.folder), dtype_of(spec)
+        model = load_model(folder, auto_class, f"{kind} classifier", dtype=dtype)
+        self.hold(folder, kind, device, model)
         self.name(_read_labels(self._model.config, folder), spec)
 
     @property
@@ -56,6 +64,7 @@ class Classifier(ABC):
         self._folder = folder
         self._kind = kind
         self._device = torch.device(device)
+        self._transfers = Transfers(self._device)
         if self._device.type == "cuda":
             torch.backends.cudnn.allow_tf32 = False
         self._model = model.to(self._device).eval()
@@ -70,9 +79,26 @@ class Classifier(ABC):
 
         An input whose scores are not all finite is a RecordError, INVALID_OUTPUT.
         """
+        return self.collect(self.launch(inputs))
+
+    @property
+    def launches(self) -> bool:
+        """Whether `launch` returns before the answers are known."""
+        return self._transfers.overlap
+
+    def launch(self, inputs: Sequence[Features]) -> Launched:
+        """Have the device begin with decoded inputs."""
         groups = self._groups(inputs)
-        answers = [self._read(self._logits([inputs[row] for row in rows])) for rows in groups]
-        return in_order(groups, answers)
+        with torch.inference_mode():
+            return [
+                (rows, self._transfers.fetch(self._forward([inputs[row] for row in rows]).logits))
+                for rows in groups
+            ]
+
+    def collect(self, launched: Launched) -> list[Prediction | RecordError]:
+        """The answers of what was launched, when they are known."""
+        groups = [rows for rows, _ in launched]
+        return in_order(groups, [self._read(fetched.wait()) for _, fetched in launched])
 
     def close(self) -> None:
         """Give the weights' memory back."""
@@ -91,8 +117,7 @@ class Classifier(ABC):
     def _logits(self, inputs: Sequence[Features]) -> torch.Tensor:
         """`(rows, labels)`, float32, on the CPU."""
         with torch.inference_mode():
-            logits: torch.Tensor = self._forward(inputs).logits
-            return logits.float().cpu()
+            return self._transfers.fetch(self._forward(inputs).logits).wait()
 
     def _read(self, logits: torch.Tensor) -> list[Prediction | RecordError]:
         finite = torch.isfinite(logits).all(dim=1).tolist()
@@ -154,7 +179,19 @@ def load_processor(load: Any, folder: Path, **options: Any) -> Any:
         ) from error
 
 
-def load_model(folder: Path, auto_class: Any, what: str, unused: tuple[str, ...] = ()) -> Any:
+def dtype_of(spec: ModelSpec) -> torch.dtype:
+    """What a declaration's weights are held in: option `dtype`, float32 unless told."""
+    dtype: torch.dtype = getattr(torch, str(spec.options.get("dtype", "float32")))
+    return dtype
+
+
+def load_model(
+    folder: Path,
+    auto_class: Any,
+    what: str,
+    unused: tuple[str, ...] = (),
+    dtype: torch.dtype = torch.float32,
+) -> Any:
     """A model with trained weights for everything in it.
 
     Args:
@@ -162,6 +199,7 @@ def load_model(folder: Path, auto_class: Any, what: str, unused: tuple[str, ...]
         auto_class: the Auto class of the task.
         what: what it must be, for messages: `image classifier`.
         unused: how the names of weights begin that nothing depends on.
+        dtype: what its weights are held in.
 
     Raises:
         SetupError: it cannot be loaded, or some of its weights are missing or of another shape.
@@ -174,7 +212,7 @@ def load_model(folder: Path, auto_class: Any, what: str, unused: tuple[str, ...]
             use_safetensors=True,
             trust_remote_code=False,
             output_loading_info=True,
-            dtype=torch.float32,
+            dtype=dtype,
         )
     except ImportError as error:
         raise SetupError(describe(folder, error)) from error

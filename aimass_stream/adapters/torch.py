@@ -51,7 +51,7 @@ class Torch(TaskModel[AnswerT], Generic[AnswerT]):
             self: Torch[Prediction],
             task: Literal["image-classification"],
             location: str,
-            **settings: Unpack[images.ImageClassification],
+            **settings: Unpack[images.NetworkClassification],
         ) -> None: ...
 
         @overload

@@ -168,7 +168,7 @@ class Transformers(TaskModel[AnswerT], Generic[AnswerT]):
             self: Transformers[Embedding],
             task: Literal["sentence-embedding"],
             location: str,
-            **settings: Unpack[text.CleanedTexts],
+            **settings: Unpack[text.Embeddings],
         ) -> None: ...
 
         @overload

@@ -15,7 +15,12 @@ import numpy as np
 import torch
 from transformers import AutoFeatureExtractor, AutoModelForAudioClassification
 
-from aimass_stream.adapters.classification import Classifier, Features, load_processor
+from aimass_stream.adapters.classification import (
+    TOLERANCES,
+    Classifier,
+    Features,
+    load_processor,
+)
 from aimass_stream.adapters.opening import OpensAudio, settings_of
 from aimass_stream.codecs.audio import Samples
 from aimass_stream.errors import SetupError
@@ -25,7 +30,6 @@ MIN_S = 0.1
 """Shorter audio is lengthened by silence: below a window of features most extractors fail."""
 
 _PROBE_S = (0.5, 0.8)
-_TOLERANCE = 1e-5
 
 
 class AudioClassifier(OpensAudio, Classifier):
@@ -67,9 +71,10 @@ class AudioClassifier(OpensAudio, Classifier):
         else:
             padded = np.stack(inputs)
         given[self._extraction.name] = padded
-        return self._model(
-            **{name: torch.from_numpy(array).to(self._device) for name, array in given.items()}
-        )
+        sent = {name: self._transfers.send(array) for name, array in given.items()}
+        # The mask stays whole numbers.
+        sent[self._extraction.name] = sent[self._extraction.name].to(self._model.dtype)
+        return self._model(**sent)
 
     def _may_pad(self) -> bool:
         """Whether rows of several lengths, padded and masked, are answered as each alone is."""
@@ -90,7 +95,8 @@ class AudioClassifier(OpensAudio, Classifier):
             return False
         finally:
             self._pads = False
-        return torch.allclose(alone, together, rtol=_TOLERANCE, atol=_TOLERANCE)
+        tolerance = TOLERANCES[self._model.dtype] / 10
+        return torch.allclose(alone, together, rtol=tolerance, atol=tolerance)
 
 
 class Extraction:

@@ -69,7 +69,7 @@ class SentenceEncoder(TextModel):
     def _values(self, inputs: Sequence[Ids]) -> torch.Tensor:
         """Unit vectors, `(rows, dimensions)`."""
         with torch.inference_mode():
-            arguments = self._inputs.batch(inputs, self._device)
+            arguments = self._inputs.batch(inputs, self._transfers)
             hidden = self._model(**arguments).last_hidden_state.float()
             mask = arguments["attention_mask"].unsqueeze(2).float()
             mean = (hidden * mask).sum(dim=1) / mask.sum(dim=1)

@@ -78,7 +78,7 @@ class EntityFinder(TextModel):
     def _values(self, inputs: Sequence[Ids]) -> torch.Tensor:
         """Scores of each label, `(rows, tokens, labels)`."""
         with torch.inference_mode():
-            logits: torch.Tensor = self._model(**self._inputs.batch(inputs, self._device)).logits
+            logits: torch.Tensor = self._model(**self._inputs.batch(inputs, self._transfers)).logits
             return logits.float().softmax(dim=2).cpu()
 
     def _find(self, passages: Sequence[Passage]) -> list[Entities | RecordError]:

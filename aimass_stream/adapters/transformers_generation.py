@@ -261,7 +261,7 @@ class Rewriter(Writer):
             self._model.generation_config.forced_bos_token_id = forced
 
     def _batch(self, inputs: Sequence[Ids]) -> dict[str, torch.Tensor]:
-        return self._inputs.batch(inputs, self._device)
+        return self._inputs.batch(inputs, self._transfers)
 
     def _new_tokens(self, found: Any, prompts: Sequence[Prompt]) -> list[list[int]]:
         del prompts

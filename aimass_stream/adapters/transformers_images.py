@@ -27,6 +27,7 @@ from aimass_stream.model import ModelSpec
 from aimass_stream.records import Limits
 
 _TIMM = "TimmWrapperImageProcessor"
+_PROBE_SHAPES = ((53, 71), (911, 641))
 
 Input = NDArray[np.uint8] | NDArray[np.float32]
 """A decoded image: `(channels, height, width)`, uint8, or float32 where a processor insists."""
@@ -62,8 +63,9 @@ class ImageClassifier(OpensImages, Classifier):
         return self._preparation(cleaned)
 
     def _forward(self, inputs: Sequence[Features]) -> Any:
-        stacked = torch.from_numpy(np.stack(inputs)).to(self._device)
-        return self._model(pixel_values=stacked.float() * self._scale + self._shift)
+        stacked = self._transfers.send(np.stack(inputs))
+        pixels = stacked.float() * self._scale + self._shift
+        return self._model(pixel_values=pixels.to(self._model.dtype))
 
 
 class Preparation:
@@ -91,10 +93,13 @@ class Preparation:
         self._shortest = _shortest_edge(processor, size)
         self.edge = max((edge for edge in size.values() if isinstance(edge, int)), default=1)
         self._split = {"do_rescale": False, "do_normalize": False}
+        self._resized: tuple[int, int] | None = None
         self.affine = _affine(processor)
         if not self._splits():
             self._split = {}
             self.affine = (np.ones(3, np.float32), np.zeros(3, np.float32))
+        elif "height" in size and "width" in size and self._only_resizes(size):
+            self._resized = (size["width"], size["height"])
 
     def __call__(self, image: Pixels) -> Input:
         """Resize and crop one image.
@@ -110,7 +115,26 @@ class Preparation:
                 f"{width} x {height} pixels would be resized to more than the limit of "
                 f"{self._limits.image_pixels}",
             )
+        if self._resized is not None:
+            return self._resize(image, self._resized)
         return self._process(image, self._split)
+
+    def _resize(self, image: Pixels, size: tuple[int, int]) -> Input:
+        made = Image.fromarray(image).resize(size, self._processor.resample)
+        return np.asarray(made).transpose(2, 0, 1)
+
+    def _only_resizes(self, size: dict[str, int]) -> bool:
+        """Whether Pillow alone gives the same pixels.
+
+        The library checks types and formats around it for each image, under Python's lock.
+        """
+        if not isinstance(getattr(self._processor, "resample", None), int):
+            return False
+        wanted = (size["width"], size["height"])
+        return all(
+            np.array_equal(self._resize(probe, wanted), self._process(probe, self._split))
+            for probe in map(_probe, _PROBE_SHAPES)
+        )
 
     def _process(self, image: Pixels, changes: dict[str, bool]) -> Input:
         # Said, not inferred: three rows of pixels look like three channels.
@@ -122,7 +146,7 @@ class Preparation:
 
     def _splits(self) -> bool:
         """Whether both halves together give what the whole processor gives."""
-        probe = np.random.default_rng(0).integers(0, 256, (53, 71, 3), np.uint8)
+        probe = _probe((53, 71))
         whole = self._process(probe, {})
         try:
             half = self._process(probe, self._split)
@@ -132,6 +156,10 @@ class Preparation:
             return False
         scale, shift = (part[:, np.newaxis, np.newaxis] for part in self.affine)
         return bool(np.allclose(half * scale + shift, whole, rtol=0, atol=1e-5))
+
+
+def _probe(shape: tuple[int, int]) -> Pixels:
+    return np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
 
 
 def _affine(processor: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -37,7 +37,7 @@ class _SequenceModel(TextModel):
     def _values(self, inputs: Sequence[Ids]) -> torch.Tensor:
         """`(rows, outputs)`."""
         with torch.inference_mode():
-            logits: torch.Tensor = self._model(**self._inputs.batch(inputs, self._device)).logits
+            logits: torch.Tensor = self._model(**self._inputs.batch(inputs, self._transfers)).logits
             return logits.float().cpu()
 
     def _rows(self, inputs: Sequence[Ids]) -> list[torch.Tensor]:

@@ -103,7 +103,7 @@ class SpanFinder(TextModel):
     def _values(self, inputs: Sequence[Ids]) -> torch.Tensor:
         """Logits of being the first and the last token, `(rows, tokens, 2)`."""
         with torch.inference_mode():
-            found = self._model(**self._inputs.batch(inputs, self._device))
+            found = self._model(**self._inputs.batch(inputs, self._transfers))
             return torch.stack([found.start_logits, found.end_logits], dim=2).float().cpu()
 
     def _answer(self, reading: Reading, logits: list[NDArray[np.float32]]) -> Span | RecordError:

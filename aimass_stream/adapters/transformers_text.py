@@ -20,8 +20,16 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from aimass_stream.adapters.classification import Classifier, Features, describe, load_model
+from aimass_stream.adapters.classification import (
+    TOLERANCES,
+    Classifier,
+    Features,
+    describe,
+    dtype_of,
+    load_model,
+)
 from aimass_stream.adapters.opening import OpensTexts
+from aimass_stream.adapters.transfers import Transfers
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import ModelSpec
 from aimass_stream.transforms.chain import Kind
@@ -71,6 +79,7 @@ class TextInputs:
             # Families that read the last token need to know which are none.
             model.config.pad_token_id = self.padding_id
         taken = inspect.signature(model.forward).parameters
+        self._dtype = model.dtype
         self._segments = "token_type_ids" in {*tokenizer.model_input_names} & {*taken}
         self._pads = False
 
@@ -133,8 +142,8 @@ class TextInputs:
             found.setdefault(len(ids), []).append(row)
         return list(found.values())
 
-    def batch(self, inputs: Sequence[Ids], device: torch.device) -> dict[str, torch.Tensor]:
-        """The arguments of a forward pass, `(rows, longest)` each, int64."""
+    def batch(self, inputs: Sequence[Ids], transfers: Transfers) -> dict[str, torch.Tensor]:
+        """The arguments of a forward pass, on the device, `(rows, longest)` each, int64."""
         longest = max(map(len, inputs))
         ids = np.full((len(inputs), longest), self.padding_id, np.int64)
         mask, segments = np.zeros((2, len(inputs), longest), np.int64)
@@ -145,7 +154,7 @@ class TextInputs:
         arguments = {"input_ids": ids, "attention_mask": mask}
         if self._segments:
             arguments["token_type_ids"] = segments
-        return {name: torch.from_numpy(one).to(device) for name, one in arguments.items()}
+        return {name: transfers.send(one) for name, one in arguments.items()}
 
     @property
     def settings(self) -> bytes:
@@ -184,7 +193,8 @@ class TextInputs:
             return
         if padded.shape != alone.shape:
             padded = padded[: len(alone)]
-        self._pads = bool(torch.allclose(padded, alone, rtol=0, atol=1e-4))
+        tolerance = TOLERANCES[self._dtype]
+        self._pads = bool(torch.allclose(padded, alone, rtol=0, atol=tolerance))
 
     def _note_cut(self) -> None:
         with self._lock:
@@ -230,7 +240,7 @@ class TextClassifier(OpensTexts, Classifier):
         return self._inputs.groups(inputs)
 
     def _forward(self, inputs: Sequence[Features]) -> Any:
-        return self._model(**self._inputs.batch(inputs, self._device))
+        return self._model(**self._inputs.batch(inputs, self._transfers))
 
 
 class TextModel(ABC):
@@ -251,7 +261,8 @@ class TextModel(ABC):
     def __init__(self, spec: ModelSpec, device: str, auto_class: Any, what: str) -> None:
         self._folder = Path(spec.folder)
         self._device = torch.device(device)
-        model = load_model(self._folder, auto_class, what, self.unused)
+        self._transfers = Transfers(self._device)
+        model = load_model(self._folder, auto_class, what, self.unused, dtype_of(spec))
         self._model = model.to(self._device).eval()
         self._inputs = TextInputs(spec, self._model, self._length(self._folder))
         try:

@@ -62,8 +62,9 @@ class ActionClassifier(Classifier):
         return np.stack(prepared)
 
     def _forward(self, inputs: Sequence[Features]) -> Any:
-        stacked = torch.from_numpy(np.stack(inputs)).to(self._device)
-        return self._model(pixel_values=stacked.float() * self._scale + self._shift)
+        stacked = self._transfers.send(np.stack(inputs))
+        pixels = stacked.float() * self._scale + self._shift
+        return self._model(pixel_values=pixels.to(self._model.dtype))
 
 
 class _FrameProcessor:

@@ -12,6 +12,7 @@ import msgspec
 from aimass_stream.errors import Reason, SetupError
 from aimass_stream.runtime.arena import ArenaView, receive_arena
 from aimass_stream.runtime.frames import Frame, FrameError, FramePeer, Payload
+from aimass_stream.runtime.job import Answer, Job
 from aimass_stream.runtime.messages import (
     PROTOCOL,
     Alive,
@@ -25,7 +26,7 @@ from aimass_stream.runtime.messages import (
     Started,
     ToDevice,
 )
-from aimass_stream.runtime.pipeline import Answer, Job, Pipeline
+from aimass_stream.runtime.pipeline import Pipeline
 from aimass_stream.runtime.predictors import Predictors
 
 MAX_OPEN_JOBS = 64

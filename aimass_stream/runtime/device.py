@@ -4,8 +4,8 @@ Started by a `DeviceHost` as `python -m aimass_stream.runtime.device`. It report
 `ready` as lines on its stdout; what models print goes to stderr. Its stdin is held open by
 the owner: a line tells a spare to take over, the end of it tells any to exit at once.
 
-Threads: the event loop (connections), `decode` and `predict` (see `pipeline`), `load`,
-`watchdog`, and one that reads stdin.
+Threads: the event loop (connections), `decode`, `predict` and `collect` (see `pipeline`),
+`load`, `watchdog`, and one that reads stdin.
 """
 
 from __future__ import annotations
@@ -26,22 +26,24 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from aimass_stream.error_text import TRACE_CHARS
+from aimass_stream.error_text import TRACE_CHARS, describe
 from aimass_stream.errors import Reason
 from aimass_stream.learner import Learner
 from aimass_stream.model import Model
 from aimass_stream.runtime.connection import Connection
 from aimass_stream.runtime.frames import FrameError
+from aimass_stream.runtime.job import Job
 from aimass_stream.runtime.messages import (
     HUNG_EXIT_CODE,
     LEARNERS,
+    LOST_EXIT_CODE,
     READY,
     WARM,
     Ending,
     Failed,
 )
 from aimass_stream.runtime.parent import ORPHANED_EXIT_CODE, die_with_parent, read_stdin
-from aimass_stream.runtime.pipeline import Job, Pipeline
+from aimass_stream.runtime.pipeline import Pipeline
 from aimass_stream.runtime.predictors import Predictors, import_declared
 from aimass_stream.runtime.watchdog import Watchdog
 
@@ -86,7 +88,7 @@ class DeviceProcess:
         self._all_closed = asyncio.Event()
         self._watchdog = Watchdog[Job](self._on_hang)
         self._predictors = Predictors(options.device, options.threads)
-        self._pipeline = Pipeline(self._watchdog, options.decode_threads)
+        self._pipeline = Pipeline(self._watchdog, options.decode_threads, _on_loss)
 
     async def serve(self, report: BinaryIO) -> None:
         """Serve until SIGTERM, then answer what was received by then."""
@@ -170,6 +172,16 @@ class DeviceProcess:
         for connection in self._connections:
             connection.peer.send(Ending(detail))
         announced.set()
+
+
+def _on_loss(job: Job, error: BaseException) -> None:
+    """End the process: what it computed next would fail, whatever it were.
+
+    Nothing is said of the batches in flight, so they are tried again, each alone if need be.
+    """
+    log.error("the device is lost in %s of %s: %s", job.lane, job.model.spec.id, describe(error))
+    logging.shutdown()
+    os._exit(LOST_EXIT_CODE)
 
 
 def _listen(path: Path) -> socket.socket:

@@ -20,7 +20,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from aimass_stream.errors import DeviceError
-from aimass_stream.runtime.messages import HUNG_EXIT_CODE, READY, TAKE_OVER, WARM
+from aimass_stream.runtime.messages import (
+    HUNG_EXIT_CODE,
+    LOST_EXIT_CODE,
+    READY,
+    TAKE_OVER,
+    WARM,
+)
 from aimass_stream.runtime.processes import (
     Backoff,
     Child,
@@ -36,6 +42,7 @@ MAX_FAILED_STARTS = 5
 _RSS_POLL_S = 0.25
 _KEPT_DEATHS = 100
 _FIRST_SPARE_NICENESS = 10
+_OWN_EXITS = {HUNG_EXIT_CODE: "a model hung", LOST_EXIT_CODE: "its device was lost"}
 
 _ENV = {
     # Models come from the registry; nothing is fetched while records wait.
@@ -244,8 +251,8 @@ class DeviceHost:
         return await asyncio.shield(active.child.exited)
 
     def _record(self, death: Exit) -> None:
-        if death.code == HUNG_EXIT_CODE:
-            reason = f"a model hung, {death.reason}"
+        if death.code in _OWN_EXITS:
+            reason = f"{_OWN_EXITS[death.code]}, {death.reason}"
             death = Exit(death.pid, death.code, reason, death.last_words, death.lived_s)
         self.deaths.append(death)
         self._options.on_event(f"device {self._device} died ({death.reason})")

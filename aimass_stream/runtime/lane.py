@@ -1,7 +1,8 @@
 """The lane of one model: cuts batches from its queue, sends them, and sets outcomes.
 
-Two runners keep two batches in flight: one is predicted while the next is decoded. A batch
-that fails is split by the runner that sent it; the other runner goes on with ordinary batches.
+Its runners keep as many batches in flight as its device has stages, so that one is predicted
+while the next is decoded. A batch that fails is split by the runner that sent it; the others go
+on with ordinary batches.
 """
 
 from __future__ import annotations
@@ -35,9 +36,6 @@ from aimass_stream.runtime.shared_device import APART, BESIDE_OTHERS, SharedDevi
 from aimass_stream.runtime.submission import Row, Submission
 
 A = TypeVar("A")
-
-RUNNERS = 2
-"""Batches of a model in flight: one predicted, one decoded."""
 
 _WINDOW_ROWS = 160
 _WINDOW_BATCHES = 4
@@ -78,7 +76,7 @@ class Lane(Generic[A]):
 
     def start(self) -> None:
         """Start the runners."""
-        self._runners = [asyncio.create_task(self._run()) for _ in range(RUNNERS)]
+        self._runners = [asyncio.create_task(self._run()) for _ in range(self._device.stages)]
 
     async def close(self) -> None:
         """Stop the runners and cancel what has no outcome."""

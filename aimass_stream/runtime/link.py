@@ -63,6 +63,12 @@ class DeviceLink:
         session = self._connected()
         return None if session is None else session.hello.pid
 
+    @property
+    def device(self) -> str:
+        """What the process that is connected now computes on; empty while there is none."""
+        session = self._connected()
+        return "" if session is None else session.hello.device
+
     async def connect(self) -> None:
         """Connect, waiting for the device process as long as it takes to start."""
         if self._task is None:

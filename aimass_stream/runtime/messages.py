@@ -23,6 +23,8 @@ TAKE_OVER = b"take over"
 """A line on its stdin: a spare becomes the active process."""
 HUNG_EXIT_CODE = 75
 """What it ends with when a call outlived its timeout."""
+LOST_EXIT_CODE = 76
+"""What it ends with when its device answers nothing any more."""
 
 
 class _Message(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -23,6 +23,7 @@ from aimass_stream.runtime.memory_limit import memory_limit_bytes
 from aimass_stream.runtime.process_link import ProcessLink
 from aimass_stream.runtime.scored import Outcomes
 from aimass_stream.runtime.scorer import Scorer
+from aimass_stream.runtime.shared_device import stages_of
 from aimass_stream.runtime.supervisor import DEVICE_SOCKET
 
 
@@ -137,4 +138,9 @@ class Models:
 
     async def _connect(self) -> Scorer:
         link = await self._process.get()
-        return Scorer(link, self.payloads, buffer_bytes=self._settings.buffer_bytes)
+        return Scorer(
+            link,
+            self.payloads,
+            buffer_bytes=self._settings.buffer_bytes,
+            stages=stages_of(link.device),
+        )

@@ -2,6 +2,9 @@
 
 Batches are taken in the order they came. One is predicted, one decoded, the rest wait; nothing
 is decoded further ahead, which bounds memory. The decode thread has helpers for large batches.
+
+Where a device works by itself, the predict thread launches batches, and a third thread collects
+their answers: one batch is computed and one launched behind it.
 """
 
 from __future__ import annotations
@@ -13,90 +16,52 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any
+from typing import Any, cast
 
-import msgspec
-
-from aimass_stream.error_text import DETAIL_CHARS, describe, is_out_of_memory, trace_of
+from aimass_stream.error_text import describe, is_device_lost, trace_of
 from aimass_stream.errors import Reason, RecordError
-from aimass_stream.model import Predictor
+from aimass_stream.model import LaunchingPredictor, Predictor
 from aimass_stream.runtime.frames import Payload
-from aimass_stream.runtime.messages import Dropped, Failed, Fault, Predicted, Started
-from aimass_stream.runtime.predictors import LoadedModel
+from aimass_stream.runtime.job import RECORD_TRACE_CHARS, Answer, Job
+from aimass_stream.runtime.messages import Dropped, Started
 from aimass_stream.runtime.watchdog import Watchdog
 
-RECORD_TRACE_CHARS = 2_000
+LAUNCHED = 2
+"""Batches of a device that works by itself: one computed, one behind it."""
 
 _HELP_FROM_MS = 0.5
 _ANNOUNCE_S = 0.05
 
-Answer = Started | Predicted | Failed | Dropped
-
-
-@dataclass(slots=True, eq=False)
-class Job:
-    """One batch on its way through the device process.
-
-    Attributes:
-        call: its number on the connection it came by.
-        model: who answers it.
-        payloads: its rows; dropped when they are decoded.
-        reply: sends what became of it; called on the event loop.
-        departed: nobody waits for it; skipped unless it has begun.
-        started: its link was told that it is being predicted.
-        lane: the thread it is on, `decode` or `predict`.
-    """
-
-    call: int
-    model: LoadedModel
-    payloads: Sequence[Payload]
-    reply: Callable[[Answer, Sequence[bytes]], None]
-    departed: bool = False
-    started: bool = False
-    lane: str = "decode"
-    received_at: float = field(default_factory=time.perf_counter)
-    decode_ms: float = 0.0
-    predict_ms: float = 0.0
-    inputs: list[Any] = field(default_factory=list)
-
-    def predicted(self, answers: Sequence[bytes | RecordError]) -> tuple[Predicted, list[bytes]]:
-        """The frame that carries these answers."""
-        faults = [
-            Fault(
-                row,
-                answer.reason,
-                answer.detail[:DETAIL_CHARS],
-                answer.trace[-RECORD_TRACE_CHARS:],
-            )
-            for row, answer in enumerate(answers)
-            if isinstance(answer, RecordError)
-        ]
-        blobs = [b"" if isinstance(answer, RecordError) else answer for answer in answers]
-        total_ms = (time.perf_counter() - self.received_at) * 1000
-        queue_ms = max(0.0, total_ms - self.decode_ms - self.predict_ms)
-        return Predicted(self.call, queue_ms, self.decode_ms, self.predict_ms, faults), blobs
-
 
 class Pipeline:
-    """The two threads. `submit` and `drain` are called on the event loop that made it.
+    """The threads. `submit` and `drain` are called on the event loop that made it.
 
     Args:
         watchdog: told of every call into an adapter.
         decode_threads: how many rows of a batch are decoded at a time.
+        on_loss: told, on any thread, that the device answers nothing any more; the process is
+            not expected to outlive that.
     """
 
-    def __init__(self, watchdog: Watchdog[Job], decode_threads: int) -> None:
+    def __init__(
+        self,
+        watchdog: Watchdog[Job],
+        decode_threads: int,
+        on_loss: Callable[[Job, BaseException], None],
+    ) -> None:
         self._watchdog = watchdog
+        self._on_loss = on_loss
         self._loop = asyncio.get_running_loop()
         self._waiting: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._decoded: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._launched: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._room = threading.Semaphore()
+        self._launches = threading.Semaphore(LAUNCHED)
         self._posted: deque[tuple[Job, Answer, Sequence[bytes]]] = deque()
         self._flushing = False
         self._open_jobs = 0
-        self._predicting: Job | None = None
+        self._predicting: dict[Job, None] = {}
         self._announcing: asyncio.TimerHandle | None = None
         self._row_ms: dict[str, float] = {}
         self._decode_threads = decode_threads
@@ -104,6 +69,7 @@ class Pipeline:
         self._threads = [
             threading.Thread(target=self._run_decode, name="decode", daemon=True),
             threading.Thread(target=self._run_predict, name="predict", daemon=True),
+            threading.Thread(target=self._run_collect, name="collect", daemon=True),
         ]
 
     def start(self) -> None:
@@ -164,32 +130,82 @@ class Pipeline:
             if job.departed:
                 self._post(job, Dropped(job.call))
                 continue
-            job.lane = "predict"
-            self._predicting = job
-            self._watchdog.begin("predict", job.model.timeout_s, job)
-            answer, blobs = self._answer(job)
-            self._watchdog.end("predict")
-            self._predicting = None
-            self._post(job, answer, blobs)
+            inputs = job.take_inputs()
+            if not inputs:
+                self._post(job, *job.answered([]))
+            elif job.model.launches:
+                self._launch(job, inputs)
+            else:
+                self._predict(job, inputs)
+        self._launched.put(None)
 
-    def _answer(self, job: Job) -> tuple[Predicted | Failed, Sequence[bytes]]:
-        answers, job.inputs = job.inputs, []
-        rows = [row for row, value in enumerate(answers) if not isinstance(value, RecordError)]
-        if rows:
-            started = time.perf_counter()
+    def _predict(self, job: Job, inputs: Sequence[Any]) -> None:
+        self._begin(job)
+        try:
+            with job.model.guard():
+                results = job.model.predictor.predict(inputs)
+        except BaseException as error:  # whatever it is, it costs this batch and no thread
+            self._watchdog.end("predict")
+            self._fail(job, error)
+            return
+        self._watchdog.end("predict")
+        job.predict_ms = (time.perf_counter() - job.begun_s) * 1000
+        self._finish(job, *job.answered(results))
+
+    def _launch(self, job: Job, inputs: Sequence[Any]) -> None:
+        self._launches.acquire()
+        self._begin(job)
+        try:
+            with job.model.guard():
+                predictor = cast(LaunchingPredictor, job.model.predictor)
+                job.launched = predictor.launch(inputs)
+        except BaseException as error:
+            self._watchdog.end("predict")
+            self._launches.release()
+            self._fail(job, error)
+            return
+        self._watchdog.end("predict")
+        self._launched.put(job)
+
+    def _begin(self, job: Job) -> None:
+        job.lane, job.begun_s = "predict", time.perf_counter()
+        self._predicting[job] = None
+        self._watchdog.begin("predict", job.model.timeout_s, job)
+
+    # -- the collect thread --------------------------------------------------------------
+
+    def _run_collect(self) -> None:
+        free_s = 0.0
+        while (job := self._launched.get()) is not None:
+            job.lane = "collect"
+            self._watchdog.begin("collect", job.model.timeout_s, job)
             try:
                 with job.model.guard():
-                    results = job.model.predictor.predict([answers[row] for row in rows])
-            except BaseException as error:  # whatever it is, it costs this batch and no thread
-                return _failed(job.call, error), ()
-            job.predict_ms = (time.perf_counter() - started) * 1000
-            encoded = encode_answers(results)
-            if len(encoded) != len(rows):
-                detail = f"the model gave {len(encoded)} answers for {len(rows)} records"
-                return Failed(job.call, Reason.INVALID_OUTPUT, detail, ""), ()
-            for row, result in zip(rows, encoded, strict=True):
-                answers[row] = result
-        return job.predicted(answers)
+                    predictor = cast(LaunchingPredictor, job.model.predictor)
+                    results = predictor.collect(job.launched)
+            except BaseException as error:
+                self._watchdog.end("collect")
+                self._launches.release()
+                self._fail(job, error)
+                continue
+            self._watchdog.end("collect")
+            self._launches.release()
+            # The device was at it since the batch before was done.
+            begun_s, free_s = max(job.begun_s, free_s), time.perf_counter()
+            job.predict_ms = (free_s - begun_s) * 1000
+            job.launched = None
+            self._finish(job, *job.answered(results))
+
+    def _fail(self, job: Job, error: BaseException) -> None:
+        if is_device_lost(error):
+            self._on_loss(job, error)
+        job.launched = None
+        self._finish(job, *job.failed(error))
+
+    def _finish(self, job: Job, answer: Answer, blobs: Sequence[bytes]) -> None:
+        # Taken away before the answer is posted, so that it is not announced behind it.
+        self._predicting.pop(job, None)
+        self._post(job, answer, blobs)
 
     # -- back to the event loop ----------------------------------------------------------
 
@@ -208,19 +224,12 @@ class Pipeline:
 
     def _announce(self) -> None:
         # Not at once: to say that a short batch has started would cost as much as its answer.
-        # The predict thread takes the job away before it posts the answer, so this comes first.
-        job = self._predicting
-        if job is not None and not job.started:
-            job.started = True
-            job.reply(Started(job.call), ())
+        for job in list(self._predicting):
+            if not job.started:
+                job.started = True
+                job.reply(Started(job.call), ())
         pending = self._open_jobs > 0
         self._announcing = self._loop.call_later(_ANNOUNCE_S, self._announce) if pending else None
-
-
-def _failed(call: int, error: BaseException) -> Failed:
-    return Failed(
-        call, Reason.MODEL_ERROR, describe(error), trace_of(error), is_out_of_memory(error)
-    )
 
 
 def decode_rows(predictor: Predictor, payloads: Sequence[Payload]) -> list[Any]:
@@ -235,30 +244,3 @@ def decode_rows(predictor: Predictor, payloads: Sequence[Payload]) -> list[Any]:
             trace = trace_of(error, RECORD_TRACE_CHARS)
             inputs.append(RecordError(Reason.UNDECODABLE, describe(error, payload), trace))
     return inputs
-
-
-def _to_plain(value: Any) -> Any:
-    # Arrays and scalars of numpy and torch know how to become plain numbers.
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    raise TypeError(f"an answer holds a {type(value).__name__}, which cannot be sent")
-
-
-_encode = msgspec.msgpack.Encoder(enc_hook=_to_plain).encode
-
-
-def encode_answers(answers: Any) -> list[bytes | RecordError]:
-    """Answers in msgpack; nothing at all when they are not even a sequence.
-
-    The model's own refusals stay as they are, and what cannot be encoded becomes one.
-    """
-    return [_encode_answer(answer) for answer in answers] if hasattr(answers, "__len__") else []
-
-
-def _encode_answer(answer: Any) -> bytes | RecordError:
-    if isinstance(answer, RecordError):
-        return answer
-    try:
-        return _encode(answer)
-    except Exception as error:
-        return RecordError(Reason.INVALID_OUTPUT, describe(error))

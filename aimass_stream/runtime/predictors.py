@@ -21,7 +21,14 @@ from typing import Any, cast
 from aimass_stream.error_text import describe
 from aimass_stream.errors import SetupError
 from aimass_stream.learner import Learner
-from aimass_stream.model import Model, ModelSpec, Predictor, all_parts, import_adapter
+from aimass_stream.model import (
+    LaunchingPredictor,
+    Model,
+    ModelSpec,
+    Predictor,
+    all_parts,
+    import_adapter,
+)
 from aimass_stream.registry.files import check_digest
 from aimass_stream.runtime.injection_plan import FAULTS
 
@@ -38,6 +45,7 @@ class LoadedModel:
         guard: makes the context in which `predict` is called.
         load_ms: milliseconds from the import of the adapter to here.
         timeout_s: seconds one call may take; the spec's, except under `aimass verify`.
+        launches: whether its batches are launched, and collected later.
     """
 
     spec: ModelSpec
@@ -45,6 +53,7 @@ class LoadedModel:
     guard: Callable[[], AbstractContextManager[Any]]
     load_ms: float
     timeout_s: float
+    launches: bool = False
 
 
 class Predictors:
@@ -116,7 +125,9 @@ class Predictors:
             ) from error
         load_ms = (time.perf_counter() - started) * 1000
         log.info("model %s loaded in %.0f ms", spec.id, load_ms)
-        return LoadedModel(spec, predictor, self._prepare_torch(), load_ms, timeout_s)
+        launches = isinstance(predictor, LaunchingPredictor) and predictor.launches
+        guard = self._prepare_torch()
+        return LoadedModel(spec, predictor, guard, load_ms, timeout_s, launches)
 
     def _prepare_torch(self) -> Callable[[], AbstractContextManager[Any]]:
         # Only an adapter may import torch. Where none has, there is nothing to prepare.

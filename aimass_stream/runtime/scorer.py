@@ -52,6 +52,7 @@ class Scorer:
         fetch: fetches claim checks; without it they are refused.
         buffer_bytes: payloads held at a time for each model; `submit` waits beyond it.
         clock: seconds, never going back.
+        stages: batches of a model in flight; see `stages_of`.
     """
 
     def __init__(
@@ -61,10 +62,11 @@ class Scorer:
         *,
         buffer_bytes: int,
         clock: Clock = time.monotonic,
+        stages: int = 2,
     ) -> None:
         self._fetch = fetch or _refuse
         self._fetches = asyncio.Semaphore(FETCHES)
-        self._device = SharedDevice(link, buffer_bytes, clock)
+        self._device = SharedDevice(link, buffer_bytes, clock, stages)
         self._lanes: dict[int, Lane[Any]] = {}
 
     async def add(self, model: Model[Any], spec: ModelSpec) -> None:

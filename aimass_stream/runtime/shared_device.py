@@ -20,6 +20,14 @@ APART = 1 << 30
 """All of the gate: nothing else is in flight while a batch is."""
 
 
+def stages_of(device: str) -> int:
+    """Batches of a model to keep in flight to a device.
+
+    One is decoded and one predicted; a GPU works by itself, and has one more behind that one.
+    """
+    return 3 if device.startswith("cuda") else 2
+
+
 class Link(Protocol):
     """What answers batches: a device process, or anything that behaves like one."""
 
@@ -60,10 +68,12 @@ class SharedDevice:
             that dies does not say of which batch, so only what was alone may be blamed.
         usage: what the device does with its time.
         clock: seconds, never going back.
+        stages: batches of a model in flight.
     """
 
-    def __init__(self, link: Link, buffer_bytes: int, clock: Clock) -> None:
+    def __init__(self, link: Link, buffer_bytes: int, clock: Clock, stages: int) -> None:
         self.link = link
+        self.stages = stages
         self.gate = Room(APART)
         self.clock = clock
         self.usage = DeviceUsage(clock)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
@@ -14,24 +14,27 @@ from aimass_stream.training.sounds import sound_files
 SEED = 11
 MAX_TOKENS = 256
 
-_MEDIAN_TOKENS = 22
-_MEAN_TOKENS = 32
 _SPECIAL_TOKENS = 2
 _WORDS = 4_000
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _SIZES = ((224, 224), (640, 480), (1280, 720))
 
 
-def draw_texts(count: int) -> list[bytes]:
-    """Texts of log-normal lengths: median 22, mean 32, at most 256 tokens, special ones included.
+def draw_texts(
+    count: int,
+    median_tokens: float = 22,
+    mean_tokens: float = 32,
+    max_tokens: int = MAX_TOKENS,
+) -> list[bytes]:
+    """Texts of log-normal lengths, special tokens included.
 
     A word is a token of the tokenizer that `models` makes for them.
     """
     draw = np.random.default_rng(SEED)
     words = words_of(draw)
-    spread = np.sqrt(2 * np.log(_MEAN_TOKENS / _MEDIAN_TOKENS))
-    lengths = draw.lognormal(np.log(_MEDIAN_TOKENS), spread, count)
-    tokens = lengths.round().astype(int).clip(_SPECIAL_TOKENS + 1, MAX_TOKENS)
+    spread = np.sqrt(2 * np.log(mean_tokens / median_tokens))
+    lengths = draw.lognormal(np.log(median_tokens), spread, count)
+    tokens = lengths.round().astype(int).clip(_SPECIAL_TOKENS + 1, max_tokens)
     chosen = (draw.integers(0, len(words), size - _SPECIAL_TOKENS) for size in tokens)
     return [" ".join([words[place] for place in places]).encode() for places in chosen]
 
@@ -45,10 +48,10 @@ def words_of(draw: np.random.Generator) -> list[str]:
     return list(found)
 
 
-def draw_images(count: int) -> list[bytes]:
-    """JPEGs of three sizes in turn, smooth with some noise, as photographs are."""
+def draw_images(count: int, sizes: Sequence[tuple[int, int]] = _SIZES) -> list[bytes]:
+    """JPEGs of some sizes in turn, smooth with some noise, as photographs are."""
     draw = np.random.default_rng(SEED)
-    return [_jpeg(draw, _SIZES[number % len(_SIZES)]) for number in range(count)]
+    return [_jpeg(draw, sizes[number % len(sizes)]) for number in range(count)]
 
 
 def _jpeg(draw: np.random.Generator, size: tuple[int, int]) -> bytes:

@@ -57,7 +57,7 @@ def make_bert() -> Parts:
     return BertForSequenceClassification(config), tokenizer  # type: ignore[no-untyped-call]  # the library has no types
 
 
-def make_tokenizer(words: Sequence[str]) -> Any:
+def make_tokenizer(words: Sequence[str], max_tokens: int = MAX_TOKENS) -> Any:
     """A WordPiece tokenizer to which each of these words is one token."""
     special = {
         "pad_token": "[PAD]",
@@ -71,7 +71,7 @@ def make_tokenizer(words: Sequence[str]) -> Any:
     made.pre_tokenizer = BertPreTokenizer()
     made.post_processor = BertProcessing(("[SEP]", ids["[SEP]"]), ("[CLS]", ids["[CLS]"]))
     return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # the library has no types
-        tokenizer_object=made, model_max_length=MAX_TOKENS, **special
+        tokenizer_object=made, model_max_length=max_tokens, **special
     )
 
 

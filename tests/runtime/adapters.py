@@ -5,8 +5,10 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
@@ -95,3 +97,32 @@ class Obedient:
 
     def close(self) -> None:
         sys.stderr.write("closed\n")
+
+
+class Launching(Obedient):
+    """Its device works by itself, one batch after another, as a GPU does."""
+
+    launches = True
+
+    def __init__(self, spec: ModelSpec, device: str) -> None:
+        super().__init__(spec, device)
+        self._works = ThreadPoolExecutor(1)
+        self._launched = threading.Semaphore(0)
+
+    def launch(self, inputs: Sequence[bytes]) -> Any:
+        self._launched.release()
+        if b"launch-raise " in inputs:
+            raise ArithmeticError("told to raise")
+        return self._works.submit(self._compute, inputs)
+
+    def collect(self, launched: Any) -> Any:
+        return launched.result()
+
+    def _compute(self, inputs: Sequence[bytes]) -> Any:
+        if b"lost " in inputs:
+            raise RuntimeError("CUDA error: device-side assert triggered")
+        if inputs[0] == b"behind":
+            # Its own launch, and that of the batch behind it.
+            assert self._launched.acquire(timeout=10)
+            assert self._launched.acquire(timeout=10)
+        return self.predict(inputs)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aimass_stream.adapters.tasks.task import (
+    DTYPE,
     MAX_TOKENS,
     TOP,
     Common,
@@ -33,6 +34,7 @@ class AudioClassification(Sounds, total=False):
     """Settings of `audio-classification`."""
 
     top: int
+    dtype: str
 
 
 class Recognition(Sounds, total=False):
@@ -66,7 +68,10 @@ _BEFORE = Setting([], chain_of(Kind.SOUND))
 
 AUDIO_TASKS: Mapping[str, Task] = {
     "audio-classification": Task(
-        _HOME + "audio:AudioClassifier", Prediction, {"top": TOP, "before": _BEFORE}, _seconds
+        _HOME + "audio:AudioClassifier",
+        Prediction,
+        {"top": TOP, "dtype": DTYPE, "before": _BEFORE},
+        _seconds,
     ),
     "automatic-speech-recognition": Task(
         _HOME + "recognition:Recogniser",

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Required
 
 from aimass_stream.adapters.tasks.task import (
+    DTYPE,
     LABELS,
     MANY,
     THRESHOLD,
@@ -40,11 +41,17 @@ class Images(Common, total=False):
     before: Chain
 
 
-class ImageClassification(Images, total=False):
-    """Settings of `image-classification`."""
+class NetworkClassification(Images, total=False):
+    """Settings of `image-classification` by a network of one's own."""
 
     top: int
     scaled_decode: bool
+
+
+class ImageClassification(NetworkClassification, total=False):
+    """Settings of `image-classification`."""
+
+    dtype: str
 
 
 class Detection(Images, total=False):
@@ -93,7 +100,7 @@ IMAGE_TASKS: Mapping[str, Task] = {
     "image-classification": Task(
         _HOME + "transformers_images:ImageClassifier",
         Prediction,
-        {"top": TOP, "scaled_decode": _SCALED, "before": _BEFORE},
+        {"top": TOP, "scaled_decode": _SCALED, "dtype": DTYPE, "before": _BEFORE},
     ),
     "object-detection": Task(
         _HOME + "transformers_detection:ObjectDetector",

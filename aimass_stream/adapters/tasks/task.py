@@ -63,6 +63,11 @@ def on_or_off(value: Any) -> str:
     return "" if isinstance(value, bool) else "is neither True nor False"
 
 
+def one_of(*known: str) -> Callable[[Any], str]:
+    """One of a few words."""
+    return lambda value: "" if value in known else f"is none of {', '.join(known)}"
+
+
 def a_text(value: Any) -> str:
     """A text, which may be empty."""
     return "" if isinstance(value, str) else "is no text"
@@ -93,3 +98,5 @@ MAX_TOKENS = Setting(512, at_least(8))
 MANY = Setting(100, at_least(1))
 THRESHOLD = Setting(0.5, between(0, 1))
 LABELS = Setting(None, names)
+DTYPE = Setting("float32", one_of("float32", "bfloat16", "float16"))
+"""What weights are held in, and what is computed in."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Required
 
 from aimass_stream.adapters.tasks.task import (
+    DTYPE,
     LABELS,
     MAX_TOKENS,
     THRESHOLD,
@@ -51,11 +52,19 @@ class TextClassification(CleanedTexts, total=False):
     """Settings of `text-classification`."""
 
     top: int
+    dtype: str
 
 
-class TextLabels(TextClassification, total=False):
+class Embeddings(CleanedTexts, total=False):
+    """Settings of `sentence-embedding`."""
+
+    dtype: str
+
+
+class TextLabels(CleanedTexts, total=False):
     """Settings of `multi-label-classification`."""
 
+    top: int
     threshold: float
 
 
@@ -127,7 +136,7 @@ TEXT_TASKS: Mapping[str, Task] = {
     "text-classification": Task(
         _HOME + "text:TextClassifier",
         Prediction,
-        {"top": TOP, "max_tokens": MAX_TOKENS, "before": _BEFORE},
+        {"top": TOP, "max_tokens": MAX_TOKENS, "dtype": DTYPE, "before": _BEFORE},
         _tokens,
     ),
     "multi-label-classification": Task(
@@ -157,7 +166,7 @@ TEXT_TASKS: Mapping[str, Task] = {
     "sentence-embedding": Task(
         _HOME + "embeddings:SentenceEncoder",
         Embedding,
-        {"max_tokens": MAX_TOKENS, "before": _BEFORE},
+        {"max_tokens": MAX_TOKENS, "dtype": DTYPE, "before": _BEFORE},
         _tokens,
     ),
     "question-answering": Task(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from aimass_stream.adapters.tasks.task import TOP, Common, Task
+from aimass_stream.adapters.tasks.task import DTYPE, TOP, Common, Task
 from aimass_stream.records import Prediction
 
 
@@ -12,11 +12,14 @@ class VideoClassification(Common, total=False):
     """Settings of `video-classification`."""
 
     top: int
+    dtype: str
 
 
 VIDEO_TASKS: Mapping[str, Task] = {
     "video-classification": Task(
-        "aimass_stream.adapters.transformers_video:ActionClassifier", Prediction, {"top": TOP}
+        "aimass_stream.adapters.transformers_video:ActionClassifier",
+        Prediction,
+        {"top": TOP, "dtype": DTYPE},
     ),
 }
 """By name."""
