@@ -172,6 +172,18 @@ class Predictor(Protocol):
 
 
 @runtime_checkable
+class BatchDecodingPredictor(Predictor, Protocol):
+    """A `Predictor` that decodes many payloads better together than one by one."""
+
+    def decode_all(self, payloads: Sequence[bytes | memoryview]) -> Sequence[Any | RecordError]:
+        """What `decode` makes of each payload, or what it raises, in order.
+
+        Where it raises, each payload is decoded by itself instead. Several threads may call.
+        """
+        ...
+
+
+@runtime_checkable
 class LaunchingPredictor(Predictor, Protocol):
     """A `Predictor` whose device works by itself, so that the next batch is sent meanwhile.
 

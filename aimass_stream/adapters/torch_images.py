@@ -59,5 +59,5 @@ class NetworkClassifier(OpensImages, Classifier):
         return np.ascontiguousarray(np.atleast_3d(made).transpose(2, 0, 1))
 
     def _forward(self, inputs: Sequence[Features]) -> Any:
-        stacked = self._transfers.send(np.stack(inputs)).float() / 255
+        stacked = self._transfers.send_rows(inputs).float() / 255
         return SimpleNamespace(logits=self._model((stacked - self._mean) / self._std))

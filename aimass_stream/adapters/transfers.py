@@ -7,8 +7,10 @@ CPU nothing is copied.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 
@@ -50,10 +52,21 @@ class Transfers:
     def send(self, array: NDArray[Any]) -> torch.Tensor:
         """An array, on the device by the time that anything computes with it."""
         tensor = torch.from_numpy(array)
+        return self._copy(tensor.pin_memory() if self.overlap else tensor)
+
+    def send_rows(self, rows: Sequence[NDArray[Any]]) -> torch.Tensor:
+        """Arrays of one shape and dtype, stacked, as `send` sends them."""
+        dtype = torch.from_numpy(rows[0]).dtype
+        shape = (len(rows), *rows[0].shape)
+        stacked = torch.empty(shape, dtype=dtype, pin_memory=self.overlap)
+        np.stack(rows, out=stacked.numpy())
+        return self._copy(stacked)
+
+    def _copy(self, held: torch.Tensor) -> torch.Tensor:
         if self._sending is None:
-            return tensor.to(self._device)
+            return held.to(self._device)
         with torch.cuda.stream(self._sending):
-            sent = tensor.pin_memory().to(self._device, non_blocking=True)
+            sent = held.to(self._device, non_blocking=True)
         computing = torch.cuda.current_stream(self._device)
         computing.wait_stream(self._sending)
         # Its memory must not be given to the next batch's copy while this one is computed.

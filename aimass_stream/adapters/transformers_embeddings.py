@@ -48,6 +48,10 @@ class SentenceEncoder(TextModel):
         """
         return self._inputs.decode(payload)
 
+    def decode_all(self, payloads: Sequence[bytes | memoryview]) -> list[Ids | RecordError]:
+        """What `decode` makes of each text, or why it can make nothing of it."""
+        return self._inputs.decode_all(payloads)
+
     def predict(self, inputs: Sequence[Ids]) -> list[Embedding | RecordError]:
         """The vector of each text, in the order of the inputs.
 

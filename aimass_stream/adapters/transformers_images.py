@@ -63,7 +63,7 @@ class ImageClassifier(OpensImages, Classifier):
         return self._preparation(cleaned)
 
     def _forward(self, inputs: Sequence[Features]) -> Any:
-        stacked = self._transfers.send(np.stack(inputs))
+        stacked = self._transfers.send_rows(inputs)
         pixels = stacked.float() * self._scale + self._shift
         return self._model(pixel_values=pixels.to(self._model.dtype))
 
@@ -121,7 +121,7 @@ class Preparation:
 
     def _resize(self, image: Pixels, size: tuple[int, int]) -> Input:
         made = Image.fromarray(image).resize(size, self._processor.resample)
-        return np.asarray(made).transpose(2, 0, 1)
+        return np.ascontiguousarray(np.asarray(made).transpose(2, 0, 1))
 
     def _only_resizes(self, size: dict[str, int]) -> bool:
         """Whether Pillow alone gives the same pixels.

@@ -62,7 +62,7 @@ class ActionClassifier(Classifier):
         return np.stack(prepared)
 
     def _forward(self, inputs: Sequence[Features]) -> Any:
-        stacked = self._transfers.send(np.stack(inputs))
+        stacked = self._transfers.send_rows(inputs)
         pixels = stacked.float() * self._scale + self._shift
         return self._model(pixel_values=pixels.to(self._model.dtype))
 

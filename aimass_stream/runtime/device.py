@@ -51,6 +51,9 @@ log = logging.getLogger("aimass.device")
 
 _BEAT_S = 1.0
 _ANNOUNCE_S = 0.5
+_DECODERS_BESIDE_CPU = 4
+_DECODERS_BESIDE_GPU = 16
+_SWITCH_S = 0.0005
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,8 +244,13 @@ def _parse_options(argv: Sequence[str] | None) -> DeviceOptions:
     parser.add_argument("--spare", action="store_true")
     parser.add_argument("--niceness", type=int, default=0)
     parser.add_argument("--threads", type=int, default=cores)
-    parser.add_argument("--decode-threads", type=int, default=min(4, cores))
-    return DeviceOptions(**vars(parser.parse_args(argv)))
+    parser.add_argument("--decode-threads", type=int)
+    options = parser.parse_args(argv)
+    if options.decode_threads is None:
+        # Predicting wants the cores, too, where they are all there is.
+        most = _DECODERS_BESIDE_CPU if options.device == "cpu" else _DECODERS_BESIDE_GPU
+        options.decode_threads = min(most, cores)
+    return DeviceOptions(**vars(options))
 
 
 def usable_cores() -> int:
@@ -264,6 +272,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(name)s %(process)d: %(message)s")
     options = _parse_options(argv)
     report = _claim_stdout()
+    # A batch gives Python's lock away some two hundred times while it is launched; behind a
+    # thread that decodes, each of them would wait ten times longer.
+    sys.setswitchinterval(_SWITCH_S)
     taking_over = threading.Event()
     die_with_parent()
     read_stdin(lambda line: taking_over.set(), partial(_exit_orphaned, options.socket_path))

@@ -10,6 +10,7 @@ their answers: one batch is computed and one launched behind it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
 import time
@@ -21,7 +22,7 @@ from typing import Any, cast
 
 from aimass_stream.error_text import describe, is_device_lost, trace_of
 from aimass_stream.errors import Reason, RecordError
-from aimass_stream.model import LaunchingPredictor, Predictor
+from aimass_stream.model import BatchDecodingPredictor, LaunchingPredictor, Predictor
 from aimass_stream.runtime.frames import Payload
 from aimass_stream.runtime.job import RECORD_TRACE_CHARS, Answer, Job
 from aimass_stream.runtime.messages import Dropped, Started
@@ -234,6 +235,10 @@ class Pipeline:
 
 def decode_rows(predictor: Predictor, payloads: Sequence[Payload]) -> list[Any]:
     """Decode each payload; in the place of one that cannot be stands its `RecordError`."""
+    if len(payloads) > 1 and isinstance(predictor, BatchDecodingPredictor):
+        # What fails together is looked for one by one, below.
+        with contextlib.suppress(Exception):
+            return list(predictor.decode_all(payloads))
     inputs: list[Any] = []
     for payload in payloads:
         try:

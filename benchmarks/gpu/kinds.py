@@ -21,6 +21,7 @@ class Kind:
         name: of its rows.
         task: of its model, as `Transformers` knows it.
         record: what holds an input.
+        model: its name in the registry.
         records: how many a contestant is given.
         sizes: of the floor's batches: tokens when padded, or rows.
         draw: so many inputs, as files, drawn from a seed.
@@ -28,15 +29,11 @@ class Kind:
 
     name: str
     task: str
+    model: str
     record: type[Record]
     records: int
     sizes: Sequence[int]
     draw: Callable[[int], list[bytes]]
-
-    @property
-    def model(self) -> str:
-        """Its name in the registry."""
-        return f"bench-{self.name}"
 
 
 def _documents(count: int) -> list[bytes]:
@@ -59,7 +56,12 @@ def _photographs(count: int, distinct: int) -> list[bytes]:
 
 
 _TOKENS = (8_192, 16_384, 32_768, 65_536)
-_TEXTS: dict[str, Any] = {"task": "text-classification", "record": Text, "sizes": _TOKENS}
+_TEXTS: dict[str, Any] = {
+    "task": "text-classification",
+    "model": "bert-base",
+    "record": Text,
+    "sizes": _TOKENS,
+}
 KINDS: Mapping[str, Kind] = {
     kind.name: kind
     for kind in (
@@ -68,6 +70,7 @@ KINDS: Mapping[str, Kind] = {
         Kind(
             "photographs",
             "image-classification",
+            "resnet-50",
             Image,
             30_000,
             (32, 64, 128, 256, 512),

@@ -1,9 +1,10 @@
-"""Builds the models of the GPU's rows: `KIND REGISTRY`."""
+"""Builds the models of the GPU's rows: `python -m benchmarks.gpu.models REGISTRY`."""
 
 from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,15 +41,19 @@ def make_resnet() -> Parts:
     return ResNetForImageClassification(ResNetConfig(**_NAMES)), square_processor(224)  # type: ignore[no-untyped-call]  # the library has no types
 
 
+MAKERS: Mapping[str, Callable[[], Parts]] = {"bert-base": make_bert, "resnet-50": make_resnet}
+
+
 def main() -> None:
-    """Build the model of a kind and publish it."""
-    kind, registry = KINDS[sys.argv[1]], Path(sys.argv[2])
-    torch.manual_seed(0)
-    model, processor = make_resnet() if kind.record.__name__ == "Image" else make_bert()
-    with tempfile.TemporaryDirectory() as folder:
-        model.save_pretrained(folder)
-        processor.save_pretrained(folder)
-        publish(registry, kind.model, Path(folder), task=kind.task, labels=LABELS)
+    """Build the models and publish them."""
+    registry = Path(sys.argv[1])
+    for name, task in sorted({(kind.model, kind.task) for kind in KINDS.values()}):
+        torch.manual_seed(0)
+        model, processor = MAKERS[name]()
+        with tempfile.TemporaryDirectory() as folder:
+            model.save_pretrained(folder)
+            processor.save_pretrained(folder)
+            publish(registry, name, Path(folder), task=task, labels=LABELS)
 
 
 if __name__ == "__main__":

@@ -24,9 +24,8 @@ def run_gpu(bench: Bench) -> None:
         print("No CUDA device was found; there is nothing to measure.", flush=True)
         return
     models = bench.scratch / "models"
-    for kind in KINDS.values():
-        print(f"Building {kind.model} ...", flush=True)
-        _call("models", kind.name, str(models))
+    print("Building the models ...", flush=True)
+    _call("models", str(models))
     names = [f"{contestant}, {kind}" for kind in KINDS for contestant in (OURS, FLOOR)]
 
     def measure(name: str) -> Figures:
@@ -73,7 +72,7 @@ def _call(module: str, *arguments: str) -> Any:
     if ran.returncode:
         raise ContestantFailedError(ran.stderr.decode(errors="replace")[-2000:])
     lines = ran.stdout.splitlines()
-    return orjson.loads(lines[-1]) if lines else {}
+    return orjson.loads(lines[-1]) if module != "models" else {}
 
 
 def _card() -> str | None:

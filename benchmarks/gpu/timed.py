@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from numpy.typing import NDArray
 
 from aimass_stream.adapters.transfers import Transfers
 from aimass_stream.adapters.transformers_images import ImageClassifier
@@ -49,9 +48,9 @@ class _TimedTransfers(Transfers):
         super().__init__(device)
         self._notes = notes
 
-    def send(self, array: NDArray[Any]) -> torch.Tensor:
+    def _copy(self, held: torch.Tensor) -> torch.Tensor:
         begin = self._notes.mark(self._sending)
-        sent = super().send(array)
+        sent = super()._copy(held)
         self._notes.add(("send", begin, self._notes.mark(self._sending)))
         return sent
 
