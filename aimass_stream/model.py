@@ -178,7 +178,8 @@ class BatchDecodingPredictor(Predictor, Protocol):
     def decode_all(self, payloads: Sequence[bytes | memoryview]) -> Sequence[Any | RecordError]:
         """What `decode` makes of each payload, or what it raises, in order.
 
-        Where it raises, each payload is decoded by itself instead. Several threads may call.
+        Called from one thread; it may use others. Where it raises, each payload is decoded by
+        itself instead.
         """
         ...
 

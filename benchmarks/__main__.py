@@ -24,6 +24,7 @@ ROW_SETS: Mapping[str, str] = {
     "text": "benchmarks.device.run:run_text",
     "images": "benchmarks.device.run:run_images",
     "audio": "benchmarks.device.run:run_audio",
+    "mixed": "benchmarks.device.mixed:run_mixed",
     "scale": "benchmarks.scale:run_scale",
     "backlog": "benchmarks.backlog.run:run_backlog",
     "served": "benchmarks.served.run:run_served",

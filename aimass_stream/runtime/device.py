@@ -271,6 +271,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     faulthandler.enable()
     logging.basicConfig(level=logging.INFO, format="%(name)s %(process)d: %(message)s")
     options = _parse_options(argv)
+    # Tokenizers give Python's lock away only for many texts at once, and share those out.
+    os.environ["TOKENIZERS_PARALLELISM"] = "true"
+    os.environ["RAYON_NUM_THREADS"] = str(options.decode_threads)
     report = _claim_stdout()
     # A batch gives Python's lock away some two hundred times while it is launched; behind a
     # thread that decodes, each of them would wait ten times longer.

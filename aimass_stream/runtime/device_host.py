@@ -50,7 +50,6 @@ _ENV = {
     "TRANSFORMERS_OFFLINE": "1",
     # Decoding in threads would otherwise leave freed memory in an arena for each of them.
     "MALLOC_ARENA_MAX": "2",
-    "TOKENIZERS_PARALLELISM": "false",
     "PYTHONUNBUFFERED": "1",
 }
 

@@ -108,9 +108,11 @@ class Pipeline:
     def _decode(self, job: Job) -> None:
         started = time.perf_counter()
         predictor, payloads, threads = job.model.predictor, job.payloads, self._decode_threads
-        # Help costs some 20 us, which is more than a batch of small texts takes.
+        # Help costs some 20 us, which is more than a batch of small texts takes. What decodes all
+        # together has threads of its own.
+        together = hasattr(predictor, "decode_all")
         expected_ms = self._row_ms.get(job.model.spec.id, 0.0) * len(payloads)
-        if threads == 1 or len(payloads) == 1 or expected_ms < _HELP_FROM_MS:
+        if together or threads == 1 or len(payloads) == 1 or expected_ms < _HELP_FROM_MS:
             job.inputs = decode_rows(predictor, payloads)
         else:
             step = -(-len(payloads) // threads)
@@ -235,10 +237,10 @@ class Pipeline:
 
 def decode_rows(predictor: Predictor, payloads: Sequence[Payload]) -> list[Any]:
     """Decode each payload; in the place of one that cannot be stands its `RecordError`."""
-    if len(payloads) > 1 and isinstance(predictor, BatchDecodingPredictor):
+    if len(payloads) > 1 and hasattr(predictor, "decode_all"):
         # What fails together is looked for one by one, below.
         with contextlib.suppress(Exception):
-            return list(predictor.decode_all(payloads))
+            return list(cast(BatchDecodingPredictor, predictor).decode_all(payloads))
     inputs: list[Any] = []
     for payload in payloads:
         try:

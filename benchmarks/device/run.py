@@ -53,13 +53,13 @@ def run_device(name: str, bench: Bench) -> None:
         print("Processes cannot be pinned here; shares say less than they would.", flush=True)
     count = bench.scaled(kind.records)
     models = bench.scratch / "models"
-    _build(kind, models)
-    asyncio.run(fill(bench.url, _source(kind), PARTITIONS, _rows(kind, count), count))
+    build_model(kind, models)
+    fill_topic(bench, kind, count)
 
     def measure(contestant: str) -> Figures:
         if contestant == OURS:
             return asyncio.run(_measure_ours(bench, kind, cores, models))
-        return _measure_offline(kind, cores, models, count, contestant)
+        return measure_offline(kind, cores, models, count, contestant)
 
     def keep(runs: dict[str, list[Figures]]) -> None:
         rows = [
@@ -76,8 +76,14 @@ def run_device(name: str, bench: Bench) -> None:
         interleave(bench, [OURS, *kind.policies], measure, keep)
 
 
-def _source(kind: Kind) -> str:
+def source_of(kind: Kind) -> str:
+    """The topic that holds a kind's records."""
     return f"bench.{kind.name}"
+
+
+def fill_topic(bench: Bench, kind: Kind, count: int) -> None:
+    """Put a kind's records on its topic, unless they are there."""
+    asyncio.run(fill(bench.url, source_of(kind), PARTITIONS, _rows(kind, count), count))
 
 
 def _rows(kind: Kind, count: int) -> Iterator[tuple[bytes, bytes]]:
@@ -104,7 +110,8 @@ def _add_shares(rows: list[dict[str, Any]]) -> None:
         }
 
 
-def _build(kind: Kind, models: Path) -> None:
+def build_model(kind: Kind, models: Path) -> None:
+    """Build the model of a kind and publish it in a registry, unless it is there."""
     if (models / kind.model).exists():
         return
     print(f"Building the model of {kind.name} ...", flush=True)
@@ -117,7 +124,7 @@ async def _measure_ours(bench: Bench, kind: Kind, cores: Cores, models: Path) ->
     state = bench.scratch / str(stamp)
     state.mkdir()
     server = ",".join(bootstrap_servers(bench.url))
-    place = Place(server, _source(kind), f"bench.answers.{stamp}", f"bench-{stamp}", state)
+    place = Place(server, source_of(kind), f"bench.answers.{stamp}", f"bench-{stamp}", state)
     await make_topic(bench.url, place.answers, PARTITIONS)
     env = {
         **place.to_env(),
@@ -154,7 +161,8 @@ def _padding(notes: Path) -> Figures:
     }
 
 
-def _measure_offline(kind: Kind, cores: Cores, models: Path, count: int, policy: str) -> Figures:
+def measure_offline(kind: Kind, cores: Cores, models: Path, count: int, policy: str) -> Figures:
+    """Run the floor of a kind once, on the device's core."""
     command = [sys.executable, "-m", "benchmarks.device.offline", kind.name]
     command += [str(models / kind.model / "1"), str(count), str(cores.device), policy]
     ran = subprocess.run(command, capture_output=True, check=False)

@@ -28,8 +28,7 @@ def main() -> None:
     """Parse the arguments and print the figures."""
     name, folder, count = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     os.environ.update(TOKENIZERS_PARALLELISM="false", HF_HUB_OFFLINE="1")
-    from aimass_stream.model import ModelSpec
-    from aimass_stream.runtime.predictors import import_adapter
+    from aimass_stream.model import ModelSpec, import_adapter
     from benchmarks.gpu.kinds import DTYPE, KINDS, adapter_of
 
     kind = KINDS[name]

@@ -33,7 +33,8 @@ def run_gpu(bench: Bench) -> None:
         kind = KINDS[kind_name]
         count = bench.scaled(kind.records)
         if contestant == OURS:
-            return _call("scored", kind.name, str(models), str(count))
+            ours: Figures = _call("scored", kind.name, str(models), str(count))
+            return ours
         return _floor(kind, models, count)
 
     def keep(runs: dict[str, list[Figures]]) -> None:

@@ -58,6 +58,8 @@ class _TimedTransfers(Transfers):
 class _Timed:
     """Mixed into a classifier, before it."""
 
+    _transfers: Transfers
+
     def hold(self, folder: Path, kind: str, device: str, model: Any) -> None:
         super().hold(folder, kind, device, model)  # type: ignore[misc]  # of the class it is mixed into
         self._notes = _Notes()

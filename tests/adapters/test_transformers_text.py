@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from transformers import (
@@ -269,3 +270,30 @@ def test_declaration_imports_no_model_library() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert found.stdout.strip() == "none"
+
+
+def test_texts_decoded_together_are_what_each_is(classifier: TextClassifier) -> None:
+    payloads = [*(text.encode() for text in TEXTS), b"\xff\xfe", b"", b"   "]
+    together = classifier.decode_all(payloads)
+    for payload, made in zip(payloads, together, strict=True):
+        if isinstance(made, RecordError):
+            with pytest.raises(RecordError) as refused:
+                classifier.decode(payload)
+            assert refused.value.reason is made.reason
+        else:
+            assert np.array_equal(made, classifier.decode(payload))
+    assert sum(isinstance(made, RecordError) for made in together) == 3
+
+
+def test_weights_in_bfloat16_answer_nearly_alike(folder: Path, classifier: TextClassifier) -> None:
+    half = TextClassifier(spec(folder, top=4, dtype="bfloat16"), "cpu")
+    inputs = [classifier.decode(text.encode()) for text in TEXTS]
+    for ours, theirs in zip(half.predict(inputs), classifier.predict(inputs), strict=True):
+        assert isinstance(ours, Prediction)
+        assert isinstance(theirs, Prediction)
+        assert dict(ours.scores) == pytest.approx(dict(theirs.scores), abs=0.1)
+
+
+def test_an_unknown_dtype_is_refused(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="dtype"):
+        Transformers("text-classification", str(folder), dtype="int8")

@@ -64,7 +64,7 @@ async def test_a_record_that_breaks_the_gpu_costs_itself(folder: Path) -> None:
     shrink(folder, rows=dict(words)[last])
     payloads = [b"refund %d" % row for row in range(40)]
     payloads[17] = last.encode()
-    model = Transformers("text-classification", str(folder))
+    model: Any = Transformers("text-classification", str(folder))
     host = DeviceHost(ROOT, GPU, models_package="", options=HostOptions(spare=True))
     await host.start()
     link = DeviceLink(host.socket_path)
