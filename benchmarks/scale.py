@@ -17,12 +17,15 @@ from itertools import product
 from typing import Any
 
 import numpy as np
+import psutil
 
 from aimass_stream.kafka.reader import TopicReader, bootstrap_servers
+from aimass_stream.runtime.device import usable_cores
 from benchmarks.bench import Bench, ContestantFailedError, Figures, interleave, medians
 from benchmarks.engine.workload import make_record
 from benchmarks.place import Place
 from benchmarks.processes import ProcessTree, run_tree, worker_env
+from benchmarks.scale_model import check
 from benchmarks.topics import Row, counting, drop_topics, fill, make_topic, total
 from benchmarks.watch import POLL_S, STALL_S, START_S, WARM_SHARE
 
@@ -73,7 +76,8 @@ def run_scale(bench: Bench) -> None:
             for name, figures in runs.items()
             if figures
         ]
-        bench.write("scale", {"rows": rows, "records": count})
+        model = check(rows, usable_cores())
+        bench.write("scale", {"rows": rows, "records": count, "model": model})
 
     interleave(bench, list(sizes), measure, keep)
 
@@ -104,7 +108,7 @@ async def _measure(bench: Bench, size: Size, count: int) -> Figures:
                 log = state / f"log-{number}"
                 trees.append(await stack.enter_async_context(run_tree(argv, env, log)))
             reader = await stack.enter_async_context(counting(bench.url, place.answers))
-            figures = await _rate(reader, trees, count)
+            figures = await _rate(reader, trees, count, bench.broker_pid)
             if size.workers > 1:
                 trees[-1].send_signal(signal.SIGTERM)
                 figures["rebalance_s"] = await _standstill(reader, count)
@@ -113,18 +117,31 @@ async def _measure(bench: Bench, size: Size, count: int) -> Figures:
         await drop_topics(bench.url, "bench.answers.")
 
 
-async def _rate(reader: TopicReader, trees: list[ProcessTree], count: int) -> Figures:
+async def _rate(
+    reader: TopicReader, trees: list[ProcessTree], count: int, broker_pid: int | None
+) -> Figures:
     """Rate, CPU and memory from 10% to 50% of the answers."""
     begun = await _reach(reader, trees, WARM_SHARE * count)
+    broker_begun_s = _cpu_s(broker_pid)
     ended = await _reach(reader, trees, LEAVE_SHARE * count)
     answered = ended[0] - begun[0]
     cpu_us = (ended[2] - begun[2]) / answered * 1e6
+    broker_us = (_cpu_s(broker_pid) - broker_begun_s) / answered * 1e6
     return {
+        "broker_cpu_us_per_record": round(broker_us, 3),
         "records_per_s": round(answered / (ended[1] - begun[1]), 1),
         "cpu_us_per_record": round(cpu_us, 3),
         "records_per_core_s": round(1e6 / cpu_us, 1),
         "rss_mib_per_worker": round(sum(t.rss_bytes() for t in trees) / len(trees) / 2**20, 1),
     }
+
+
+def _cpu_s(pid: int | None) -> float:
+    """CPU time of the broker; 0 where it is not ours."""
+    if pid is None:
+        return 0.0
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)
 
 
 async def _reach(
