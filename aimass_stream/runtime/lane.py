@@ -55,7 +55,7 @@ class Lane(Generic[A]):
         self._spec = spec
         self._device = device
         self.room = device.make_room()
-        device.join(self)
+        self.share = device.join(self)
         self._circuit = Circuit(model.circuit_failures, device.clock)
         self._healing = Healing(
             self._circuit, spec.id, device.clock, self._try_one, self._on_heal, self._break
@@ -140,8 +140,10 @@ class Lane(Generic[A]):
     async def _run(self) -> None:
         try:
             while True:
-                while self._circuit.is_open or not len(self._queue):
+                await self._device.take_turn(self)
+                if self._circuit.is_open or not len(self._queue):
                     await self._wait_arrival()
+                    continue
                 await self._score(self._cut())
         except Exception as error:
             # Raised again where outcomes are awaited.
@@ -214,8 +216,8 @@ class Lane(Generic[A]):
             return
 
     async def _send(self, arrival_s: float, cost: float, payloads: list[bytes]) -> Scored:
-        usage, scored = self._device.usage, None
-        flight = usage.send(arrival_s, self._policy.latency_ms(cost))
+        scored = None
+        flight = self._device.send(self, arrival_s, self._policy.latency_ms(cost))
         try:
             scored = await self._device.link.predict(self._spec.id, payloads)
         except SetupError as error:
@@ -224,7 +226,7 @@ class Lane(Generic[A]):
             self._healing.update()
             raise BatchFailed(Reason.MODEL_ERROR, str(error)) from error
         finally:
-            usage.land(flight, scored)
+            self._device.land(self, flight, scored)
         if len(scored.answers) != len(payloads):
             detail = f"{len(scored.answers)} answers for {len(payloads)} records"
             raise BatchFailed(Reason.INVALID_OUTPUT, detail)

@@ -12,7 +12,8 @@ from aimass_stream.model import ModelSpec
 from aimass_stream.runtime.batch import Scored
 from aimass_stream.runtime.room import Room
 from aimass_stream.runtime.submission import Row
-from aimass_stream.runtime.usage import Clock, DeviceUsage
+from aimass_stream.runtime.turns import Share, Turns
+from aimass_stream.runtime.usage import Clock, DeviceUsage, Flight
 
 BESIDE_OTHERS = 1
 """What an ordinary batch takes of a device's gate."""
@@ -53,6 +54,9 @@ class Link(Protocol):
 class Sharer(Protocol):
     """One of those that share a device: a lane."""
 
+    share: Share
+    """What it was given of the device."""
+
     @property
     def next_row(self) -> Row | None:
         """The row that has waited longest; None where none does, or none would be served now."""
@@ -80,11 +84,38 @@ class SharedDevice:
         self._buffer_bytes = buffer_bytes
         self._rooms: list[Room] = []
         self._sharers: weakref.WeakSet[Sharer] = weakref.WeakSet()
+        self._turns = Turns()
         self._changed = asyncio.Event()
 
-    def join(self, sharer: Sharer) -> None:
+    def join(self, sharer: Sharer) -> Share:
         """Have one more lane counted among those that share the device."""
         self._sharers.add(sharer)
+        return self._turns.join()
+
+    async def take_turn(self, sharer: Sharer) -> None:
+        """Wait until no lane that waits had less of the device."""
+        while not self._turns.is_due(
+            sharer.share,
+            (
+                other.share
+                for other in self._sharers
+                if other is not sharer and other.next_row is not None
+            ),
+        ):
+            self._changed.clear()
+            await self._changed.wait()
+
+    def send(self, sharer: Sharer, arrival_s: float, expected_ms: float) -> Flight:
+        """Note a batch that is sent now."""
+        self._turns.send(sharer.share, expected_ms)
+        return self.usage.send(arrival_s, expected_ms)
+
+    def land(self, sharer: Sharer, flight: Flight, scored: Scored | None) -> None:
+        """Note that a batch is done with: answered, or None when it failed."""
+        self.usage.land(flight, scored)
+        took_ms = 0.0 if scored is None else scored.decode_ms + scored.predict_ms
+        has_more = sharer.next_row is not None
+        self._turns.land(sharer.share, flight.expected_ms, took_ms, has_more=has_more)
 
     async def let_others_go_first(self, sharer: Sharer) -> None:
         """Wait until each other lane was served what has waited there longest.

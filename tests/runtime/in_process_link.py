@@ -70,6 +70,7 @@ SPEC = ModelSpec("echo", "1", Echo.adapter, "")
 class Call:
     """One batch in flight."""
 
+    model_id: str
     payloads: list[bytes]
     future: asyncio.Future[Scored]
 
@@ -81,6 +82,8 @@ class InProcessLink:
     Attributes:
         clock: advanced by what predicting takes.
         ms_per_row: what a row adds to it.
+        ms_per_row_of: the same for models that differ, by id.
+        served: for each batch that was answered, its model and what it took.
         fixed_ms: what a batch takes besides.
         memory_rows: rows above which memory runs out.
         broken: what every batch is answered with while the model is broken.
@@ -93,6 +96,8 @@ class InProcessLink:
 
     clock: Clock
     ms_per_row: float = 1.0
+    ms_per_row_of: dict[str, float] = field(default_factory=dict)
+    served: list[tuple[str, float]] = field(default_factory=list)
     fixed_ms: float = 0.0
     memory_rows: int = 10**9
     batches: list[list[bytes]] = field(default_factory=list)
@@ -119,7 +124,7 @@ class InProcessLink:
         self.specs.append(spec)
 
     async def predict(self, model_id: str, payloads: Sequence[bytes | memoryview], /) -> Scored:
-        call = Call([bytes(payload) for payload in payloads], asyncio.Future())
+        call = Call(model_id, [bytes(payload) for payload in payloads], asyncio.Future())
         self.calls.append(call)
         self.batches.append(call.payloads)
         self.beside.append(len(self.calls))
@@ -141,7 +146,9 @@ class InProcessLink:
 
     def _answer(self, call: Call) -> None:
         words = set(call.payloads)
-        predict_ms = self.fixed_ms + self.ms_per_row * len(call.payloads)
+        ms_per_row = self.ms_per_row_of.get(call.model_id, self.ms_per_row)
+        predict_ms = self.fixed_ms + ms_per_row * len(call.payloads)
+        self.served.append((call.model_id, predict_ms))
         self.clock.now += predict_ms / 1000
         if self.unloadable or self.broken is not None:
             self._refuse(call)
