@@ -113,7 +113,7 @@ class SharedDevice:
     def land(self, sharer: Sharer, flight: Flight, scored: Scored | None) -> None:
         """Note that a batch is done with: answered, or None when it failed."""
         self.usage.land(flight, scored)
-        took_ms = 0.0 if scored is None else scored.decode_ms + scored.predict_ms
+        took_ms = 0.0 if scored is None else scored.predict_ms
         has_more = sharer.next_row is not None
         self._turns.land(sharer.share, flight.expected_ms, took_ms, has_more=has_more)
 

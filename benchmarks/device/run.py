@@ -54,7 +54,7 @@ def run_device(name: str, bench: Bench) -> None:
     count = bench.scaled(kind.records)
     models = bench.scratch / "models"
     build_model(kind, models)
-    fill_topic(bench, kind, count)
+    fill_topic(bench, _source(kind), kind, count)
 
     def measure(contestant: str) -> Figures:
         if contestant == OURS:
@@ -76,14 +76,13 @@ def run_device(name: str, bench: Bench) -> None:
         interleave(bench, [OURS, *kind.policies], measure, keep)
 
 
-def source_of(kind: Kind) -> str:
-    """The topic that holds a kind's records."""
+def _source(kind: Kind) -> str:
     return f"bench.{kind.name}"
 
 
-def fill_topic(bench: Bench, kind: Kind, count: int) -> None:
-    """Put a kind's records on its topic, unless they are there."""
-    asyncio.run(fill(bench.url, source_of(kind), PARTITIONS, _rows(kind, count), count))
+def fill_topic(bench: Bench, topic: str, kind: Kind, count: int) -> None:
+    """Put so many of a kind's records on a topic, unless they are there."""
+    asyncio.run(fill(bench.url, topic, PARTITIONS, _rows(kind, count), count))
 
 
 def _rows(kind: Kind, count: int) -> Iterator[tuple[bytes, bytes]]:
@@ -124,7 +123,7 @@ async def _measure_ours(bench: Bench, kind: Kind, cores: Cores, models: Path) ->
     state = bench.scratch / str(stamp)
     state.mkdir()
     server = ",".join(bootstrap_servers(bench.url))
-    place = Place(server, source_of(kind), f"bench.answers.{stamp}", f"bench-{stamp}", state)
+    place = Place(server, _source(kind), f"bench.answers.{stamp}", f"bench-{stamp}", state)
     await make_topic(bench.url, place.answers, PARTITIONS)
     env = {
         **place.to_env(),
