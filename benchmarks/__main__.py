@@ -20,6 +20,7 @@ from benchmarks.plots import plot
 
 ROW_SETS: Mapping[str, str] = {
     "engine": "benchmarks.engine.run:run_engine",
+    "start": "benchmarks.start:run_start",
     "latency": "benchmarks.latency:run_latency",
     "text": "benchmarks.device.run:run_text",
     "images": "benchmarks.device.run:run_images",

@@ -32,6 +32,7 @@ from aimass_stream.learner import Learner
 from aimass_stream.model import Model
 from aimass_stream.runtime.connection import Connection
 from aimass_stream.runtime.frames import FrameError
+from aimass_stream.runtime.heap import importing
 from aimass_stream.runtime.job import Job
 from aimass_stream.runtime.messages import (
     HUNG_EXIT_CODE,
@@ -45,6 +46,7 @@ from aimass_stream.runtime.messages import (
 from aimass_stream.runtime.parent import ORPHANED_EXIT_CODE, die_with_parent, read_stdin
 from aimass_stream.runtime.pipeline import Pipeline
 from aimass_stream.runtime.predictors import Predictors, import_declared
+from aimass_stream.runtime.socket_folder import listen
 from aimass_stream.runtime.watchdog import Watchdog
 
 log = logging.getLogger("aimass.device")
@@ -99,7 +101,7 @@ class DeviceProcess:
         self._loop.add_signal_handler(signal.SIGTERM, stopping.set)
         self._watchdog.start()
         self._pipeline.start()
-        listener = _listen(self._options.socket_path)
+        listener = listen(self._options.socket_path)
         tasks = [asyncio.create_task(self._accept(listener)), asyncio.create_task(self._beat())]
         report.write(READY + b"\n")
         await stopping.wait()
@@ -187,16 +189,6 @@ def _on_loss(job: Job, error: BaseException) -> None:
     os._exit(LOST_EXIT_CODE)
 
 
-def _listen(path: Path) -> socket.socket:
-    path.unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.settimeout(0)
-    listener.bind(str(path))
-    path.chmod(0o600)
-    listener.listen()
-    return listener
-
-
 def _claim_stdout() -> BinaryIO:
     """Keep stdout for reports, and let whatever models print go to stderr."""
     report = os.fdopen(os.dup(1), "wb", buffering=0)
@@ -217,7 +209,8 @@ def _warm_up(options: DeviceOptions) -> None:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), options.niceness)
         try:
             kind = Learner if options.device == LEARNERS else Model
-            adapters = import_declared(options.models, kind) if options.models else []
+            with importing():
+                adapters = import_declared(options.models, kind) if options.models else []
             log.info("imported %s", ", ".join(adapters) or "no adapters")
         except BaseException as error:  # raised again on the main thread
             failures.append(error)

@@ -35,7 +35,7 @@ from aimass_stream.runtime.processes import (
     ProcessStatus,
     write_stderr,
 )
-from aimass_stream.runtime.socket_folder import SocketFolder
+from aimass_stream.runtime.socket_folder import SocketFolder, wait_called
 
 MAX_FAILED_STARTS = 5
 
@@ -63,6 +63,7 @@ class HostOptions:
         decode_threads: rows decoded at a time; up to four when not given.
         rss_limit_bytes: memory beyond which the process is killed; none when not given.
         spare: whether to keep a second process warm.
+        on_demand: whether the first process is started only when a link connects.
         start_timeout_s: seconds the imports may take.
         on_stderr: takes what the processes write to stderr.
         on_event: told one line for people about each start and death.
@@ -72,6 +73,7 @@ class HostOptions:
     decode_threads: int | None = None
     rss_limit_bytes: int | None = None
     spare: bool = True
+    on_demand: bool = False
     start_timeout_s: float = 300.0
     on_stderr: Callable[[bytes], None] = write_stderr
     on_event: Callable[[str], None] = field(default=lambda line: None)
@@ -207,11 +209,18 @@ class DeviceHost:
     # -- the active process --------------------------------------------------------------
 
     async def _keep(self) -> None:
+        with contextlib.ExitStack() as callers:
+            if self._options.on_demand:
+                callers.enter_context(await wait_called(self.socket_path))
+            await self._keep_running(callers.close)
+
+    async def _keep_running(self, let_callers_in: Callable[[], None]) -> None:
         backoff, failed_starts, was_ready = Backoff(), 0, False
         while True:
             active = self._active = self._take_spare() or self._spawn()
             if await self._wait_started(active):
                 failed_starts, was_ready = 0, True
+                let_callers_in()
                 self._ready.set()
                 self._options.on_event(f"device {self._device} is ready (pid {active.child.pid})")
                 self._start_spare()

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
+from aimass_stream.adapters.lean_imports import NEEDED_BY, import_lean
 from aimass_stream.error_text import describe
 from aimass_stream.errors import SetupError
 from aimass_stream.learner import Learner
@@ -181,6 +182,8 @@ def import_declared(package: str, kind: type[Model[Any]] | type[Learner[Any]]) -
         for value in _held_in(module, kind)
         for each in ([value, *all_parts(value)] if isinstance(value, Model) else [value])
     }
+    if any(adapter.startswith(NEEDED_BY) for adapter in adapters):
+        import_lean()
     for adapter in sorted(adapters):
         importlib.import_module(adapter)
     return sorted(adapters)

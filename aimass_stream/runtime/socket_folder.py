@@ -1,11 +1,13 @@
-"""The private folder of a device's socket, gone with its owner or at the next start."""
+"""A device's socket, and the private folder it lies in, gone with its owner or at the next start."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
 import os
 import shutil
+import socket
 import tempfile
 import time
 from pathlib import Path
@@ -48,6 +50,37 @@ class SocketFolder:
         """Remove it with what lies in it. Call it once."""
         shutil.rmtree(self.path, ignore_errors=True)
         os.close(self._fd)
+
+
+def listen(path: Path) -> socket.socket:
+    """A listener at a path, for this user alone; whatever lies there is replaced."""
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.settimeout(0)
+    listener.bind(str(path))
+    path.chmod(0o600)
+    listener.listen()
+    return listener
+
+
+async def wait_called(path: Path) -> socket.socket:
+    """Listen at a path until somebody connects, who is not answered.
+
+    Returns:
+        The listener. Close it once somebody else listens at the path, so that whoever connected
+        tries again there.
+    """
+    listener, called = listen(path), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_reader(listener, called.set)
+    try:
+        await called.wait()
+    except BaseException:
+        loop.remove_reader(listener)
+        listener.close()
+        raise
+    loop.remove_reader(listener)
+    return listener
 
 
 def _sweep(root: Path) -> None:

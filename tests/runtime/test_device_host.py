@@ -317,3 +317,30 @@ async def test_a_project_that_breaks_later_is_given_up_after_a_few_starts(
         await asyncio.wait_for(host.watch(), 10)
     assert len([event for event in events if "died" in event]) == 3
     await host.stop()
+
+
+async def test_a_process_on_demand_starts_when_a_link_connects() -> None:
+    options = HostOptions(spare=False, on_demand=True)
+    host = DeviceHost(ROOT, models_package="", options=options)
+    host.launch()
+    try:
+        await until(host.socket_path.exists, "a socket to call")
+        assert host.pid is None
+        link = DeviceLink(host.socket_path)
+        await link.connect()
+        await link.load(OBEDIENT)
+        assert len((await link.predict(OBEDIENT.id, [b"x"])).answers) == 1
+        assert link.pid == host.pid
+        assert not host.deaths
+        await link.close()
+    finally:
+        await host.stop()
+
+
+async def test_a_host_on_demand_that_nobody_calls_stops_at_once() -> None:
+    host = DeviceHost(ROOT, models_package="", options=HostOptions(on_demand=True))
+    host.launch()
+    path = host.socket_path
+    await until(path.exists, "a socket to call")
+    await host.stop(budget_s=0)
+    assert not path.exists()
