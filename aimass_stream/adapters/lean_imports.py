@@ -18,6 +18,7 @@ import logging
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import wraps
 from types import ModuleType
 from typing import Any
 
@@ -57,8 +58,31 @@ def import_lean() -> None:
         with _told_absent(), _standing_in(_compiler()):
             for name in _SHARED:
                 importlib.import_module(name)
+        _begin_with_memory()
     except (ImportError, AttributeError) as error:
-        log.warning("transformers is imported with all it can import, which takes longer: %s", error)
+        log.warning(
+            "transformers is imported with all it can import, which takes longer: %s", error
+        )
+
+
+def _begin_with_memory() -> None:
+    """Have models begin as weights that were not filled, not as weights that have no memory.
+
+    What they hold comes from files in both cases, and memory that nothing was written to costs
+    none. But torch works out what has no memory in Python, for which it imports its compiler.
+    """
+    models: Any = importlib.import_module("transformers.modeling_utils")
+    contexts_of = models.PreTrainedModel.get_init_context.__func__
+
+    @wraps(contexts_of)
+    def get_init_context(cls: type[Any], *told: Any, **options: Any) -> list[Any]:
+        # Some of what is in the list are devices, which tensors are then made on.
+        return [
+            models.init.no_init_weights() if str(context) == "meta" else context
+            for context in contexts_of(cls, *told, **options)
+        ]
+
+    models.PreTrainedModel.get_init_context = classmethod(get_init_context)
 
 
 @contextmanager

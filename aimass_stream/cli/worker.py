@@ -81,9 +81,7 @@ def make_hosts(conf: Settings, device: str) -> dict[str, DeviceHost]:
     limit_bytes = memory_limit_bytes(conf)
     models = HostOptions(on_event=say, rss_limit_bytes=limit_bytes)
     # Of an app without learners nobody ever calls.
-    learners = replace(
-        LEARNER_OPTIONS, on_event=say, rss_limit_bytes=limit_bytes, on_demand=True
-    )
+    learners = replace(LEARNER_OPTIONS, on_event=say, rss_limit_bytes=limit_bytes, on_demand=True)
     return {
         DEVICE_SOCKET: DeviceHost(Path.cwd(), device, options=models),
         LEARNER_SOCKET: DeviceHost(Path.cwd(), LEARNERS, options=learners),
