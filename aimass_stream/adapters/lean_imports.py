@@ -113,11 +113,11 @@ def _standing_in(modules: Mapping[str, Attributes]) -> Iterator[None]:
     for name, attributes in modules.items():
         sys.modules[name] = ModuleType(name)
         vars(sys.modules[name]).update(attributes)
-    torch._dynamo = sys.modules["torch._dynamo"]
+    torch._dynamo = sys.modules["torch._dynamo"]  # noqa: SLF001 - what this module is for
     try:
         yield
     finally:
-        del torch._dynamo
+        del torch._dynamo  # noqa: SLF001 - as above
         for name in modules:
             del sys.modules[name]
 

@@ -1,4 +1,4 @@
-"""A device's socket, and the private folder it lies in, gone with its owner or at the next start."""
+"""A device's socket, and its private folder, gone with its owner or at the next start."""
 
 from __future__ import annotations
 
