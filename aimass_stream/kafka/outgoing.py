@@ -49,12 +49,15 @@ async def deliver(
     Raises:
         LostOutcomeError: the broker refuses them for good.
     """
-    await asyncio.gather(
-        *(
-            _deliver_to(client, topic, partition, messages, before)
-            for (topic, partition), messages in outgoing.items()
-        )
-    )
+    deliveries = [
+        _deliver_to(client, topic, partition, messages, before)
+        for (topic, partition), messages in outgoing.items()
+    ]
+    if len(deliveries) == 1:
+        # Most deliveries are answers of one partition, and need no task beside.
+        await deliveries[0]
+    else:
+        await asyncio.gather(*deliveries)
 
 
 async def _deliver_to(

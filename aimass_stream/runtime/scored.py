@@ -1,7 +1,8 @@
 """A stream joined with the answers of models or learners: what `app.score` and `app.learn` give.
 
 A pump reads ahead and submits every work to the scorer, so that batches fill over several
-works and partitions while the body is still at an earlier record. The body is handed records
+works and partitions while the body is still at an earlier record; models that run in the worker
+are asked when the body comes to a work. The body is handed records
 in offset order, each with its answers; a record that a model could not answer is dead-lettered
 and never handed out.
 """
@@ -14,6 +15,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar, TypeVarTuple, cast, overload
 
+from aimass_stream.adapters.inline import Inline
 from aimass_stream.errors import RecordError
 from aimass_stream.learner import Learner
 from aimass_stream.model import Model, ModelSpec
@@ -220,12 +222,7 @@ class ScoredStream(Generic[R, *Answers]):
 
     async def _ready(self, max_rows: int | None) -> AsyncIterator[tuple[_Scored, int, int]]:
         """Runs `first` up to `end` of submitted rows whose outcomes are all known."""
-        queue: asyncio.Queue[_Scored | Exception] = asyncio.Queue(WORKS_AHEAD)
-        self._stream.start_pump(self._submit_works(queue))
-        while True:
-            item = queue.get_nowait() if queue.qsize() else await self._stream.pause(queue.get())
-            if isinstance(item, Exception):
-                raise item
+        async for item in self._works():
             first = item.first_index()
             while first < len(item.rows):
                 end = await self._known_end(item, first)
@@ -234,6 +231,26 @@ class ScoredStream(Generic[R, *Answers]):
                 yield item, first, end
                 first = end
             self._stream.handover.skip_to(item.work, len(item.work))
+
+    def _works(self) -> AsyncIterator[_Scored]:
+        """Works in order, each submitted to every model."""
+        answer_at_once = all(isinstance(model, Inline) for model in self._models)
+        return self._submitted_when_due() if answer_at_once else self._submitted_ahead()
+
+    async def _submitted_when_due(self) -> AsyncIterator[_Scored]:
+        """Nothing gathers in models that answer at once, so the body's task asks them itself."""
+        await self._stream.pause(self._prepare())
+        while True:
+            yield await self._submit_once(await self._stream.take_work())
+
+    async def _submitted_ahead(self) -> AsyncIterator[_Scored]:
+        queue: asyncio.Queue[_Scored | Exception] = asyncio.Queue(WORKS_AHEAD)
+        self._stream.start_pump(self._submit_works(queue))
+        while True:
+            item = queue.get_nowait() if queue.qsize() else await self._stream.pause(queue.get())
+            if isinstance(item, Exception):
+                raise item
+            yield item
 
     async def _known_end(self, scored: _Scored, first: int) -> int:
         for submission in scored.submissions:
@@ -248,16 +265,23 @@ class ScoredStream(Generic[R, *Answers]):
 
     async def _submit_works(self, queue: asyncio.Queue[_Scored | Exception]) -> None:
         try:
-            specs = [await self._scoring.prepare(model) for model in self._models]
-            self._model_ids = [spec.id for spec in specs]
-            self._label = "+".join(self._model_ids)
+            await self._prepare()
             while True:
-                work = await self._stream.next_work()
-                if self._label not in work.ahead:
-                    work.ahead[self._label] = await self._submit(work)
-                await queue.put(cast(_Scored, work.ahead[self._label]))
+                await queue.put(await self._submit_once(await self._stream.next_work()))
         except Exception as error:
             await queue.put(error)
+
+    async def _prepare(self) -> None:
+        """Load the models."""
+        specs = [await self._scoring.prepare(model) for model in self._models]
+        self._model_ids = [spec.id for spec in specs]
+        self._label = "+".join(self._model_ids)
+
+    async def _submit_once(self, work: Work) -> _Scored:
+        """Submit a work, unless it was for a body that was called before."""
+        if self._label not in work.ahead:
+            work.ahead[self._label] = await self._submit(work)
+        return cast(_Scored, work.ahead[self._label])
 
     async def _submit(self, work: Work) -> _Scored:
         values = work.chunk.values

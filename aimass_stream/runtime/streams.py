@@ -118,7 +118,8 @@ class Stream(Generic[R]):
             await self._arrived.wait()
         return work
 
-    async def _take_work(self) -> Work:
+    async def take_work(self) -> Work:
+        """The next work, for which the body waits if there is none yet."""
         work = self.poll_work()
         return work if work is not None else await self.pause(self.next_work())
 
@@ -150,7 +151,7 @@ class Stream(Generic[R]):
     async def _records(self) -> AsyncIterator[R]:
         handover = self.handover
         while True:
-            work = await self._take_work()
+            work = await self.take_work()
             chunk = work.chunk
             for row, record in enumerate(chunk.records(self.kind)):
                 if row < work.next_row or chunk.values[row] is None:
@@ -173,7 +174,7 @@ class Stream(Generic[R]):
         it raises on stands alone.
         """
         while True:
-            work = await self._take_work()
+            work = await self.take_work()
             while work.next_row < len(work):
                 if self._closed_by:
                     await self.turn()
