@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from math import ceil, frexp, ldexp
 
-STEPS = 4
-"""Buckets between a power of two and the next: padding to one adds 25 % at the most."""
+STEPS = 8
+"""Buckets between a power of two and the next: padding to one adds 12.5 % at the most."""
 
 
 def bucket(cost: float, steps: int = STEPS) -> float:
     """The smallest bucket that holds `cost`.
 
     Buckets are the powers of two and `steps` - 1 evenly spaced sizes between each and the
-    next: with four, ... 16, 20, 24, 28, 32, 40 ... Whole costs up to twice `steps` are their
-    own bucket, the constant cost 1 among them. More steps mean less padding and more shapes.
+    next: with eight, ... 16, 18, 20, ... 32, 36, 40 ... Whole costs up to twice `steps` are
+    their own bucket, the constant cost 1 among them. More steps mean less padding and more shapes.
 
     Args:
         cost: a positive, finite number.
