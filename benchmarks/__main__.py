@@ -27,6 +27,7 @@ ROW_SETS: Mapping[str, str] = {
     "audio": "benchmarks.device.run:run_audio",
     "mixed": "benchmarks.device.mixed:run_mixed",
     "scale": "benchmarks.scale:run_scale",
+    "memory": "benchmarks.memory.run:run_memory",
     "backlog": "benchmarks.backlog.run:run_backlog",
     "served": "benchmarks.served.run:run_served",
     "gpu": "benchmarks.gpu.run:run_gpu",
