@@ -173,9 +173,7 @@ class Delivery:
         # Of several batches for one place each waits for the one before: nothing may come between.
         is_small = all(messages.fits(BATCH_BYTES) for messages in outgoing.values())
         self._may_be_under_way = IN_FLIGHT if is_small else 1
-        task = asyncio.create_task(self._deliver(units, spoken, outgoing, before))
-        task.add_done_callback(lambda _: self._arrived.set())
-        return task
+        return asyncio.create_task(self._deliver(units, spoken, outgoing, before))
 
     async def _deliver(
         self,
@@ -184,13 +182,20 @@ class Delivery:
         outgoing: Outgoing,
         before: asyncio.Task[None] | None,
     ) -> None:
-        await self._outlet.deliverer.deliver(outgoing, before)
-        self._note_unspoken(units)
-        for unit in spoken:
-            self._report(unit)
-        self._backlog_bytes -= sum(map(self._weight, spoken))
-        if spoken and self._backlog_bytes <= BACKLOG_BYTES // 2:
-            self._on_backlog(False)  # noqa: FBT003 - a callback with one state
+        try:
+            await self._outlet.deliverer.deliver(outgoing, before)
+            self._note_unspoken(units)
+            for unit in spoken:
+                self._report(unit)
+            self._backlog_bytes -= sum(map(self._weight, spoken))
+            if spoken and self._backlog_bytes <= BACKLOG_BYTES // 2:
+                self._on_backlog(False)  # noqa: FBT003 - a callback with one state
+        except BaseException:
+            self._arrived.set()
+            raise
+        if self._units or not self._unspoken or self._is_due or self._is_draining:
+            # Else there is nothing to begin, and to look would cost a turn of the loop each time.
+            self._arrived.set()
 
     def _take_unspoken(self) -> list[Unit]:
         if not (self._is_due and self._unspoken):
