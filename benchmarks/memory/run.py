@@ -99,9 +99,11 @@ async def _measure(bench: Bench, app: str, count: int) -> Figures:
     env = {**place.to_env(), **worker_env(bench.url, state)}
     argv = [sys.executable, "-m", "aimass_stream.cli.worker_process", app]
     try:
-        async with counting(bench.url, place.answers) as reader:
-            async with run_tree(argv, env, state / "log") as tree:
-                return await _grow(reader, tree, count)
+        async with (
+            counting(bench.url, place.answers) as reader,
+            run_tree(argv, env, state / "log") as tree,
+        ):
+            return await _grow(reader, tree, count)
     finally:
         await drop_topics(bench.url, ANSWERS)
 

@@ -59,19 +59,26 @@ from torchvision.ops import roi_align
 found["aligned"] = roi_align(torch.ones(1, 1, 4, 4), [torch.tensor([[0.0, 0, 2, 2]])], 1).item()
 """
 
-_SIZES = {"hidden_size": 16, "num_attention_heads": 2, "intermediate_size": 16, "num_labels": 3}
+_SIZES: dict[str, Any] = {
+    "hidden_size": 16,
+    "num_attention_heads": 2,
+    "intermediate_size": 16,
+    "num_labels": 3,
+    "pad_token_id": 0,
+}
+_LABELS: dict[str, Any] = {"num_labels": 3}
 
 
 def _save(folder: Path) -> list[list[float]]:
     """Save models that begin with an embedding, with places and with pixels; their answers."""
     tokens, pixels = torch.tensor([[3, 4, 5]]), torch.ones(1, 3, 32, 32)
-    bert = BertConfig(vocab_size=20, num_hidden_layers=1, pad_token_id=0, **_SIZES)
-    modern = ModernBertConfig(vocab_size=20, num_hidden_layers=2, pad_token_id=0, **_SIZES)
-    resnet = ResNetConfig(embedding_size=4, hidden_sizes=[4, 8], depths=[1, 1], num_labels=3)
+    bert = BertConfig(vocab_size=20, num_hidden_layers=1, **_SIZES)
+    modern = ModernBertConfig(vocab_size=20, num_hidden_layers=2, **_SIZES)
+    resnet = ResNetConfig(embedding_size=4, hidden_sizes=[4, 8], depths=[1, 1], **_LABELS)
     models: list[tuple[Any, torch.Tensor]] = [
         (BertForSequenceClassification(bert), tokens),  # type: ignore[no-untyped-call]  # the library has no types
         (ModernBertForSequenceClassification(modern), tokens),
-        (ResNetForImageClassification(resnet), pixels),
+        (ResNetForImageClassification(resnet), pixels),  # type: ignore[no-untyped-call]  # as above
     ]
     answers = []
     with torch.inference_mode():
