@@ -15,7 +15,7 @@ import msgspec
 from safetensors.numpy import load_file, save_file
 
 from aimass_stream.errors import ConfigError, SetupError
-from aimass_stream.transforms.chain import Chain, Step
+from aimass_stream.transforms.chain import Chain, Transform
 from aimass_stream.transforms.columns import Learned
 from aimass_stream.transforms.estimators import Arrays
 from aimass_stream.transforms.running import Function, function_of, imported
@@ -60,7 +60,7 @@ def write_chain(folder: Path, frozen: Frozen, arrays: Arrays) -> None:
     save_file(arrays, folder / ARRAYS)
 
 
-def read_chain(folder: Path, declared: Sequence[Any]) -> list[tuple[Step, Function]]:
+def read_chain(folder: Path, declared: Sequence[Any]) -> list[tuple[Transform, Function]]:
     """The steps of a folder, ready to run; none where it has no `chain.json`.
 
     Args:
@@ -93,13 +93,13 @@ def read_chain(folder: Path, declared: Sequence[Any]) -> list[tuple[Step, Functi
     return steps
 
 
-def learned_of(step: Step) -> Learned:
+def learned_of(step: Transform) -> Learned:
     """The fitted side of a step, which has learnt nothing yet.
 
     Raises:
         SetupError: it cannot be imported.
     """
-    return cast(Callable[[Step], Learned], imported(step))(step)
+    return cast(Callable[[Transform], Learned], imported(step))(step)
 
 
 def library_versions() -> dict[str, str]:
@@ -107,7 +107,7 @@ def library_versions() -> dict[str, str]:
     return {name: metadata.version(name) for name in _LIBRARIES}
 
 
-def _thawed(step: Step, learnt: dict[str, Any] | None, arrays: Mapping[str, Any]) -> Function:
+def _thawed(step: Transform, learnt: dict[str, Any] | None, arrays: Mapping[str, Any]) -> Function:
     if not step.is_fitted:
         return function_of(step)
     if learnt is None:

@@ -13,7 +13,7 @@ from aimass_stream import transforms as t
 from aimass_stream.codecs.images import Pixels
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.records import Limits
-from aimass_stream.transforms.chain import Chain, Step
+from aimass_stream.transforms.chain import Chain, Transform
 from aimass_stream.transforms.running import Running
 from aimass_stream.transforms.values import Sound
 from aimass_stream.transforms.words import words_of
@@ -35,7 +35,7 @@ def sound() -> Sound:
     return Sound(samples.astype(np.float32), RATE_HZ)
 
 
-def run(step: Step, value: Any) -> Any:
+def run(step: Transform, value: Any) -> Any:
     return Running.of(Chain(step))(value)
 
 
