@@ -15,7 +15,7 @@ from aimass_stream.registry.configuration import (
     licence_of,
     read_configuration,
 )
-from aimass_stream.registry.recognition import recognise
+from aimass_stream.registry.recognition import may_serve, recognise
 from aimass_stream.registry.weights import count_values
 
 KNOWN_TASKS = {**TASKS, **TORCH_TASKS}
@@ -83,7 +83,13 @@ def _task(folder: Path, about: Configuration, told: str) -> str:
     known = "Tasks: " + ", ".join(sorted(KNOWN_TASKS)) + "."
     if told and told not in KNOWN_TASKS:
         raise ConfigError(f"There is no task {told!r}. {known}")
-    found = told or recognise(folder, about)
+    recognised = recognise(folder, about)
+    if told and not may_serve(recognised, told):
+        raise ConfigError(
+            f"The model in {folder} is a {about.architecture}, which is for {recognised}, "
+            f"not for {told}. Leave --task out, or give the folder of another model."
+        )
+    found = told or recognised
     if not found:
         raise ConfigError(
             f"{about.architecture or 'This model'} may do several things. "

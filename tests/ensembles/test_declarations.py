@@ -10,7 +10,7 @@ import pytest
 
 from aimass_stream.adapters.inline import Inline
 from aimass_stream.adapters.transformers import Transformers
-from aimass_stream.cli.app_report import _locations
+from aimass_stream.cli.app_report import ModelReport, _located
 from aimass_stream.ensembles.ensemble import Ensemble
 from aimass_stream.ensembles.graph import Graph, Step
 from aimass_stream.errors import ConfigError, SetupError
@@ -215,7 +215,7 @@ def test_an_ensemble_in_a_graph_brings_its_members(tmp_path: Path) -> None:
         {"found": Step(Boxes()), "makes": Step(Ensemble("e", members), after="found")},
         answer=Street,
     )
-    assert _locations([graph]) == {"models://x"}
+    assert _located([graph]) == {ModelReport("models://x", "image-classification")}
     spec = resolve(
         Graph("h", {"found": Step(Boxes()), "makes": Step(A, after="found")}, answer=Street),
         tmp_path,
