@@ -156,7 +156,7 @@ def _beginning(
     captured: Captured, steps: Sequence[Transform], first: int, limits: Limits
 ) -> Function:
     """What makes of a record the value that the first fitted step is given."""
-    ready = Running([(step, function_of(step)) for step in steps[:first]], limits)
+    ready = Running([(step, function_of(step, limits)) for step in steps[:first]], limits)
     store = PayloadStore(settings().payloads_folder, settings().claim_prefixes)
 
     def make(record: Record) -> Any:
@@ -174,7 +174,7 @@ def _learn(
 ) -> dict[str, Any] | None:
     """Fit one step where it has to be, and put the range through it."""
     if not step.is_fitted:
-        captured.go_on(Running([(step, function_of(step))], limits))
+        captured.go_on(Running([(step, function_of(step, limits))], limits))
         return None
     learned = learned_of(step)
     known = None if all(one is None for one in captured.answers) else captured.answers

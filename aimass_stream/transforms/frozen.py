@@ -15,6 +15,7 @@ import msgspec
 from safetensors.numpy import load_file, save_file
 
 from aimass_stream.errors import ConfigError, SetupError
+from aimass_stream.records import Limits
 from aimass_stream.transforms.chain import Chain, Transform
 from aimass_stream.transforms.columns import Learned
 from aimass_stream.transforms.estimators import Arrays
@@ -60,12 +61,15 @@ def write_chain(folder: Path, frozen: Frozen, arrays: Arrays) -> None:
     save_file(arrays, folder / ARRAYS)
 
 
-def read_chain(folder: Path, declared: Sequence[Any]) -> list[tuple[Transform, Function]]:
+def read_chain(
+    folder: Path, declared: Sequence[Any], limits: Limits
+) -> list[tuple[Transform, Function]]:
     """The steps of a folder, ready to run; none where it has no `chain.json`.
 
     Args:
         folder: the model's.
         declared: the steps that the declaration says itself, in their plain form.
+        limits: bounds on what comes out of a step, as the declaration has them.
 
     Raises:
         SetupError: the files are damaged, or were fitted behind other steps than are declared.
@@ -78,7 +82,7 @@ def read_chain(folder: Path, declared: Sequence[Any]) -> list[tuple[Transform, F
         chain = Chain.of(frozen.steps, ours_only=True)
         arrays = load_file(folder / ARRAYS)
         steps = [
-            (step, _thawed(step, learnt, arrays))
+            (step, _thawed(step, learnt, arrays, limits))
             for step, learnt in zip(chain.steps, frozen.learnt, strict=True)
         ]
     except SetupError:
@@ -107,9 +111,11 @@ def library_versions() -> dict[str, str]:
     return {name: metadata.version(name) for name in _LIBRARIES}
 
 
-def _thawed(step: Transform, learnt: dict[str, Any] | None, arrays: Mapping[str, Any]) -> Function:
+def _thawed(
+    step: Transform, learnt: dict[str, Any] | None, arrays: Mapping[str, Any], limits: Limits
+) -> Function:
     if not step.is_fitted:
-        return function_of(step)
+        return function_of(step, limits)
     if learnt is None:
         raise ConfigError(f"{type(step).__name__} has learnt nothing.")
     learned = learned_of(step)

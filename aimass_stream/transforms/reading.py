@@ -180,5 +180,5 @@ def _steps(spec: ModelSpec) -> list[tuple[Transform, Function]]:
         chain = Chain.of(declared) if declared else None
     except ConfigError as error:
         raise SetupError(str(error)) from error
-    steps = [(step, function_of(step)) for step in chain.steps] if chain else []
-    return steps + read_chain(Path(spec.folder), declared)
+    steps = [(step, function_of(step, spec.limits)) for step in chain.steps] if chain else []
+    return steps + read_chain(Path(spec.folder), declared, spec.limits)

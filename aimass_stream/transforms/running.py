@@ -42,7 +42,7 @@ class Running:
         Raises:
             SetupError: a function cannot be imported; the text says how to install its library.
         """
-        return cls([(step, function_of(step)) for step in chain.steps], limits)
+        return cls([(step, function_of(step, limits)) for step in chain.steps], limits)
 
     def __call__(self, value: Any) -> Any:
         """What the last step gives.
@@ -86,13 +86,26 @@ class Running:
             )
 
 
-def function_of(step: Transform) -> Function:
-    """The function of a step that is not fitted, given its arguments.
+def function_of(step: Transform, limits: Limits) -> Function:
+    """The function of a step that is not fitted, given its arguments; chains among them are ready.
+
+    Args:
+        step: the declaration.
+        limits: bounds on what comes out of the steps of such a chain.
 
     Raises:
         SetupError: it cannot be imported; the text says how to install its library.
     """
-    return partial(imported(step), **step.arguments)
+    ready = {name: _ready(value, limits) for name, value in step.arguments.items()}
+    return partial(imported(step), **ready)
+
+
+def _ready(argument: Any, limits: Limits) -> Any:
+    if isinstance(argument, Chain):
+        return Running.of(argument, limits)
+    if isinstance(argument, tuple):
+        return tuple(_ready(each, limits) for each in argument)
+    return argument
 
 
 def imported(step: Transform) -> Any:
