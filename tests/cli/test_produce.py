@@ -293,7 +293,7 @@ async def produce(url: str, tmp_path: Path, topic: str) -> int:
     """The same as `aimass produce images in`, in this process, which has the imports done."""
     root = tmp_path / "in"
     conf = Settings(broker=url, replication=1, state=tmp_path / "state")
-    errand = Errand(noun="image", folder=root, topic=topic)
+    errand = Errand(noun="image", folder=root, topic=topic, create=True)
     cargo = find_payloads(root, conf, IMAGES, Form.RAW, KeyFrom.NAME)
     return await Run(errand, cargo, conf).run(url, terminal=False)
 
@@ -309,7 +309,7 @@ class TestCommand:
     ) -> None:
         names = make_pictures(tmp_path / "in", 6)
         (tmp_path / "in/empty.jpg").write_bytes(b"")
-        command = ("produce", "images", "in", "--topic", topic_name)
+        command = ("produce", "images", "in", "--topic", topic_name, "--create")
         first = aimass(*command, env={**worker_env, "AIMASS_PARTITIONS": "3"}, cwd=tmp_path)
         assert first.returncode == 1, first.stderr
         assert f"Created topic {topic_name} with 3 partitions." in first.stderr
@@ -327,7 +327,7 @@ class TestCommand:
         self, broker_url: str, worker_env: dict[str, str], tmp_path: Path, topic_name: str
     ) -> None:
         names = make_pictures(tmp_path / "in", 400)
-        command = ("produce", "images", "in", "--topic", topic_name)
+        command = ("produce", "images", "in", "--topic", topic_name, "--create")
         cluster_id = (await survey(bootstrap_servers(broker_url))).cluster_id
         journal = journal_path(tmp_path / "state", tmp_path / "in", topic_name, cluster_id)
         process = start_aimass(*command, "--rate", "200/s", env=worker_env, cwd=tmp_path)
@@ -347,7 +347,7 @@ class TestCommand:
         self, broker_url: str, worker_env: dict[str, str], tmp_path: Path, topic_name: str
     ) -> None:
         names = make_pictures(tmp_path / "in", 200)
-        command = ("produce", "images", "in", "--topic", topic_name)
+        command = ("produce", "images", "in", "--topic", topic_name, "--create")
         cluster_id = (await survey(bootstrap_servers(broker_url))).cluster_id
         journal = journal_path(tmp_path / "state", tmp_path / "in", topic_name, cluster_id)
         process = start_aimass(*command, "--rate", "50", env=worker_env, cwd=tmp_path)
