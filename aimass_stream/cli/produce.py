@@ -80,7 +80,7 @@ Create = Annotated[
 
 Files = Annotated[
     list[Path],
-    typer.Argument(metavar="FILE...", exists=True, dir_okay=False, help="Files to send, by line."),
+    typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="Files to send, by line."),
 ]
 TextField = Annotated[
     str, typer.Option("--field", metavar="NAME", help="Of a JSON object: where its text stands.")
@@ -222,7 +222,7 @@ def _check_columns(text: str | None) -> str | None:
 def behaviour(  # noqa: PLR0913 - the options of a command
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE...", exists=True, dir_okay=False, help="Files to send."),
+        typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="Files to send."),
     ],
     *,
     topic: TopicName = "behaviour",
