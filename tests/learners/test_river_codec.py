@@ -132,7 +132,7 @@ def test_a_copy_calls_nothing_that_is_not_on_the_list(hook: str, reached: list[A
 
 
 def test_a_copy_may_call_what_is_on_the_list_and_nothing_else_needs_it() -> None:
-    made = defaultdict(functools.partial(copy.deepcopy, Copied()))
+    made: dict[str, Copied] = defaultdict(functools.partial(copy.deepcopy, Copied()))
     found = through(made, Codec([copy.deepcopy, Copied]))
     assert type(found["new"]) is Copied
     with pytest.raises((CodecError, TypeError)):
