@@ -18,6 +18,13 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from aimass_stream.declaration import (
+    Declaration,
+    require,
+    require_above_zero,
+    require_at_least,
+)
+
 LOG_SUFFIX = ".log"
 """What the name of a learner's log ends with."""
 
@@ -104,7 +111,7 @@ class LearnerState(Protocol[InputT, AnswerT_co]):
 
 
 @dataclass(frozen=True)
-class Learner(Generic[AnswerT]):
+class Learner(Declaration, Generic[AnswerT]):
     """What a user declares; subclasses are the kinds of learners.
 
     Its `name@version` is code and settings: raise the version when either changes, and it
@@ -118,6 +125,9 @@ class Learner(Generic[AnswerT]):
         snapshot_rows: records learnt from one snapshot to the next; what a restart replays at
             the most, beside what was in flight.
         timeout_s: seconds a call may take before the learner counts as hung.
+
+    Raises:
+        ConfigError: it has no name, or a number with which it could not learn.
     """
 
     adapter: ClassVar[str]
@@ -128,6 +138,13 @@ class Learner(Generic[AnswerT]):
     block_rows: int = 64
     snapshot_rows: int = 5_000
     timeout_s: float = 30.0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot learn; a subclass that has more to say calls this first."""
+        named = isinstance(self.name, str) and bool(self.name)
+        require(self, holds=named, otherwise="give it a name")
+        require_at_least(self, block_rows=1, snapshot_rows=1)
+        require_above_zero(self, "timeout_s")
 
     @property
     def id(self) -> str:

@@ -15,6 +15,12 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast, runtime_chec
 
 import msgspec
 
+from aimass_stream.declaration import (
+    Declaration,
+    require,
+    require_above_zero,
+    require_at_least,
+)
 from aimass_stream.error_text import describe
 from aimass_stream.errors import RecordError, SetupError
 from aimass_stream.records import Limits, Record
@@ -58,7 +64,7 @@ class ModelSpec(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Model(Generic[AnswerT]):
+class Model(Declaration, Generic[AnswerT]):
     """What a user declares; subclasses are the adapters' declarations.
 
     Attributes:
@@ -68,6 +74,9 @@ class Model(Generic[AnswerT]):
         limits: bounds on a record's payload.
         circuit_failures: records failing in a row after which the model and not its records is
             taken to be at fault; they are held then until it answers again.
+
+    Raises:
+        ConfigError: a setting is not known, or a number with which no record could be answered.
     """
 
     adapter: ClassVar[str]
@@ -79,6 +88,13 @@ class Model(Generic[AnswerT]):
     max_batch_rows: int = 256
     limits: Limits = field(default_factory=Limits)
     circuit_failures: int = 50
+
+    def __post_init__(self) -> None:
+        """Refuse what could answer nothing; a subclass that has more to say calls this first."""
+        require_above_zero(self, "latency_ms", "timeout_s")
+        require_at_least(self, max_batch_rows=1, circuit_failures=1)
+        text = f"limits={self.limits!r}: it must be `Limits`"
+        require(self, holds=isinstance(self.limits, Limits), otherwise=text)
 
     @property
     def answer_type(self) -> type[AnswerT]:
@@ -99,6 +115,11 @@ class Model(Generic[AnswerT]):
     def defaults(self) -> Mapping[str, Any]:
         """What `options` are unless told; a version does not mention these."""
         return {one.name: one.default for one in fields(self) if one.default is not MISSING}
+
+    @property
+    def takes(self) -> str:
+        """The name of the record type that it reads, e.g. `Image`; empty where it does not say."""
+        return ""
 
     @property
     def parts(self) -> Sequence[Model[Any]]:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import torch
-from torch.overrides import TorchFunctionMode
-
-_LIKE = {torch.randn_like: torch.Tensor.normal_, torch.rand_like: torch.Tensor.uniform_}
-_DRAWING = frozenset({torch.randn, torch.rand, torch.normal, torch.bernoulli, torch.multinomial})
+from torch.utils._python_dispatch import TorchDispatchMode
 
 
-class Draws(TorchFunctionMode):
+class Draws(TorchDispatchMode):  # type: ignore[no-untyped-call]  # by torch
     """A block in which this thread draws from a seed, and not from the process's generator.
 
     Libraries draw from one generator for the whole process. Another thread that loads a model
@@ -20,30 +18,33 @@ class Draws(TorchFunctionMode):
     those that `torch.manual_seed` would give to a process that does nothing else; the process's
     generator stays as it is.
 
+    Every operator that torch marks as drawing is given a generator, whichever function led to it:
+    new tensors, noise in place, and what a function of torch draws inside. Dropout that is on and
+    attention with dropout take none; a model that answers has neither.
+
     Args:
         seed: 0 or above, below 2^63.
     """
 
     def __init__(self, seed: int) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._seed = seed
         self._generators: dict[torch.device, torch.Generator] = {}
 
-    def __torch_function__(
+    def __torch_dispatch__(
         self,
-        func: Callable[..., Any],
+        func: Any,
         types: Sequence[type],
         args: Sequence[Any] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Called by torch for each of its functions."""
+        """Called by torch for each of its operators."""
         del types
         given = dict(kwargs or {})
-        if func in _LIKE:
-            made = torch.empty_like(*args, **given)
-            return _LIKE[func](made, generator=self._generator(made.device))
-        if func in _DRAWING and given.get("generator") is None:
+        drawing = _with_generator(func)
+        if drawing is not None and given.get("generator") is None:
             given["generator"] = self._generator(_device_of(args, given))
+            func = drawing
         return func(*args, **given)
 
     def _generator(self, device: torch.device) -> torch.Generator:
@@ -52,7 +53,21 @@ class Draws(TorchFunctionMode):
         return self._generators[device]
 
 
+@cache
+def _with_generator(func: Any) -> Callable[..., Any] | None:
+    """The form of an operator that draws from a generator; None where it draws nothing."""
+    if torch.Tag.nondeterministic_seeded not in func.tags:
+        return None
+    wanted = {*_arguments(func), "generator"}
+    forms = [getattr(func.overloadpacket, name) for name in func.overloadpacket.overloads()]
+    return next((form for form in (func, *forms) if set(_arguments(form)) == wanted), None)
+
+
+def _arguments(func: Any) -> list[str]:
+    return [one.name for one in func._schema.arguments]  # noqa: SLF001 - told nowhere else
+
+
 def _device_of(args: Sequence[Any], given: Mapping[str, Any]) -> torch.device:
-    """Where a function draws: where its first tensor is, or as it is told."""
+    """Where an operator draws: where its first tensor is, or as it is told."""
     tensors = [one for one in (*args, *given.values()) if isinstance(one, torch.Tensor)]
     return tensors[0].device if tensors else torch.device(given.get("device") or "cpu")

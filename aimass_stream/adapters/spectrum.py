@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
-from aimass_stream.errors import ConfigError
+from aimass_stream.declaration import require_at_least
 from aimass_stream.model import Model
 from aimass_stream.records import Embedding, Record
 
@@ -46,9 +46,8 @@ class MelSpectrum(Model[Embedding]):
     bands: int = 40
 
     def __post_init__(self) -> None:
-        for name, least in (("rate_hz", 1_000), ("bands", 4)):
-            if getattr(self, name) < least:
-                raise ConfigError(f"MelSpectrum({self.name!r}): {name} must be at least {least}")
+        super().__post_init__()
+        require_at_least(self, rate_hz=1_000, bands=4)
 
     @property
     def answer_type(self) -> type[Embedding]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import floor
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,7 @@ from aimass_stream.codecs.audio import Samples, decode_audio
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.model import ModelSpec
 from aimass_stream.records import Embedding
+from aimass_stream.transforms.mel import mel_filters
 
 _WINDOW_S, _STEP_S = 0.032, 0.010
 _FLOOR = 1e-10
@@ -35,7 +35,7 @@ class SpectrumModel:
         self._window = round(_WINDOW_S * self._rate_hz)
         self._step = round(_STEP_S * self._rate_hz)
         self._taper = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(self._window) / self._window)
-        self._bands = mel_bands(int(spec.options["bands"]), self._window, self._rate_hz)
+        self._bands = mel_filters(int(spec.options["bands"]), self._window, self._rate_hz)
 
     def decode(self, payload: bytes | memoryview) -> Samples:
         """One WAV, FLAC or Ogg file as mono samples; several threads may call at once.
@@ -81,14 +81,3 @@ def _unit(part: Floats) -> Floats:
     """At unit length, so that no part outweighs another; one of zeros stays as it is."""
     length = float(np.linalg.norm(part))
     return part / length if length > 0 else part
-
-
-def mel_bands(bands: int, window: int, rate_hz: int) -> Floats:
-    """Triangles on the mel scale (2595 log10(1 + f / 700)): `(window // 2 + 1, bands)`."""
-    most = 2595 * np.log10(1 + rate_hz / 2 / 700)
-    edges = 700 * (10 ** (np.linspace(0, most, bands + 2) / 2595) - 1)
-    places = np.arange(floor(window / 2) + 1) * rate_hz / window
-    low, middle, high = edges[:-2], edges[1:-1], edges[2:]
-    rise = (places[:, None] - low) / (middle - low)
-    fall = (high - places[:, None]) / (high - middle)
-    return np.maximum(0, np.minimum(rise, fall))

@@ -49,6 +49,18 @@ class AgentReport(msgspec.Struct, frozen=True):
     to_partitions: int | None
 
 
+class ModelReport(msgspec.Struct, frozen=True, order=True):
+    """A model that lies somewhere.
+
+    Attributes:
+        location: where.
+        task: what it is declared for; empty where its declaration names none.
+    """
+
+    location: str
+    task: str = ""
+
+
 class SourceReport(msgspec.Struct, frozen=True):
     """A topic that is filled from outside: agents of the app read it, and none writes it.
 
@@ -69,8 +81,7 @@ class AppReport(msgspec.Struct, frozen=True):
         id: names its group.
         own_topics: its outcomes and its dead letters.
         plans: the topics it needs, as a worker creates them.
-        models: locations of the models that modules of this folder hold; an inline model has
-            none.
+        models: those with a location that modules of this folder hold.
         learners: names of the learners that modules of this folder hold.
         sources: the topics that are filled from outside, by name.
         brokers: where it connects to.
@@ -80,7 +91,7 @@ class AppReport(msgspec.Struct, frozen=True):
     id: str
     own_topics: list[str]
     agents: list[AgentReport]
-    models: list[str]
+    models: list[ModelReport]
     plans: list[TopicPlan] = []
     learners: list[str] = []
     sources: list[SourceReport] = []
@@ -181,7 +192,7 @@ def report_app(app: App, examples: int = 0, seed: int = 0) -> AppReport:
         app_id,
         own_topics,
         agents,
-        models=sorted(_locations(_held(Path.cwd(), Model))),
+        models=sorted(_located(_held(Path.cwd(), Model))),
         plans=plans,
         learners=sorted({learner.name for learner in _held(Path.cwd(), Learner)}),
         sources=[
@@ -203,12 +214,15 @@ def _held(project: Path, kind: type[T]) -> Iterator[T]:
             yield from (held for held in vars(module).values() if isinstance(held, kind))
 
 
-def _locations(models: Iterable[Model[Any]]) -> set[str]:
+def _located(models: Iterable[Model[Any]]) -> set[ModelReport]:
     """Where models lie, and what they are made of."""
     from aimass_stream.model import all_parts
 
     return {
-        each.location for model in models for each in (model, *all_parts(model)) if each.location
+        ModelReport(each.location, getattr(each, "task", ""))
+        for model in models
+        for each in (model, *all_parts(model))
+        if each.location
     }
 
 

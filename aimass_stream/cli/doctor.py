@@ -86,7 +86,7 @@ def _examine_app(app_name: str, question: AppQuestion | None, conf: Settings) ->
     elif report is not None:
         fix = "Start the broker (aimass kafka start), then look again"
         yield warn("topics", "not looked at, because no broker answers", fix)
-    yield from check_models(report.models if report else (), conf.models_folder)
+    yield from check_models(report.models if report else None, conf.models_folder)
 
 
 def _ask(app_name: str, question: AppQuestion | None) -> tuple[AppReport | None, Finding]:

@@ -20,7 +20,6 @@ from aimass_stream.cli.watch import watch
 
 app = typer.Typer(
     name="aimass",
-    help="Put a model on a Kafka topic and trust every answer.",
     epilog="First steps: aimass demo",
     no_args_is_help=True,
     add_completion=False,
@@ -35,6 +34,27 @@ app.command("init")(init)
 app.command("watch")(watch)
 app.command("doctor")(doctor)
 app.command("verify")(verify)
+
+
+def _show_version(asked: bool) -> None:  # noqa: FBT001 - as typer calls it
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"aimass-stream {version('aimass-stream')}")
+        raise typer.Exit
+
+
+@app.callback()
+def begin(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Print the version and end."
+        ),
+    ] = False,
+) -> None:
+    """Put a model on a Kafka topic and trust every answer."""
 
 
 @app.command("worker")

@@ -66,7 +66,11 @@ def add(  # noqa: PLR0913 - the options of a command
     *,
     name: Annotated[
         str,
-        typer.Option(metavar="NAME", help="What to call it.", show_default="the folder's name"),
+        typer.Option(
+            metavar="NAME",
+            help="What to call it.",
+            show_default="as its manifest says, else the folder's name",
+        ),
     ] = "",
     task: Annotated[
         str,

@@ -57,7 +57,7 @@ Rate = Annotated[
         show_default="as fast as the broker takes them",
     ),
 ]
-TopicName = Annotated[str, typer.Option(help="Topic to send to; created if missing.")]
+TopicName = Annotated[str, typer.Option(help="Topic to send to.")]
 FormName = Annotated[
     Form, typer.Option(help="The file itself, base64 in JSON, or a claim: where it lies.")
 ]
@@ -72,12 +72,15 @@ Again = Annotated[
 ]
 AppName = Annotated[
     str,
-    typer.Option("--app", help="Package whose declaration counts when the topic is created."),
+    typer.Option("--app", help="Package whose topics are created where they are missing."),
+]
+Create = Annotated[
+    bool, typer.Option("--create", help="Create the topic even if the app declares none like it.")
 ]
 
 Files = Annotated[
     list[Path],
-    typer.Argument(metavar="FILE...", exists=True, dir_okay=False, help="Files to send, by line."),
+    typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="Files to send, by line."),
 ]
 TextField = Annotated[
     str, typer.Option("--field", metavar="NAME", help="Of a JSON object: where its text stands.")
@@ -104,6 +107,7 @@ def images(  # noqa: PLR0913 - the options of a command
     key_from: KeySource = KeyFrom.NAME,
     limit: Limit = None,
     again: Again = False,
+    create: Create = False,
     app_name: AppName = "agents",
 ) -> None:
     """Send every .jpg, .jpeg and .png below DIR, in order of name.
@@ -125,6 +129,7 @@ def images(  # noqa: PLR0913 - the options of a command
         rate=rate,
         limit=limit,
         again=again,
+        create=create,
         app=app_name,
     )
     _send(errand, lambda conf: find_payloads(errand.folder, conf, IMAGES, form, key_from))
@@ -141,6 +146,7 @@ def audio(  # noqa: PLR0913 - the options of a command
     key_from: KeySource = KeyFrom.NAME,
     limit: Limit = None,
     again: Again = False,
+    create: Create = False,
     app_name: AppName = "agents",
 ) -> None:
     """Send every .wav, .flac, .ogg, .oga and .opus below DIR, in order of name.
@@ -160,6 +166,7 @@ def audio(  # noqa: PLR0913 - the options of a command
         rate=rate,
         limit=limit,
         again=again,
+        create=create,
         app=app_name,
     )
     _send(errand, lambda conf: find_payloads(errand.folder, conf, AUDIO, form, key_from))
@@ -176,6 +183,7 @@ def clips(  # noqa: PLR0913 - the options of a command
     key_from: KeySource = KeyFrom.NAME,
     limit: Limit = None,
     again: Again = False,
+    create: Create = False,
     app_name: AppName = "agents",
 ) -> None:
     """Send every .gif and .webp below DIR, in order of name.
@@ -195,6 +203,7 @@ def clips(  # noqa: PLR0913 - the options of a command
         rate=rate,
         limit=limit,
         again=again,
+        create=create,
         app=app_name,
     )
     _send(errand, lambda conf: find_payloads(errand.folder, conf, CLIPS, form, key_from))
@@ -213,7 +222,7 @@ def _check_columns(text: str | None) -> str | None:
 def behaviour(  # noqa: PLR0913 - the options of a command
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="FILE...", exists=True, dir_okay=False, help="Files to send."),
+        typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="Files to send."),
     ],
     *,
     topic: TopicName = "behaviour",
@@ -236,6 +245,7 @@ def behaviour(  # noqa: PLR0913 - the options of a command
     ] = TimeUnit.MS,
     limit: Limit = None,
     again: Again = False,
+    create: Create = False,
     app_name: AppName = "agents",
 ) -> None:
     """Send the events of files, line by line, keyed by user.
@@ -262,6 +272,7 @@ def behaviour(  # noqa: PLR0913 - the options of a command
         rate=rate,
         limit=limit,
         again=again,
+        create=create,
         app=app_name,
     )
     _send(errand, lambda _: find_events([first, *more], form))
@@ -280,6 +291,7 @@ def text(  # noqa: PLR0913 - the options of a command
     encoding: Encoding = "utf-8",
     limit: Limit = None,
     again: Again = False,
+    create: Create = False,
     app_name: AppName = "agents",
 ) -> None:
     """Send every line of the files that is not blank, in order.
@@ -301,6 +313,7 @@ def text(  # noqa: PLR0913 - the options of a command
         rate=rate,
         limit=limit,
         again=again,
+        create=create,
         app=app_name,
         more=tuple(more),
     )
@@ -313,9 +326,7 @@ def text(  # noqa: PLR0913 - the options of a command
 def json_objects(  # noqa: PLR0913 - the options of a command
     files: Files,
     *,
-    topic: Annotated[
-        str, typer.Option(help="Topic to send to; created if missing.", show_default=False)
-    ],
+    topic: Annotated[str, typer.Option(help="Topic to send to.", show_default=False)],
     key_field: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Field that is the key.", show_default="no key"),
@@ -323,6 +334,7 @@ def json_objects(  # noqa: PLR0913 - the options of a command
     rate: Rate = None,
     limit: Limit = None,
     again: Again = False,
+    create: Create = False,
     app_name: AppName = "agents",
 ) -> None:
     """Send every line of the files as it stands: a JSON object of whatever fields your topic has.
@@ -345,6 +357,7 @@ def json_objects(  # noqa: PLR0913 - the options of a command
         rate=rate,
         limit=limit,
         again=again,
+        create=create,
         app=app_name,
     )
     _send(errand, lambda _: find_objects([first, *more], key_field))

@@ -8,11 +8,12 @@ import logging
 import socket
 import sys
 from dataclasses import dataclass, replace
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 from aimass_stream.cli.terminal import say, use_broker
 from aimass_stream.config import Settings, load_settings
-from aimass_stream.errors import BrokerError
+from aimass_stream.errors import BrokerError, ConfigError
 from aimass_stream.runtime.device_host import DeviceHost, HostOptions
 from aimass_stream.runtime.memory_limit import memory_limit_bytes
 from aimass_stream.runtime.messages import LEARNERS
@@ -45,7 +46,9 @@ def supervise(options: WorkerOptions) -> int:
     Raises:
         AimassError: nothing was started.
         BrokerError: no broker listens.
+        ConfigError: there is no such package.
     """
+    check_app(options.app)
     watch_parent(options.drain_s + 10)
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     conf = load_settings()
@@ -74,6 +77,20 @@ def supervise(options: WorkerOptions) -> int:
             f"{options.workers} worker(s) on {url}; metrics on 127.0.0.1 port {ports}. Ctrl-C ends."
         )
         return asyncio.run(supervisor.run())
+
+
+def check_app(name: str) -> None:
+    """See that there is a package to look for the app in, before a Kafka is started for it.
+
+    Raises:
+        ConfigError: there is none, in this folder or installed.
+    """
+    package = name.partition(":")[0].partition(".")[0]
+    if PathFinder.find_spec(package, [str(Path.cwd()), *sys.path]) is None:
+        raise ConfigError(
+            f"There is no package {package!r} in {Path.cwd()}. Run this in the folder that holds "
+            "it, or name another one: aimass worker --app PACKAGE"
+        )
 
 
 def make_hosts(conf: Settings, device: str) -> dict[str, DeviceHost]:

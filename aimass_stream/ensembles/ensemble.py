@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Literal
 
-from aimass_stream.ensembles.declared import check_part
+from aimass_stream.declaration import require
+from aimass_stream.ensembles.declared import check_part, check_readers, takes_of_all
 from aimass_stream.errors import ConfigError
 from aimass_stream.model import Model
 from aimass_stream.records import Prediction, Record, Vote
@@ -67,14 +68,18 @@ class Ensemble(Model[Vote]):
 
     def __post_init__(self) -> None:
         """Refuse what cannot be asked together."""
-        # A list would make a frozen declaration that cannot be told from another by its hash.
-        object.__setattr__(self, "members", tuple(self.members))
-        object.__setattr__(self, "weights", tuple(map(float, self.weights)))
-        for member in self.members:
-            check_part(self, member)
-        problem = self._problem()
-        if problem:
-            raise ConfigError(f"Ensemble({self.name!r}): {problem}")
+        super().__post_init__()
+        try:
+            # A list would make a frozen declaration that cannot be told from another by its hash.
+            object.__setattr__(self, "members", tuple(self.members))
+            object.__setattr__(self, "weights", tuple(map(float, self.weights)))
+            for member in self.members:
+                check_part(self, member)
+            problem = self._problem()
+        except (TypeError, ValueError) as error:
+            problem = f"a setting is of the wrong type: {error}"
+        require(self, holds=not problem, otherwise=problem)
+        check_readers(self, self.members)
 
     def _problem(self) -> str:
         count = len(self.members)
@@ -112,6 +117,11 @@ class Ensemble(Model[Vote]):
     def location(self) -> str:
         """Where the combiner lies; nowhere where there is none."""
         return self.combiner
+
+    @property
+    def takes(self) -> str:
+        """What its members read."""
+        return takes_of_all(self.members)
 
     @property
     def parts(self) -> Sequence[Model[Any]]:

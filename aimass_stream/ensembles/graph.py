@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Generic, Literal, cast
 
 import msgspec
 
-from aimass_stream.ensembles.declared import check_part
-from aimass_stream.errors import ConfigError
+from aimass_stream.declaration import require
+from aimass_stream.ensembles.declared import check_part, check_readers, takes_of_all
 from aimass_stream.model import AnswerT, Model
 from aimass_stream.records import (
     Detections,
@@ -86,11 +86,17 @@ class Graph(Model[AnswerT], Generic[AnswerT]):
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run."""
-        for step in self.steps.values():
+        super().__post_init__()
+        named = isinstance(self.steps, Mapping)
+        require(self, holds=named, otherwise=f"steps={self.steps!r}: give them by name")
+        for name, step in self.steps.items():
+            is_step = isinstance(step, Step)
+            text = f"step {name!r} is no Step, but {step!r}; write Step(model)"
+            require(self, holds=is_step, otherwise=text)
             check_part(self, step.model)
         problem = self._problem()
-        if problem:
-            raise ConfigError(f"Graph({self.name!r}): {problem}")
+        require(self, holds=not problem, otherwise=problem)
+        check_readers(self, self._readers)
 
     @property
     def answer_type(self) -> type[AnswerT]:
@@ -101,6 +107,11 @@ class Graph(Model[AnswerT], Generic[AnswerT]):
     def location(self) -> str:
         """Nowhere: all weights are its steps'."""
         return ""
+
+    @property
+    def takes(self) -> str:
+        """What the steps that read the record take of it."""
+        return takes_of_all(self._readers)
 
     @property
     def parts(self) -> Sequence[Model[Any]]:
@@ -147,6 +158,11 @@ class Graph(Model[AnswerT], Generic[AnswerT]):
         return sum(1.0 if step.after else step.model.cost(record) for step in self.steps.values())
 
     @property
+    def _readers(self) -> list[Model[Any]]:
+        """The models that are given the record itself."""
+        return [step.model for step in self.steps.values() if not step.after]
+
+    @property
     def _tells(self) -> list[str]:
         return [one.encode_name for one in self._fields]
 
@@ -184,10 +200,10 @@ class Graph(Model[AnswerT], Generic[AnswerT]):
             return f"is after {step.after!r}, whose answer no model reads"
         if source.after or not issubclass(step.model.answer_type, Prediction):
             return "is after a detector: that must read the record, and this give a `Prediction`"
-        return "" if 0 <= step.margin <= 1 else f"has a margin of {step.margin:g}, not 0 to 1"
+        return _problem_of_crops(step)
 
     def _problem_of_answer(self) -> str:
-        if not issubclass(self.answer, msgspec.Struct):
+        if not (isinstance(self.answer, type) and issubclass(self.answer, msgspec.Struct)):
             return f"answer={self.answer!r} is no msgspec.Struct"
         for one in self._fields:
             step = self.steps.get(one.encode_name)
@@ -196,6 +212,13 @@ class Graph(Model[AnswerT], Generic[AnswerT]):
             if self._reads(step) == "text" and not _may_be_none(one.type):
                 return f"{self.answer.__name__}.{one.name} must allow None, for blank texts"
         return "" if self._fields else f"{self.answer.__name__} has no field"
+
+
+def _problem_of_crops(step: Step) -> str:
+    if isinstance(step.labels, str) or not all(isinstance(one, str) for one in step.labels):
+        return f"has labels={step.labels!r}; give a list of names"
+    is_share = isinstance(step.margin, int | float) and 0 <= step.margin <= 1
+    return "" if is_share else f"has a margin of {step.margin!r}, not 0 to 1"
 
 
 def _crops(step: Step) -> bool:

@@ -9,33 +9,28 @@ past unfinished work.
 Every method that overrides one of Faust's says why. Two rules hold the whole together:
 
 * after any fetch that may have been thrown away, seek to the ledger's position before the next;
-* everything that touches the aiokafka consumer runs in its own thread's loop.
+* everything that touches the aiokafka consumer runs in its own thread's loop: see `client`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, cast
 
 from aiokafka.errors import KafkaError
-from aiokafka.structs import OffsetAndMetadata
 from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import TP
 from mode import Service
 
-from aimass_stream.kafka.fetched_chunks import fetch_chunks
+from aimass_stream.kafka.client import Client
 from aimass_stream.kafka.intake import Intake, chunk_of
 from aimass_stream.kafka.ledger import Standing
 from aimass_stream.kafka.producer import Producer
 from aimass_stream.kafka.record_batches import read_odd_names
 from aimass_stream.records import Chunk
 
-T = TypeVar("T")
-
-FETCH_RECORDS = 1024
-"""One fetch hands over this many at the most: without a bound it was seen to be 36,000."""
 FETCH_WAIT_S = 1.0
 FETCH_WAIT_FULL_S = 0.05
 """While a feed is full and left out, fetch again soon: it may have room by then."""
@@ -56,9 +51,9 @@ class Consumer(driver.Consumer):
         return cast(Intake, cast(Any, self.app).intake)
 
     @property
-    def _client(self) -> Any:
-        """Aiokafka's own consumer; it lives in the consumer thread's loop."""
-        return self._thread._ensure_consumer()  # noqa: SLF001 - Faust has no public door to it
+    def client(self) -> Client:
+        """The consumer underneath."""
+        return Client(self._thread)
 
     def on_init(self) -> None:
         """Prepare what `force_commit` and the fetcher need before the first start."""
@@ -129,22 +124,13 @@ class Consumer(driver.Consumer):
         fetched = False
         try:
             await self._seek_doubtful()
-            records = await self._in_thread(self._fetch_in_thread(wanted, timeout_s))
+            records = await self.client.fetch(wanted, timeout_s, self.intake.reads)
             fetched = self.flow_active and generation == self.app.consumer_generation_id
         finally:
             if not fetched:
                 self.intake.doubt(wanted)
         if fetched:
             self._feed(records)
-
-    async def _fetch_in_thread(self, wanted: set[TP], timeout_s: float) -> Mapping[TP, Any]:
-        consumer = self._client
-        fetch_chunks(consumer._fetcher, self.intake.reads)  # noqa: SLF001 - as in `_client`
-        # The supported call goes through a queue that commits wait behind.
-        records: Mapping[TP, Any] = await self._thread._fetch_records(  # noqa: SLF001 - as in `_client`
-            consumer, wanted, timeout=timeout_s, max_records=FETCH_RECORDS
-        )
-        return records
 
     def _feed(self, records: Mapping[TP, Any]) -> None:
         for partition, fetched in records.items():
@@ -158,63 +144,24 @@ class Consumer(driver.Consumer):
     async def _seek_doubtful(self) -> None:
         positions = self.intake.doubtful()
         if positions:
-            await self._in_thread(self._seek_in_thread(positions))
+            await self.client.seek(positions)
             self.intake.trust(positions)
-
-    async def _seek_in_thread(self, positions: Mapping[TP, int]) -> None:
-        consumer = self._client
-        assigned = consumer.assignment()
-        for tp, position in positions.items():
-            if driver.ensure_aiokafka_TP(tp) in assigned:
-                consumer.seek(driver.ensure_aiokafka_TP(tp), position)
-
-    def _in_thread(self, call: Coroutine[Any, Any, T]) -> Awaitable[T]:
-        """Run a coroutine in the consumer thread's loop, beside its method queue."""
-        return asyncio.wrap_future(asyncio.run_coroutine_threadsafe(call, self._thread.thread_loop))
 
     # -- positions -----------------------------------------------------------------------
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         """Ours go to their ledger's position, the others to what is committed.
 
-        In one coroutine of the consumer thread, so that no fetch comes between. Feeds of new
-        partitions begin here; bodies do not, since Faust also calls this inside a revoke.
+        Feeds of new partitions begin here; bodies do not, since Faust also calls this inside a
+        revoke.
         """
         known = {tp: Standing(feed.ledger.position) for tp, feed in self.intake.feeds.items()}
-        plain, ours = await self._in_thread(self._find_positions(known))
+        plain, ours = await self.client.find_positions(known, self.intake.owns)
         generation = self.app.consumer_generation_id
         for tp, standing in ours.items():
             if tp not in self.intake.feeds:
                 self.intake.open(tp, standing, generation)
         return {**plain, **{tp: standing.offset for tp, standing in ours.items()}}
-
-    async def _find_positions(
-        self, known: Mapping[TP, Standing]
-    ) -> tuple[dict[TP, int], dict[TP, Standing]]:
-        """Seek every partition; where those of Faust and ours stand."""
-        consumer = self._client
-        assigned = {TP(tp.topic, tp.partition): tp for tp in consumer.assignment()}
-        theirs = [place for tp, place in assigned.items() if not self.intake.owns(tp)]
-        plain: dict[TP, int] = {}
-        if theirs:
-            committed = await consumer.seek_to_committed(*theirs)
-            plain = {TP(tp.topic, tp.partition): at for tp, at in committed.items()}
-        ours: dict[TP, Standing] = {}
-        for tp, place in assigned.items():
-            if self.intake.owns(tp):
-                ours[tp] = known.get(tp) or await self._first_standing(consumer, place)
-                consumer.seek(place, ours[tp].offset)
-        return plain, ours
-
-    @staticmethod
-    async def _first_standing(consumer: Any, tp: Any) -> Standing:
-        """Committed, or the beginning; the client itself does not seek for 0 and None."""
-        # What is committed beside an offset has no other door.
-        committed = (await consumer._coordinator.fetch_committed_offsets([tp])).get(tp)  # noqa: SLF001 - as in `_client`
-        if committed is not None and committed.offset >= 0:
-            return Standing.read(committed.offset, committed.metadata)
-        beginnings = await consumer.beginning_offsets([tp])
-        return Standing(int(beginnings[tp]))
 
     # -- flow and rebalance --------------------------------------------------------------
 
@@ -231,8 +178,7 @@ class Consumer(driver.Consumer):
 
     async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
         """Keep the feeds nobody else can have owned, end the rest, before Faust goes on."""
-        coordinator = self._client._coordinator  # noqa: SLF001 - its id has no other door
-        cast(Any, self.app).membership.note(self.app.conf.id, coordinator.member_id)
+        cast(Any, self.app).membership.note(self.app.conf.id, self.client.member_id)
         await self.intake.keep(assigned, generation_id)
         await super().on_partitions_assigned(assigned, generation_id)
 
@@ -278,20 +224,13 @@ class Consumer(driver.Consumer):
             standings = {tp: at for tp, at in done.items() if tp in assigned}
             if not standings:
                 return
-            accepted: bool = await self._in_thread(self._commit_in_thread(standings))
-            if accepted:
+            if await self._is_accepted(standings):
                 self.intake.note_committed(standings)
 
-    async def _commit_in_thread(self, standings: Mapping[TP, Standing]) -> bool:
+    async def _is_accepted(self, standings: Mapping[TP, Standing]) -> bool:
         """Whether the broker took the commit; Faust's own would end the worker if not."""
-        consumer = self._client
         try:
-            await consumer.commit(
-                {
-                    driver.ensure_aiokafka_TP(tp): OffsetAndMetadata(at.offset, at.note)
-                    for tp, at in standings.items()
-                }
-            )
+            await self.client.commit(standings)
         except KafkaError as error:
             self.log.info("commit refused, trying again: %r", error)
             return False
@@ -311,9 +250,7 @@ class Consumer(driver.Consumer):
         Raises:
             KafkaError: the broker does not answer.
         """
-        wanted = [driver.ensure_aiokafka_TP(tp) for tp in tps]
-        ends = await self._in_thread(self._client.end_offsets(wanted))
-        return {TP(tp.topic, tp.partition): int(end) for tp, end in ends.items()}
+        return await self.client.end_offsets(tps)
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Faust would report our partitions as streams that stand still."""

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from aimass_stream.errors import ConfigError
+from aimass_stream.declaration import require, require_above_zero, require_at_least
 from aimass_stream.learner import Learner
+
+__all__ = ["require", "require_above_zero", "require_at_least", "settings_of"]
 
 _CONTRACT = frozenset(field.name for field in fields(Learner))
 
@@ -25,24 +27,3 @@ def settings_of(declaration: Learner[Any]) -> Mapping[str, Any]:
     return {
         name: list(value) if isinstance(value, tuple) else value for name, value in values.items()
     }
-
-
-def require_at_least(declaration: Learner[Any], **least: float) -> None:
-    """Refuse a declaration with a field below its least value.
-
-    Raises:
-        ConfigError: a field lies below; the text names it.
-    """
-    for name, value in least.items():
-        holds = getattr(declaration, name) >= value
-        require(declaration, holds=holds, otherwise=f"{name} must be at least {value}")
-
-
-def require(declaration: Learner[Any], *, holds: bool, otherwise: str) -> None:
-    """Refuse a declaration.
-
-    Raises:
-        ConfigError: it does not hold; the text names the kind, the learner and `otherwise`.
-    """
-    if not holds:
-        raise ConfigError(f"{type(declaration).__name__}({declaration.name!r}): {otherwise}")

@@ -7,7 +7,12 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 from aimass_stream.learner import Learner
-from aimass_stream.learners.declared import require, settings_of
+from aimass_stream.learners.declared import (
+    require,
+    require_above_zero,
+    require_at_least,
+    settings_of,
+)
 from aimass_stream.records import Prediction
 
 
@@ -53,17 +58,14 @@ class Head(Learner[Prediction]):
     block_rows: int = 8
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require(
             self,
             holds=len(set(self.labels)) == len(self.labels) >= 2,
             otherwise="labels must be at least two, each once",
         )
-        require(self, holds=self.dimensions >= 1, otherwise="dimensions must be at least 1")
-        require(self, holds=self.top >= 1, otherwise="top must be at least 1")
-        require(self, holds=self.ridge > 0, otherwise="ridge must be above 0")
-        require(self, holds=self.half_life >= 1, otherwise="half_life must be at least 1")
-        require(self, holds=self.keep_records >= 1, otherwise="keep_records must be at least 1")
-        require(self, holds=self.keep_s > 0, otherwise="keep_s must be above 0")
+        require_at_least(self, dimensions=1, top=1, half_life=1, keep_records=1)
+        require_above_zero(self, "ridge", "keep_s")
 
     @property
     def answer_type(self) -> type[Prediction]:

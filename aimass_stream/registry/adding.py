@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from aimass_stream.errors import ConfigError
 from aimass_stream.registry.card import Card, Provenance
 from aimass_stream.registry.description import check_loadable
 from aimass_stream.registry.files import MANIFEST, check_kinds
@@ -48,6 +49,24 @@ def add_folder(
         provenance=_merged(told, before.card) if before and before.card else told,
     )
     return read_manifest(models_folder / name / version)
+
+
+def name_of(folder: Path) -> str:
+    """What a folder is called where nobody says: by its manifest, else by its own name.
+
+    Raises:
+        ConfigError: its name is a number, as that of a version: it says nothing.
+        SetupError: it has a manifest that cannot be read.
+    """
+    place = folder.resolve()
+    if (place / MANIFEST).is_file():
+        return read_manifest(place).name
+    if place.name.isdecimal():
+        raise ConfigError(
+            f"{folder} is called by a number, which is no name for a model. "
+            "Say what to call it: --name NAME"
+        )
+    return place.name.lower()
 
 
 def _merged(told: Provenance, before: Card) -> Provenance:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from aimass_stream.adapters.tasks import TASKS
-from aimass_stream.adapters.tasks.audio import AUDIO_TASKS
-from aimass_stream.adapters.tasks.images import IMAGE_TASKS, TORCH_TASKS
-from aimass_stream.adapters.tasks.video import VIDEO_TASKS
+from aimass_stream.adapters.tasks import TASKS, modality_of, takes_of
+from aimass_stream.adapters.tasks.images import TORCH_TASKS
 from aimass_stream.errors import ConfigError, SetupError
 from aimass_stream.registry.card import Card, Provenance
 from aimass_stream.registry.configuration import (
@@ -17,17 +15,11 @@ from aimass_stream.registry.configuration import (
     licence_of,
     read_configuration,
 )
-from aimass_stream.registry.recognition import recognise
+from aimass_stream.registry.recognition import may_serve, recognise
 from aimass_stream.registry.weights import count_values
 
 KNOWN_TASKS = {**TASKS, **TORCH_TASKS}
 """Every task that an adapter of the engine serves, by name."""
-
-_TAKES = {
-    "question-answering": "Question",
-    "text-to-speech": "Text",
-    "video-classification": "Clip",
-}
 
 
 def describe(folder: Path, task: str, told: Provenance) -> Card:
@@ -49,23 +41,12 @@ def describe(folder: Path, task: str, told: Provenance) -> Card:
         limits=tuple(dict.fromkeys((*about.limits, *told.limits))),
         cost=told.cost,
         modality=modality_of(task),
-        takes=_takes(task),
+        takes=takes_of(task),
         answers=KNOWN_TASKS[task].answer_type.__name__ if task in KNOWN_TASKS else "",
         library=about.library,
         architecture=about.architecture,
         values=count_values(folder),
     )
-
-
-def modality_of(task: str) -> str:
-    """What a task is about: `image`, `audio`, `video` or `text`; empty where it is not known."""
-    if task in IMAGE_TASKS or task in TORCH_TASKS:
-        return "image"
-    if task in AUDIO_TASKS:
-        return "audio"
-    if task in VIDEO_TASKS:
-        return "video"
-    return "text" if task in TASKS else ""
 
 
 def check_loadable(folder: Path, task: str = "") -> tuple[str, tuple[str, ...]]:
@@ -102,7 +83,13 @@ def _task(folder: Path, about: Configuration, told: str) -> str:
     known = "Tasks: " + ", ".join(sorted(KNOWN_TASKS)) + "."
     if told and told not in KNOWN_TASKS:
         raise ConfigError(f"There is no task {told!r}. {known}")
-    found = told or recognise(folder, about)
+    recognised = recognise(folder, about)
+    if told and not may_serve(recognised, told):
+        raise ConfigError(
+            f"The model in {folder} is a {about.architecture}, which is for {recognised}, "
+            f"not for {told}. Leave --task out, or give the folder of another model."
+        )
+    found = told or recognised
     if not found:
         raise ConfigError(
             f"{about.architecture or 'This model'} may do several things. "
@@ -111,13 +98,9 @@ def _task(folder: Path, about: Configuration, told: str) -> str:
     return found
 
 
-def _takes(task: str) -> str:
-    return _TAKES.get(task) or modality_of(task).capitalize()
-
-
 def describe_leniently(folder: Path, task: str) -> Card:
     """The card of a version that was published without one; what cannot be read stays empty."""
     try:
         return describe(folder, task, Provenance())
     except SetupError:
-        return Card(modality=modality_of(task), takes=_takes(task))
+        return Card(modality=modality_of(task), takes=takes_of(task))

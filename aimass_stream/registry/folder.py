@@ -17,13 +17,14 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from aimass_stream.adapters.tasks.vectors import SKLEARN_TASKS
 from aimass_stream.errors import ConfigError, SetupError
 from aimass_stream.model import Model, ModelSpec
 from aimass_stream.registry import packages
 from aimass_stream.registry.card import Provenance
 from aimass_stream.registry.configuration import check_remote_code
-from aimass_stream.registry.description import describe
-from aimass_stream.registry.files import MANIFEST, FileEntry, check_kinds, digest_of, scan
+from aimass_stream.registry.description import KNOWN_TASKS, describe
+from aimass_stream.registry.files import MANIFEST, check_kinds, digest_of, scan
 from aimass_stream.registry.manifest import (
     Manifest,
     check_name,
@@ -32,6 +33,7 @@ from aimass_stream.registry.manifest import (
     versions_of,
     write_manifest,
 )
+from aimass_stream.registry.recognition import may_serve
 from aimass_stream.registry.references import SCHEME, versions_meant
 from aimass_stream.registry.versions import VERSION_DIGITS, composed_version, settings_tag
 
@@ -126,7 +128,8 @@ def resolve(
         registered_version: the version of a registered model, whatever its location says.
 
     Raises:
-        ConfigError: there is no such model, version or folder.
+        ConfigError: there is no such model, version or folder, or what is registered is for
+            another task than it is declared for.
         SetupError: a file differs from its checksum, or is of no accepted kind.
     """
     parts = tuple(resolve(part, models_folder) for part in model.parts)
@@ -171,8 +174,9 @@ def _locate(model: Model[Any], models_folder: Path, registered_version: str | No
         reference = location.removeprefix(SCHEME)
         if registered_version is not None:
             reference = f"{reference.partition('@')[0]}@{registered_version}"
-        name, version, path, entries = _registered(reference, models_folder)
-        return _Found(name, version, str(path), digest_of(entries))
+        manifest, path = _registered(reference, models_folder)
+        _check_task(model, manifest, path)
+        return _Found(manifest.name, manifest.version, str(path), digest_of(manifest.files))
     if location.startswith(packages.SCHEME):
         name, path = packages.packaged_folder(location)
     else:
@@ -191,21 +195,33 @@ def _declared(model: Model[Any]) -> str:
     return str(name)
 
 
-def _registered(reference: str, models_folder: Path) -> tuple[str, str, Path, dict[str, FileEntry]]:
-    name, candidates = versions_meant(reference, models_folder)
-    version, folder, entries = _newest_whole(models_folder / name, candidates)
-    if version != candidates[0]:
-        log.warning(
-            "model %s@%s is used instead of %s@%s, which is damaged",
-            name,
-            version,
-            name,
-            candidates[0],
+def _check_task(model: Model[Any], manifest: Manifest, folder: Path) -> None:
+    """See that a model is declared for what its registered folder is for, as far as both say.
+
+    Raises:
+        ConfigError: it is declared for something else.
+    """
+    wanted = getattr(model, "task", "")
+    known = manifest.task in KNOWN_TASKS or manifest.task in SKLEARN_TASKS
+    if wanted and known and not may_serve(manifest.task, wanted):
+        raise ConfigError(
+            f"{manifest.id} is declared for {wanted}, and registered for {manifest.task}. "
+            f"Declare it for {manifest.task}; or, if it is a model for {wanted}, register it as "
+            f"that: aimass models add {folder} --name {manifest.name} --task {wanted}"
         )
-    return name, version, folder, entries
 
 
-def _newest_whole(home: Path, candidates: list[str]) -> tuple[str, Path, dict[str, FileEntry]]:
+def _registered(reference: str, models_folder: Path) -> tuple[Manifest, Path]:
+    name, candidates = versions_meant(reference, models_folder)
+    manifest, folder = _newest_whole(models_folder / name, candidates)
+    if manifest.version != candidates[0]:
+        log.warning(
+            "model %s is used instead of %s@%s, which is damaged", manifest.id, name, candidates[0]
+        )
+    return manifest, folder
+
+
+def _newest_whole(home: Path, candidates: list[str]) -> tuple[Manifest, Path]:
     """The first version whose files verify.
 
     Raises:
@@ -221,7 +237,7 @@ def _newest_whole(home: Path, candidates: list[str]) -> tuple[str, Path, dict[st
             log.warning("%s", error)
             refusals.append(error)
         else:
-            return version, folder, manifest.files
+            return manifest, folder
     raise refusals[0]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from aimass_stream.adapters.tasks import modality_of
 from aimass_stream.registry.configuration import Configuration
 
 _ENDINGS = {
@@ -57,6 +58,22 @@ _PROBLEMS = {
     "regression": "text-regression",
     "multi_label_classification": "multi-label-classification",
 }
+_ALIKE = (
+    {
+        "text-classification",
+        "zero-shot-classification",
+        "text-regression",
+        "multi-label-classification",
+    },
+    {"summarization", "translation"},
+    {"object-detection", "instance-segmentation"},
+)
+"""Tasks that one and the same folder may serve."""
+_BACKBONE = {
+    "text": frozenset({"sentence-embedding"}),
+    "image": frozenset({"image-embedding", "visual-anomaly"}),
+}
+"""Tasks that need no head, by what the network reads."""
 _TOKENIZERS = ("tokenizer.json", "vocab.txt", "tokenizer.model", "spiece.model", "vocab.json")
 
 
@@ -74,6 +91,18 @@ def recognise(folder: Path, about: Configuration) -> str:
         (task for ending, task in _ENDINGS.items() if name.endswith(ending)), ""
     )
     return exact or _by_inputs(folder, about)
+
+
+def may_serve(found: str, wanted: str) -> bool:
+    """Whether a folder that is for one task may be declared for another.
+
+    Args:
+        found: the task it is for; empty where that is not known.
+        wanted: the task it is to serve.
+    """
+    if found in {"", wanted} or wanted in _BACKBONE.get(modality_of(found), ()):
+        return True
+    return any({found, wanted} <= alike for alike in _ALIKE)
 
 
 def _by_inputs(folder: Path, about: Configuration) -> str:

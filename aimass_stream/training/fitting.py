@@ -19,7 +19,7 @@ from aimass_stream.codecs.claims import PayloadStore
 from aimass_stream.config import settings
 from aimass_stream.errors import ConfigError, RecordError
 from aimass_stream.records import Limits, Record
-from aimass_stream.transforms.chain import Chain, Step
+from aimass_stream.transforms.chain import Chain, Transform
 from aimass_stream.transforms.estimators import Arrays
 from aimass_stream.transforms.frozen import Frozen, learned_of, library_versions, write_chain
 from aimass_stream.transforms.reading import decode, whole
@@ -152,9 +152,11 @@ def _pairs(
         raise ConfigError("There must be as many answers as records.") from error
 
 
-def _beginning(captured: Captured, steps: Sequence[Step], first: int, limits: Limits) -> Function:
+def _beginning(
+    captured: Captured, steps: Sequence[Transform], first: int, limits: Limits
+) -> Function:
     """What makes of a record the value that the first fitted step is given."""
-    ready = Running([(step, function_of(step)) for step in steps[:first]], limits)
+    ready = Running([(step, function_of(step, limits)) for step in steps[:first]], limits)
     store = PayloadStore(settings().payloads_folder, settings().claim_prefixes)
 
     def make(record: Record) -> Any:
@@ -168,11 +170,11 @@ def _beginning(captured: Captured, steps: Sequence[Step], first: int, limits: Li
 
 
 def _learn(
-    step: Step, captured: Captured, arrays: Arrays, prefix: str, limits: Limits
+    step: Transform, captured: Captured, arrays: Arrays, prefix: str, limits: Limits
 ) -> dict[str, Any] | None:
     """Fit one step where it has to be, and put the range through it."""
     if not step.is_fitted:
-        captured.go_on(Running([(step, function_of(step))], limits))
+        captured.go_on(Running([(step, function_of(step, limits))], limits))
         return None
     learned = learned_of(step)
     known = None if all(one is None for one in captured.answers) else captured.answers

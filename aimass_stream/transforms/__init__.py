@@ -3,7 +3,7 @@
 Everything here is pure data and imports no model library; `reading` runs it in device processes.
 """
 
-from aimass_stream.transforms.chain import Chain, Kind, Step
+from aimass_stream.transforms.chain import Chain, Kind, Transform
 from aimass_stream.transforms.images import (
     AdaptiveThreshold,
     AutoContrast,
@@ -69,11 +69,11 @@ __all__ = [
     "Resample",
     "RobustScale",
     "StandardScale",
-    "Step",
     "Stft",
     "StopWords",
     "StripSpace",
     "Tfidf",
+    "Transform",
     "VarianceThreshold",
     "WienerDenoise",
 ]

@@ -1,7 +1,7 @@
 """What a transform is, and chains of them: declarations, pure data that imports no model library.
 
-A `Step` says what it takes, what it gives, and which function does it. A `Chain` is steps whose
-ends meet. Both travel to the device process as plain data; there `reading` runs them.
+A `Transform` says what it takes, what it gives, and which function does it. A `Chain` is transforms
+whose ends meet. Both travel to the device process as plain data; there `reading` runs them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from aimass_stream.errors import ConfigError
 
 _HOME = "aimass_stream.transforms"
 
-StepT = TypeVar("StepT", bound="Step")
+TransformT = TypeVar("TransformT", bound="Transform")
 
 
 class Kind(StrEnum):
@@ -36,11 +36,11 @@ class Kind(StrEnum):
     """`(columns,)` float64; NaN where a number is missing."""
 
 
-class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Transform(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Base of all transforms: a frozen struct whose fields are the function's arguments.
 
     ```python
-    class Mirror(Step, frozen=True):
+    class Mirror(Transform, frozen=True):
         takes = gives = Kind.IMAGE
         does = "shop.pixels:mirror"  # def mirror(pixels, axis) -> pixels
 
@@ -103,9 +103,9 @@ class Chain:
 
     __slots__ = ("steps",)
 
-    steps: tuple[Step, ...]
+    steps: tuple[Transform, ...]
 
-    def __init__(self, *steps: Step) -> None:
+    def __init__(self, *steps: Transform) -> None:
         if not steps:
             raise ConfigError("Chain(): it needs at least one step.")
         checked = tuple(map(_checked, steps))
@@ -190,28 +190,28 @@ def chain_of(kind: Kind | None = None) -> Callable[[Any], str]:
     return problem
 
 
-def _name_of(kind: type[Step]) -> str:
+def _name_of(kind: type[Transform]) -> str:
     """The name under which a step is found again; ours by their public home, whatever file."""
     ours = kind.__module__.startswith(f"{_HOME}.")
     return kind.__name__ if ours else f"{kind.__module__}:{kind.__qualname__}"
 
 
-def _step_of(plain: Any, *, ours_only: bool) -> Step:
+def _step_of(plain: Any, *, ours_only: bool) -> Transform:
     try:
         module, _, name = str(plain["step"]).rpartition(":")
         if module and ours_only:
             raise ConfigError(f"{name} is not of this package: a file may not say what to import.")
         kind = getattr(importlib.import_module(module or _HOME), name)
-        if not (isinstance(kind, type) and issubclass(kind, Step)):
+        if not (isinstance(kind, type) and issubclass(kind, Transform)):
             raise ConfigError(f"{plain['step']} is no transform.")
         return _converted(plain.get("arguments", {}), kind, ours_only=ours_only)
     except (KeyError, TypeError, AttributeError, ImportError, msgspec.ValidationError) as error:
         raise ConfigError(f"{plain!r} describes no transform: {error}") from error
 
 
-def _checked(step: Step) -> Step:
-    if not isinstance(step, Step):
-        raise ConfigError(f"Chain: {step!r} is no transform; give an instance of a Step.")
+def _checked(step: Transform) -> Transform:
+    if not isinstance(step, Transform):
+        raise ConfigError(f"Chain: {step!r} is no transform; give an instance of a Transform.")
     try:
         return _converted(_as_json(step), type(step), ours_only=False)
     except msgspec.ValidationError as error:
@@ -220,7 +220,7 @@ def _checked(step: Step) -> Step:
         raise ConfigError(f"{_name_of(type(step))}: {error}") from error
 
 
-def _converted(arguments: Any, kind: type[StepT], *, ours_only: bool) -> StepT:
+def _converted(arguments: Any, kind: type[TransformT], *, ours_only: bool) -> TransformT:
     def chain_from(wanted: Any, plain: Any) -> Any:
         if wanted is Chain:
             return Chain.of(plain, ours_only=ours_only)

@@ -15,7 +15,8 @@ import msgspec
 from safetensors.numpy import load_file, save_file
 
 from aimass_stream.errors import ConfigError, SetupError
-from aimass_stream.transforms.chain import Chain, Step
+from aimass_stream.records import Limits
+from aimass_stream.transforms.chain import Chain, Transform
 from aimass_stream.transforms.columns import Learned
 from aimass_stream.transforms.estimators import Arrays
 from aimass_stream.transforms.running import Function, function_of, imported
@@ -60,12 +61,15 @@ def write_chain(folder: Path, frozen: Frozen, arrays: Arrays) -> None:
     save_file(arrays, folder / ARRAYS)
 
 
-def read_chain(folder: Path, declared: Sequence[Any]) -> list[tuple[Step, Function]]:
+def read_chain(
+    folder: Path, declared: Sequence[Any], limits: Limits
+) -> list[tuple[Transform, Function]]:
     """The steps of a folder, ready to run; none where it has no `chain.json`.
 
     Args:
         folder: the model's.
         declared: the steps that the declaration says itself, in their plain form.
+        limits: bounds on what comes out of a step, as the declaration has them.
 
     Raises:
         SetupError: the files are damaged, or were fitted behind other steps than are declared.
@@ -78,7 +82,7 @@ def read_chain(folder: Path, declared: Sequence[Any]) -> list[tuple[Step, Functi
         chain = Chain.of(frozen.steps, ours_only=True)
         arrays = load_file(folder / ARRAYS)
         steps = [
-            (step, _thawed(step, learnt, arrays))
+            (step, _thawed(step, learnt, arrays, limits))
             for step, learnt in zip(chain.steps, frozen.learnt, strict=True)
         ]
     except SetupError:
@@ -93,13 +97,13 @@ def read_chain(folder: Path, declared: Sequence[Any]) -> list[tuple[Step, Functi
     return steps
 
 
-def learned_of(step: Step) -> Learned:
+def learned_of(step: Transform) -> Learned:
     """The fitted side of a step, which has learnt nothing yet.
 
     Raises:
         SetupError: it cannot be imported.
     """
-    return cast(Callable[[Step], Learned], imported(step))(step)
+    return cast(Callable[[Transform], Learned], imported(step))(step)
 
 
 def library_versions() -> dict[str, str]:
@@ -107,9 +111,11 @@ def library_versions() -> dict[str, str]:
     return {name: metadata.version(name) for name in _LIBRARIES}
 
 
-def _thawed(step: Step, learnt: dict[str, Any] | None, arrays: Mapping[str, Any]) -> Function:
+def _thawed(
+    step: Transform, learnt: dict[str, Any] | None, arrays: Mapping[str, Any], limits: Limits
+) -> Function:
     if not step.is_fitted:
-        return function_of(step)
+        return function_of(step, limits)
     if learnt is None:
         raise ConfigError(f"{type(step).__name__} has learnt nothing.")
     learned = learned_of(step)

@@ -11,16 +11,16 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from aimass_stream.errors import ConfigError
-from aimass_stream.transforms.chain import Kind, Step
+from aimass_stream.transforms.chain import Kind, Transform
 
 _DOES = "aimass_stream.transforms.pixels:"
 
 
-class _Cleaning(Step, frozen=True):
+class _Cleaning(Transform, frozen=True):
     takes = gives = Kind.IMAGE
 
 
-class _Feature(Step, frozen=True):
+class _Feature(Transform, frozen=True):
     takes = Kind.IMAGE
     gives = Kind.VECTOR
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import lru_cache
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from aimass_stream.errors import Reason, RecordError
-from aimass_stream.transforms.chain import Chain
-from aimass_stream.transforms.running import Running
 from aimass_stream.transforms.values import Vector
 
 
@@ -47,14 +44,9 @@ def numbers(found: Mapping[str, Any], name: str, count: int) -> Vector:
     return np.array([_number(one, name) for one in told])
 
 
-def join(value: Any, chains: tuple[Chain, ...]) -> Vector:
+def join(value: Any, chains: Sequence[Callable[[Any], Vector]]) -> Vector:
     """The vectors of all branches, one behind the other."""
-    return np.concatenate([_ready(chain)(value) for chain in chains])
-
-
-@lru_cache(256)
-def _ready(chain: Chain) -> Running:
-    return Running.of(chain)
+    return np.concatenate([chain(value) for chain in chains])
 
 
 def _number(told: Any, name: str) -> float:

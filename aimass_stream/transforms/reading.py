@@ -19,7 +19,7 @@ from aimass_stream.errors import ConfigError, Reason, RecordError, SetupError
 from aimass_stream.model import ModelSpec
 from aimass_stream.records.json_object import read_object
 from aimass_stream.records.limits import Limits
-from aimass_stream.transforms.chain import Chain, Kind, Step
+from aimass_stream.transforms.chain import Chain, Kind, Transform
 from aimass_stream.transforms.frozen import read_chain
 from aimass_stream.transforms.running import Function, Running, function_of
 from aimass_stream.transforms.sounds import Resample
@@ -148,7 +148,7 @@ def whole(vector: Vector) -> Vector:
 
 
 def decode(
-    payload: bytes | memoryview, kind: Kind, limits: Limits, first: Step | None = None
+    payload: bytes | memoryview, kind: Kind, limits: Limits, first: Transform | None = None
 ) -> Any:
     """What a chain that takes this kind is given.
 
@@ -171,7 +171,7 @@ def decode(
     return read_object(bytes(payload), limits.event_bytes)
 
 
-def _steps(spec: ModelSpec) -> list[tuple[Step, Function]]:
+def _steps(spec: ModelSpec) -> list[tuple[Transform, Function]]:
     """The declared steps, and behind them the folder's."""
     declared = spec.options.get("before")
     if declared is None:
@@ -180,5 +180,5 @@ def _steps(spec: ModelSpec) -> list[tuple[Step, Function]]:
         chain = Chain.of(declared) if declared else None
     except ConfigError as error:
         raise SetupError(str(error)) from error
-    steps = [(step, function_of(step)) for step in chain.steps] if chain else []
-    return steps + read_chain(Path(spec.folder), declared)
+    steps = [(step, function_of(step, spec.limits)) for step in chain.steps] if chain else []
+    return steps + read_chain(Path(spec.folder), declared, spec.limits)

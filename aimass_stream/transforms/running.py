@@ -13,7 +13,7 @@ import numpy as np
 
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.records import Limits
-from aimass_stream.transforms.chain import Chain, Kind, Step
+from aimass_stream.transforms.chain import Chain, Kind, Transform
 from aimass_stream.transforms.values import Sound
 
 Function = Callable[[Any], Any]
@@ -30,7 +30,7 @@ class Running:
     """
 
     def __init__(
-        self, steps: Sequence[tuple[Step, Function]], limits: Limits = _DEFAULT_LIMITS
+        self, steps: Sequence[tuple[Transform, Function]], limits: Limits = _DEFAULT_LIMITS
     ) -> None:
         self._steps = tuple(steps)
         self._limits = limits
@@ -42,7 +42,7 @@ class Running:
         Raises:
             SetupError: a function cannot be imported; the text says how to install its library.
         """
-        return cls([(step, function_of(step)) for step in chain.steps], limits)
+        return cls([(step, function_of(step, limits)) for step in chain.steps], limits)
 
     def __call__(self, value: Any) -> Any:
         """What the last step gives.
@@ -55,7 +55,7 @@ class Running:
             value = self._run(step, function, value)
         return value
 
-    def _run(self, step: Step, function: Function, value: Any) -> Any:
+    def _run(self, step: Transform, function: Function, value: Any) -> Any:
         try:
             found = function(value)
         except (RecordError, MemoryError):
@@ -74,7 +74,7 @@ class Running:
             )
         return found
 
-    def _check_text(self, step: Step, found: Any) -> None:
+    def _check_text(self, step: Transform, found: Any) -> None:
         if not isinstance(found, str):
             raise RecordError(Reason.TRANSFORM_ERROR, f"{type(step).__name__} gave what is no text")
         if not found or found.isspace():
@@ -86,16 +86,29 @@ class Running:
             )
 
 
-def function_of(step: Step) -> Function:
-    """The function of a step that is not fitted, given its arguments.
+def function_of(step: Transform, limits: Limits) -> Function:
+    """The function of a step that is not fitted, given its arguments; chains among them are ready.
+
+    Args:
+        step: the declaration.
+        limits: bounds on what comes out of the steps of such a chain.
 
     Raises:
         SetupError: it cannot be imported; the text says how to install its library.
     """
-    return partial(imported(step), **step.arguments)
+    ready = {name: _ready(value, limits) for name, value in step.arguments.items()}
+    return partial(imported(step), **ready)
 
 
-def imported(step: Step) -> Any:
+def _ready(argument: Any, limits: Limits) -> Any:
+    if isinstance(argument, Chain):
+        return Running.of(argument, limits)
+    if isinstance(argument, tuple):
+        return tuple(_ready(each, limits) for each in argument)
+    return argument
+
+
+def imported(step: Transform) -> Any:
     """What a step's `does` names.
 
     Raises:
@@ -114,7 +127,7 @@ def imported(step: Step) -> Any:
         raise SetupError(f"{name}: {step.does} cannot be imported ({error}).") from error
 
 
-def _fits(step: Step, value: Any, found: Any) -> bool:
+def _fits(step: Transform, value: Any, found: Any) -> bool:
     """Whether a step gave what it says it does."""
     if step.gives is Kind.IMAGE:
         same = step.takes is not Kind.IMAGE or getattr(found, "shape", None) == value.shape

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cache
-from typing import Any
 
 import numpy as np
 import soxr
@@ -12,6 +10,7 @@ from scipy import signal
 
 from aimass_stream.codecs.audio import Samples
 from aimass_stream.errors import Reason, RecordError
+from aimass_stream.transforms.mel import mel_filters
 from aimass_stream.transforms.values import Sound, Vector
 
 FLOOR_DB = -100.0
@@ -65,7 +64,7 @@ def stft(sound: Sound, window: int, hop: int) -> Vector:
 
 def mel(sound: Sound, bands: int, window: int, hop: int) -> Vector:
     """`(2 * bands,)`: mean and deviation of each band's decibels."""
-    filters = _mel_filters(bands, window, sound.rate_hz)
+    filters = mel_filters(bands, window, sound.rate_hz)
 
     def decibels(magnitudes: Vector) -> Vector:
         power = filters.T @ magnitudes**2
@@ -95,19 +94,3 @@ def _summed_up(blocks: Iterator[Vector], scale: Callable[[Vector], Vector]) -> V
         squares = squares + (block**2).sum(axis=1)
     mean = sums / frames
     return np.concatenate([mean, np.sqrt(np.maximum(squares / frames - mean**2, 0))])
-
-
-@cache
-def _mel_filters(bands: int, window: int, rate_hz: int) -> Any:
-    """`(frequencies, bands)`."""
-    from transformers.audio_utils import mel_filter_bank
-
-    return mel_filter_bank(
-        num_frequency_bins=window // 2 + 1,
-        num_mel_filters=bands,
-        min_frequency=0.0,
-        max_frequency=rate_hz / 2,
-        sampling_rate=rate_hz,
-        norm="slaney",
-        mel_scale="slaney",
-    )

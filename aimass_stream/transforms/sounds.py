@@ -10,14 +10,14 @@ from typing import Annotated
 from msgspec import Meta
 
 from aimass_stream.errors import ConfigError
-from aimass_stream.transforms.chain import Kind, Step
+from aimass_stream.transforms.chain import Kind, Transform
 
 _DOES = "aimass_stream.transforms.samples:"
 
 _Window = Annotated[int, Meta(ge=16, le=8192)]
 
 
-class _Cleaning(Step, frozen=True):
+class _Cleaning(Transform, frozen=True):
     takes = gives = Kind.SOUND
 
 
@@ -84,7 +84,7 @@ class Resample(_Cleaning, frozen=True):
     rate_hz: Annotated[int, Meta(ge=1_000, le=192_000)] = 16_000
 
 
-class Stft(Step, frozen=True):
+class Stft(Transform, frozen=True):
     """Short-time Fourier transform: the level of each frequency over the whole recording.
 
     Magnitudes (`scipy.signal.ShortTimeFFT`, Hann window), as the mean over frames and their
@@ -103,12 +103,12 @@ class Stft(Step, frozen=True):
     hop: _Window = 256
 
 
-class Mel(Step, frozen=True):
+class Mel(Transform, frozen=True):
     """Log-mel levels: decibels in bands as ears tell them apart.
 
-    The power of `Stft`'s frames in mel filters (transformers' `mel_filter_bank`, Slaney's scale
-    and norm), in decibels with a floor at -100, as the mean over frames and their standard
-    deviation: `2 * bands` columns.
+    The power of `Stft`'s frames in mel filters (HTK's scale, triangles of height 1: `mel_filters`),
+    in decibels with a floor at -100, as the mean over frames and their standard deviation:
+    `2 * bands` columns.
 
     Attributes:
         bands: mel filters.

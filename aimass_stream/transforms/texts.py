@@ -9,12 +9,12 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from aimass_stream.transforms.chain import Kind, Step
+from aimass_stream.transforms.chain import Kind, Transform
 
 _DOES = "aimass_stream.transforms.words:"
 
 
-class _Cleaning(Step, frozen=True):
+class _Cleaning(Transform, frozen=True):
     takes = gives = Kind.TEXT
 
 
@@ -68,7 +68,7 @@ class Keywords(_Cleaning, frozen=True):
     min_records: Annotated[int, Meta(ge=1)] = 2
 
 
-class Tfidf(Step, frozen=True):
+class Tfidf(Transform, frozen=True):
     """TF-IDF of each word of the vocabulary (scikit-learn's `TfidfVectorizer`): fitted.
 
     Words are those of `Keywords`. At most `max_words` columns.

@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from msgspec import Meta
 
 from aimass_stream.errors import ConfigError
-from aimass_stream.transforms.chain import Chain, Kind, Step
+from aimass_stream.transforms.chain import Chain, Kind, Transform
 
 _DOES = "aimass_stream.transforms.numbers:"
 _FITS = "aimass_stream.transforms.columns:"
@@ -21,7 +21,7 @@ _FITS = "aimass_stream.transforms.columns:"
 _Names = Annotated[tuple[str, ...], Meta(min_length=1)]
 
 
-class Fields(Step, frozen=True):
+class Fields(Transform, frozen=True):
     """Numbers of a JSON object by name: a column each; NaN where one is missing or null.
 
     Attributes:
@@ -35,7 +35,7 @@ class Fields(Step, frozen=True):
     names: _Names
 
 
-class Category(Step, frozen=True):
+class Category(Transform, frozen=True):
     """A text of a JSON object as one column for each value: 1 where it is that value, else 0.
 
     Attributes:
@@ -51,7 +51,7 @@ class Category(Step, frozen=True):
     values: _Names
 
 
-class Numbers(Step, frozen=True):
+class Numbers(Transform, frozen=True):
     """A list of numbers in a JSON object: a column each.
 
     Attributes:
@@ -67,7 +67,7 @@ class Numbers(Step, frozen=True):
     count: Annotated[int, Meta(ge=1, le=100_000)]
 
 
-class Join(Step, frozen=True):
+class Join(Transform, frozen=True):
     """Several features of the same thing, beside each other: `Join.of(Brightness(), Hog())`.
 
     Attributes:
@@ -85,7 +85,7 @@ class Join(Step, frozen=True):
         return self.chains[0].takes
 
     @classmethod
-    def of(cls, *branches: Step | Chain) -> Self:
+    def of(cls, *branches: Transform | Chain) -> Self:
         """The columns of each branch, in this order.
 
         Raises:
@@ -103,7 +103,7 @@ class Join(Step, frozen=True):
             raise ConfigError("Join: what is fitted belongs behind it, not into a branch.")
 
 
-class Columns(Step, frozen=True):
+class Columns(Transform, frozen=True):
     """Base of what an estimator of scikit-learn does to vectors once it is fitted.
 
     Attributes:
@@ -236,7 +236,7 @@ class PrincipalComponents(Columns, frozen=True):
     whiten: bool = False
 
 
-class ClipOutliers(Step, frozen=True):
+class ClipOutliers(Transform, frozen=True):
     """Numbers beyond two quantiles of the captured range are brought to them, column by column.
 
     Attributes:
@@ -256,7 +256,7 @@ class ClipOutliers(Step, frozen=True):
             raise ConfigError("ClipOutliers: low must be below high.")
 
 
-class RefuseOutliers(Step, frozen=True):
+class RefuseOutliers(Transform, frozen=True):
     """A record with a number far outside of the captured range is refused (Tukey's fences).
 
     Far is more than `fence` times the distance of the quartiles beyond either of them, in any

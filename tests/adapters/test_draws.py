@@ -21,11 +21,22 @@ def draw() -> list[torch.Tensor]:
     turned = torch.zeros(2, 3, 5).transpose(1, 2)
     return [
         torch.randn(4, 3),
+        torch.empty(2, 20).normal_(1.0, 2.0),
+        turned.clone().uniform_(-1, 1),
+        torch.empty(9).exponential_(),
+        torch.empty(9, dtype=torch.int64).random_(0, 7),
+        torch.randint(0, 9, (5,)),
+        torch.randperm(6),
+        torch.normal(0.0, torch.ones(4)),
+        torch.poisson(torch.full((4,), 3.0)),
         torch.randn_like(turned),
         torch.rand(2),
         torch.rand_like(turned[..., 1:]),
         torch.bernoulli(torch.zeros(9), p=0.5),
         torch.multinomial(torch.ones(6), 2),
+        # Here a function draws in place inside another.
+        torch.nn.functional.gumbel_softmax(torch.zeros(2, 5)),
+        torch.nn.init.trunc_normal_(torch.empty(4, 4)),
     ]
 
 
@@ -42,10 +53,17 @@ def test_draws_are_those_of_the_seed_and_the_process_keeps_its_own() -> None:
         due = draw()
         torch.manual_seed(6)
         before = torch.get_rng_state()
-        with Draws(5):
+        with torch.inference_mode(), Draws(5):
             found = draw()
         assert torch.equal(torch.get_rng_state(), before)
     assert all(torch.equal(one, other) for one, other in zip(found, due, strict=True))
+
+
+def test_a_generator_of_the_model_s_own_is_left_to_it() -> None:
+    due = torch.empty(3).normal_(generator=torch.Generator().manual_seed(9))
+    with Draws(5):
+        found = torch.empty(3).normal_(generator=torch.Generator().manual_seed(9))
+    assert torch.equal(found, due)
 
 
 @pytest.mark.filterwarnings("ignore")

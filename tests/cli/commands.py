@@ -72,3 +72,14 @@ async def send(url: str, topic: str, *values: bytes | None, **options: object) -
     async with Sender(url) as sender:
         for value in values:
             await sender.send(topic, value, **options)  # type: ignore[arg-type]
+
+
+def make_pictures(folder: Path, count: int) -> list[str]:
+    """Images below a folder, in two folders that are their labels; their names in order."""
+    names = []
+    for number in range(count):
+        path = folder / ("cat", "dog")[number % 2] / f"{number:03}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(PNG)
+        names.append(path.relative_to(folder).as_posix())
+    return sorted(names)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from aimass_stream.cli.app_report import AgentReport, AppReport
+from aimass_stream.cli.app_report import AgentReport, AppReport, ModelReport
 from aimass_stream.cli.checks.broker import check_broker, check_topics
 from aimass_stream.cli.checks.finding import Finding, Status
 from aimass_stream.cli.checks.machine import check_device, check_disk, check_packages, check_python
@@ -159,20 +159,49 @@ class TestModels:
         return tmp_path / "models"
 
     def test_whole_ones_are_verified(self, registry: Path) -> None:
-        (finding,) = check_models(["models://small@1"], registry)
+        (finding,) = check_models([ModelReport("models://small@1")], registry)
         assert finding.status is Status.OK
         assert finding.details[0].startswith("small@1: ")
 
     def test_a_damaged_one_fails_if_it_is_needed(self, registry: Path) -> None:
         path = registry / "small/1/model.safetensors"
         path.write_bytes(path.read_bytes()[:-1] + b"x")
-        assert worst(check_models(["models://small"], registry)) is Status.FAIL
+        assert worst(check_models([ModelReport("models://small")], registry)) is Status.FAIL
         assert worst(check_models([], registry)) is Status.WARN
 
     def test_a_missing_one_fails_and_says_what_to_do(self, registry: Path) -> None:
-        findings = check_models(["models://other"], registry)
+        findings = check_models([ModelReport("models://other")], registry)
         assert worst(findings) is Status.FAIL
         assert "aimass_stream.training demo" in findings[-1].fix
+
+    def test_only_the_version_that_is_meant_counts(self, registry: Path, tmp_path: Path) -> None:
+        (tmp_path / "source/notes.txt").write_text("x" * 5_000_000)
+        publish(registry, "small", tmp_path / "source", task="test")
+        (first,) = check_models([ModelReport("models://small@1")], registry)
+        (latest,) = check_models([ModelReport("models://small")], registry)
+        assert first.details[0].startswith("small@1: ")
+        assert first.details[0].endswith(" B")
+        assert latest.details == ["small@2: 5.0 MB"]
+
+    def test_a_model_that_is_declared_for_another_task_fails(
+        self, registry: Path, tmp_path: Path
+    ) -> None:
+        publish(registry, "pets", tmp_path / "source", task="image-classification")
+        for task in ("image-classification", "image-embedding", ""):
+            assert worst(check_models([ModelReport("models://pets", task)], registry)) is Status.OK
+        (*_, finding) = check_models([ModelReport("models://pets", "text-to-speech")], registry)
+        assert finding.status is Status.FAIL
+        assert finding.text == (
+            "pets@1 is declared for text-to-speech, and registered for image-classification"
+        )
+        assert "--name pets --task text-to-speech" in finding.fix
+
+    def test_an_app_without_models_needs_none(self, tmp_path: Path) -> None:
+        (finding,) = check_models([], tmp_path / "models")
+        assert finding.status is Status.OK
+        (finding,) = check_models(None, tmp_path / "models")
+        assert finding.status is Status.WARN
+        assert "aimass models add FOLDER" in finding.fix
 
 
 def worst(findings: list[Finding]) -> Status:

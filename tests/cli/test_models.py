@@ -160,6 +160,34 @@ def test_an_unknown_model_is_answered_with_what_there_is(
     assert "It has: 1" in aimass(command, "pets@7").stderr
 
 
+def test_a_version_of_another_registry_keeps_its_name(
+    registry: Path, folder: Path, tmp_path: Path
+) -> None:
+    aimass("add", "pets", "--registry", str(tmp_path / "other"))
+    assert aimass("add", str(tmp_path / "other/pets/1")).stdout == "pets@1\n"
+
+
+def test_a_folder_that_is_called_by_a_number_needs_a_name(
+    registry: Path, folder: Path, tmp_path: Path
+) -> None:
+    folder.rename(tmp_path / "2024")
+    refused = aimass("add", "2024")
+    assert refused.exit_code == 78
+    assert "--name NAME" in refused.stderr
+    assert not registry.exists()
+    assert aimass("add", "2024", "--name", "pets").stdout == "pets@1\n"
+
+
+def test_a_task_that_the_model_is_not_for_is_refused_by_both_names(
+    registry: Path, folder: Path
+) -> None:
+    refused = aimass("add", "pets", "--task", "text-classification")
+    assert refused.exit_code == 78
+    assert f"{CLASSIFIER}, which is for image-classification, not for text-" in refused.stderr
+    assert not registry.exists()
+    assert aimass("add", "pets", "--task", "image-embedding").exit_code == 0
+
+
 def test_another_registry_is_chosen_by_option(registry: Path, folder: Path, tmp_path: Path) -> None:
     aimass("add", "pets", "--registry", str(tmp_path / "other"))
     assert "pets" in aimass("list", "--registry", str(tmp_path / "other")).stdout

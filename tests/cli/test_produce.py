@@ -3,8 +3,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -12,56 +11,21 @@ from aiokafka.admin import AIOKafkaAdminClient
 from typer import BadParameter
 
 from aimass_stream.cli.produce import parse_rate
-from aimass_stream.cli.producing.audio import AUDIO
-from aimass_stream.cli.producing.clips import CLIPS
 from aimass_stream.cli.producing.errand import Errand
-from aimass_stream.cli.producing.files import File, find_files
+from aimass_stream.cli.producing.files import find_files
 from aimass_stream.cli.producing.images import IMAGES
 from aimass_stream.cli.producing.items import Form, Item, KeyFrom, Parcel, UnsendableError
 from aimass_stream.cli.producing.journal import Journal, journal_path
-from aimass_stream.cli.producing.payloads import PayloadForm, PayloadItem, find_payloads
+from aimass_stream.cli.producing.payloads import find_payloads
 from aimass_stream.cli.producing.run import Run
 from aimass_stream.cli.producing.sending import Shipment, Tally
 from aimass_stream.cli.producing.summary import Ending, summary
-from aimass_stream.codecs.claims import PayloadStore
 from aimass_stream.config import Settings
-from aimass_stream.errors import AimassError, ConfigError
+from aimass_stream.errors import AimassError
 from aimass_stream.kafka.reader import bootstrap_servers
 from aimass_stream.kafka.sender import Sender
 from aimass_stream.kafka.survey import survey
-from aimass_stream.records import Audio, Clip, Image, Limits
-from tests.cli.commands import PNG, aimass, read_topic, start_aimass, wait_for_lines
-from tests.codecs.audio_files import wav
-from tests.codecs.clip_files import clip
-
-
-def make_pictures(folder: Path, count: int) -> list[str]:
-    names = []
-    for number in range(count):
-        path = folder / ("cat", "dog")[number % 2] / f"{number:03}.png"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(PNG)
-        names.append(path.relative_to(folder).as_posix())
-    return sorted(names)
-
-
-def image_item(
-    path: Path, root: Path, form: Form = Form.RAW, prefixes: Sequence[str] = ()
-) -> PayloadItem:
-    payloads = root.parent / "payloads"
-    how = PayloadForm(
-        IMAGES, form, KeyFrom.FOLDER, Limits(3_000_000), PayloadStore(payloads, prefixes), payloads
-    )
-    status = path.stat()
-    relative = PurePosixPath(path.relative_to(root).as_posix())
-    return PayloadItem(File(root, relative, status.st_size, status.st_mtime_ns), how)
-
-
-def accept(parcel: Parcel) -> Image:
-    """The parcel as the engine reads it."""
-    image = Image("images", 0, 0, 0, parcel.key, parcel.value, parcel.headers)
-    image.check(Limits())
-    return image
+from tests.cli.commands import PNG, aimass, make_pictures, read_topic, start_aimass, wait_for_lines
 
 
 class TestFiles:
@@ -115,93 +79,6 @@ class TestJournal:
         abouts = [(tmp_path, "a", "x"), (tmp_path, "a", "y"), (tmp_path, "b", "x")]
         abouts.append((tmp_path / "c", "a", "x"))
         assert len({journal_path(tmp_path, *about) for about in abouts}) == 4
-
-
-class TestImages:
-    @pytest.mark.parametrize("form", [Form.RAW, Form.JSON])
-    def test_the_engine_accepts_what_is_sent(self, tmp_path: Path, form: Form) -> None:
-        make_pictures(tmp_path, 1)
-        image = accept(image_item(tmp_path / "cat/000.png", tmp_path, form).load())
-        assert image.bytes == PNG
-        assert image.metadata == {"file": "cat/000.png", "label": "cat"}
-        assert image.key == b"cat"
-
-    def test_audio_is_sent_as_images_are(self, tmp_path: Path) -> None:
-        (tmp_path / "dog").mkdir()
-        (tmp_path / "dog/a.WAV").write_bytes(wav(b"\0" * 99))
-        (tmp_path / "b.opus").write_bytes(b"ID3")
-        (tmp_path / "c.mp3").write_bytes(b"ID3")
-        cargo = find_payloads(tmp_path, Settings(state=tmp_path), AUDIO, Form.RAW, KeyFrom.FOLDER)
-        assert cargo.left_out == ["c.mp3"]
-        odd, good = (item.load() for item in cargo.items)
-        assert odd.doubt == AUDIO.doubt
-        audio = Audio("audio", 0, 0, 0, good.key, good.value, good.headers)
-        audio.check(Limits())
-        assert audio.content_type == "audio/wav"
-        assert (audio.metadata["label"], audio.key) == ("dog", b"dog")
-
-    def test_clips_go_by_their_own_types_and_endings(self, tmp_path: Path) -> None:
-        (tmp_path / "door").mkdir()
-        (tmp_path / "door/a.gif").write_bytes(clip(2, 8, 8, 0))
-        (tmp_path / "door/b.WEBP").write_bytes(clip(2, 8, 8, 0, "WEBP"))
-        (tmp_path / "c.mp4").write_bytes(b"\0\0\0\x18ftypisom")
-        (tmp_path / "d.gif").write_bytes(PNG)
-        cargo = find_payloads(tmp_path, Settings(state=tmp_path), CLIPS, Form.RAW, KeyFrom.FOLDER)
-        assert cargo.left_out == ["c.mp4"]
-        odd, *good = (item.load() for item in cargo.items)
-        assert odd.doubt == CLIPS.doubt
-        kinds = []
-        for parcel in good:
-            record = Clip("clips", 0, 0, 0, parcel.key, parcel.value, parcel.headers)
-            record.check(Limits())
-            kinds.append((record.content_type, record.key))
-        assert kinds == [("image/gif", b"door"), ("image/webp", b"door")]
-
-    def test_a_claim_points_to_the_file_where_that_is_allowed(self, tmp_path: Path) -> None:
-        make_pictures(tmp_path / "in", 1)
-        root = tmp_path / "in"
-        item = image_item(root / "cat/000.png", root, Form.CLAIM, [root.as_uri() + "/"])
-        claim = accept(item.load()).claim
-        assert claim is not None
-        assert claim.uri == (root / "cat/000.png").as_uri()
-        assert item.how.payloads.fetch(claim, Limits()) == PNG
-
-    def test_a_large_image_goes_as_a_claim_to_a_copy(self, tmp_path: Path) -> None:
-        root = tmp_path / "in"
-        root.mkdir()
-        (root / "large.png").write_bytes(PNG + bytes(1_000_000))
-        item = image_item(root / "large.png", root, prefixes=[(tmp_path / "payloads").as_uri()])
-        claim = accept(item.load()).claim
-        assert claim is not None
-        assert claim.uri.startswith((tmp_path / "payloads").as_uri())
-
-    @pytest.mark.parametrize(
-        ("payload", "reason"),
-        [
-            (b"", "empty"),
-            (PNG + bytes(1_000_000), "claim_prefixes|CLAIM_PREFIXES"),
-            (PNG + bytes(4_000_000), "max_payload_bytes"),
-        ],
-    )
-    def test_what_cannot_be_a_record_says_why(
-        self, tmp_path: Path, payload: bytes, reason: str
-    ) -> None:
-        (tmp_path / "a.png").write_bytes(payload)
-        with pytest.raises(UnsendableError, match=reason):
-            image_item(tmp_path / "a.png", tmp_path).load()
-
-    @pytest.mark.parametrize("form", [Form.RAW, Form.JSON])
-    def test_other_bytes_are_sent_as_they_are(self, tmp_path: Path, form: Form) -> None:
-        (tmp_path / "a.jpg").write_bytes(b"GIF89a")
-        parcel = image_item(tmp_path / "a.jpg", tmp_path, form).load()
-        assert parcel.doubt == IMAGES.doubt
-        assert form is Form.JSON or parcel.value == b"GIF89a"
-
-    def test_claims_that_nobody_would_fetch_are_refused_at_once(self, tmp_path: Path) -> None:
-        (tmp_path / "a.png").write_bytes(PNG)
-        item = image_item(tmp_path / "a.png", tmp_path, Form.CLAIM)
-        with pytest.raises(ConfigError, match="AIMASS_CLAIM_PREFIXES"):
-            item.how.check_claims(tmp_path)
 
 
 class StubSender:
@@ -293,7 +170,7 @@ async def produce(url: str, tmp_path: Path, topic: str) -> int:
     """The same as `aimass produce images in`, in this process, which has the imports done."""
     root = tmp_path / "in"
     conf = Settings(broker=url, replication=1, state=tmp_path / "state")
-    errand = Errand(noun="image", folder=root, topic=topic)
+    errand = Errand(noun="image", folder=root, topic=topic, create=True)
     cargo = find_payloads(root, conf, IMAGES, Form.RAW, KeyFrom.NAME)
     return await Run(errand, cargo, conf).run(url, terminal=False)
 
@@ -309,7 +186,7 @@ class TestCommand:
     ) -> None:
         names = make_pictures(tmp_path / "in", 6)
         (tmp_path / "in/empty.jpg").write_bytes(b"")
-        command = ("produce", "images", "in", "--topic", topic_name)
+        command = ("produce", "images", "in", "--topic", topic_name, "--create")
         first = aimass(*command, env={**worker_env, "AIMASS_PARTITIONS": "3"}, cwd=tmp_path)
         assert first.returncode == 1, first.stderr
         assert f"Created topic {topic_name} with 3 partitions." in first.stderr
@@ -327,7 +204,7 @@ class TestCommand:
         self, broker_url: str, worker_env: dict[str, str], tmp_path: Path, topic_name: str
     ) -> None:
         names = make_pictures(tmp_path / "in", 400)
-        command = ("produce", "images", "in", "--topic", topic_name)
+        command = ("produce", "images", "in", "--topic", topic_name, "--create")
         cluster_id = (await survey(bootstrap_servers(broker_url))).cluster_id
         journal = journal_path(tmp_path / "state", tmp_path / "in", topic_name, cluster_id)
         process = start_aimass(*command, "--rate", "200/s", env=worker_env, cwd=tmp_path)
@@ -347,7 +224,7 @@ class TestCommand:
         self, broker_url: str, worker_env: dict[str, str], tmp_path: Path, topic_name: str
     ) -> None:
         names = make_pictures(tmp_path / "in", 200)
-        command = ("produce", "images", "in", "--topic", topic_name)
+        command = ("produce", "images", "in", "--topic", topic_name, "--create")
         cluster_id = (await survey(bootstrap_servers(broker_url))).cluster_id
         journal = journal_path(tmp_path / "state", tmp_path / "in", topic_name, cluster_id)
         process = start_aimass(*command, "--rate", "50", env=worker_env, cwd=tmp_path)

@@ -193,7 +193,7 @@ class TestCommand:
     ) -> None:
         write(tmp_path / "a.jsonl", *[{**EVENT, "user": f"u{n % 3}", "n": n} for n in range(9)])
         write(tmp_path / "b.jsonl", EVENT, {"user": "u1"})
-        command = ("produce", "behaviour", "a.jsonl", "b.jsonl", "--topic", topic_name)
+        command = ("produce", "behaviour", "a.jsonl", "b.jsonl", "--topic", topic_name, "--create")
         ended = aimass(*command, env=worker_env, cwd=tmp_path)
         assert ended.returncode == 1, ended.stderr
         assert "Sent 10 events" in ended.stdout

@@ -8,7 +8,21 @@ import pytest
 from aimass_stream.cli.producing.items import UnsendableError
 from aimass_stream.cli.producing.objects import find_objects
 from aimass_stream.errors import AimassError, ConfigError
+from aimass_stream.kafka.reader import bootstrap_servers
+from aimass_stream.kafka.survey import survey
 from tests.cli.commands import aimass, read_topic
+
+APP = """\
+from aimass_stream import App, Record, Topic
+
+app = App("{topic}-app", origin="agents")
+
+
+@app.agent(Topic("{topic}", Record, partitions=3))
+async def read(stream):
+    async for _ in stream:
+        yield
+"""
 
 
 def test_a_line_is_sent_as_it_stands(tmp_path: Path) -> None:
@@ -50,11 +64,32 @@ async def test_good_lines_arrive_and_a_bad_one_is_named(
     readings = [{"sensor": f"s{n % 3}", "value": n} for n in range(9)]
     lines = [*map(json.dumps, readings), "[]"]
     (tmp_path / "readings.jsonl").write_text("\n".join(lines))
-    command = ("produce", "json", "readings.jsonl", "--topic", topic_name, "--key-field", "sensor")
-    ended = aimass(*command, env=worker_env, cwd=tmp_path)
+    command = ("produce", "json", "readings.jsonl", "--topic", topic_name, "--create")
+    ended = aimass(*command, "--key-field", "sensor", env=worker_env, cwd=tmp_path)
     assert ended.returncode == 1, ended.stderr
     assert "Sent 9 lines" in ended.stdout
     assert "readings.jsonl:10: it is no JSON object" in ended.stdout
     found = [(r.key, r.value) for r in await read_topic(broker_url, topic_name)]
     expected = [(r["sensor"], json.dumps(r)) for r in readings]
     assert sorted(found) == sorted((str(k).encode(), v.encode()) for k, v in expected)
+
+
+async def test_a_mistyped_topic_is_not_created(
+    broker_url: str, worker_env: dict[str, str], tmp_path: Path, topic_name: str
+) -> None:
+    (tmp_path / "readings.jsonl").write_text('{"value": 1}')
+    (tmp_path / "agents").mkdir()
+    (tmp_path / "agents/__init__.py").write_text(APP.format(topic=topic_name))
+    wrong = f"{topic_name}s"
+    command = ("produce", "json", "readings.jsonl", "--topic")
+    ended = aimass(*command, wrong, env=worker_env, cwd=tmp_path)
+    assert ended.returncode == 78
+    assert f"There is no topic {wrong} on " in ended.stderr
+    assert "the app in agents has none" in ended.stderr
+    assert f"Did you mean {topic_name}? To create it all the same, give --create." in ended.stderr
+    ended = aimass(*command, topic_name, env=worker_env, cwd=tmp_path)
+    assert ended.returncode == 0, ended.stderr
+    assert f"Created topic {topic_name} with 3 partitions." in ended.stderr
+    topics = (await survey(bootstrap_servers(broker_url))).topics
+    assert topic_name in topics
+    assert wrong not in topics

@@ -120,7 +120,7 @@ async def test_lines_become_records_and_a_second_run_sends_only_new_ones(
     one, two = tmp_path / "one.txt", tmp_path / "two.jsonl"
     one.write_text("first\nsecond\n")
     two.write_text('{"text": "third", "user": "u"}\n')
-    command = ("produce", "text", "one.txt", "two.jsonl", "--topic", topic_name)
+    command = ("produce", "text", "one.txt", "two.jsonl", "--topic", topic_name, "--create")
     ended = aimass(*command, env=worker_env, cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
     assert "Sent 3 lines" in ended.stdout

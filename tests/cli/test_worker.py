@@ -40,6 +40,23 @@ async def repeat(stream: Stream[Record]) -> AsyncIterator[bytes]:
 """
 
 
+def test_a_package_that_is_not_there_is_refused_before_a_kafka_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("AIMASS_BROKER", raising=False)
+    refused = CliRunner().invoke(app, ["worker", "--app", "no_such_agents"])
+    assert refused.exit_code == 78
+    assert f"There is no package 'no_such_agents' in {tmp_path}" in refused.stderr
+    assert not (tmp_path / ".aimass").exists()
+
+
+def test_the_version_is_printed() -> None:
+    shown = CliRunner().invoke(app, ["--version"])
+    assert shown.exit_code == 0
+    assert re.fullmatch(r"aimass-stream \d\S*\n", shown.stdout)
+
+
 @pytest.fixture
 def project(topic_name: str, tmp_path: Path) -> Path:
     """A folder with an app of one inline model."""

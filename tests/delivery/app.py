@@ -12,8 +12,9 @@ from aimass_stream.records import Chunk
 
 NAME = os.environ.get("TEST_APP", "test-app")
 BATCH_S = float(os.environ.get("TEST_BATCH_S", "0.02"))
+SESSION_S = float(os.environ.get("TEST_SESSION_S", "10"))
 
-app = App(NAME, origin="tests.delivery.app")
+app = App(NAME, origin="tests.delivery.app", broker_session_timeout=SESSION_S)
 source = Topic(f"{NAME}.source", Record)
 answers: Topic[bytes] = Topic(f"{NAME}.answers", bytes)
 plain_counts = app.Table(f"{NAME}-counts", default=int, partitions=4, key_type=bytes)

@@ -22,6 +22,15 @@ from aimass_stream.verify.oracle import Account, Oracle, Watched
 
 DEADLINE_S = 60.0
 
+SUPERVISED = {"AIMASS_SLOT": "1"}
+"""A worker takes the place of the one before it at once, as under a supervisor.
+
+Without it the place of one that was killed is kept until its session times out, seconds in which
+nobody reads its partitions. Tests in which somebody else takes them over do without.
+"""
+SHORT_SESSION = {"TEST_SESSION_S": "6"}
+"""The shortest time after which a broker lets a group evict a member, unless told otherwise."""
+
 
 class Harness:
     """Starts and stops workers of an app and follows what they do."""

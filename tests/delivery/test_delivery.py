@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aimass_stream.errors import Reason
-from tests.delivery.harness import assert_nothing_lost, running, send, total_of
+from tests.delivery.harness import SUPERVISED, assert_nothing_lost, running, send, total_of
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
 
@@ -54,7 +54,8 @@ async def test_killed_in_the_middle(
     broker_url: str, topic_name: str, worker_env: dict[str, str], tmp_path: Path
 ) -> None:
     count = 12_000
-    async with running(topic_name, broker_url, worker_env, tmp_path) as harness:
+    env = worker_env | SUPERVISED
+    async with running(topic_name, broker_url, env, tmp_path) as harness:
         await send(broker_url, f"{topic_name}.source", [b"v%d" % n for n in range(count)])
         worker = harness.start_worker()
         await harness.until(lambda: len(harness.account.fates) > count // 4)
@@ -105,7 +106,8 @@ async def test_a_payload_that_cannot_be_kept_stops_the_worker_and_is_not_lost(
     payloads = Path(worker_env["AIMASS_STATE"]) / "payloads"
     payloads.parent.mkdir(parents=True)
     payloads.write_text("a file where the folder belongs")
-    async with running(topic_name, broker_url, worker_env, tmp_path) as harness:
+    env = worker_env | SUPERVISED
+    async with running(topic_name, broker_url, env, tmp_path) as harness:
         # Its answer is too large for a message, and it is too large for its dead letter.
         await send(broker_url, f"{topic_name}.source", [b"x" * 600_000])
         assert await asyncio.to_thread(harness.start_worker().wait, 60) == 75

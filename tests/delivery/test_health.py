@@ -13,7 +13,14 @@ import psutil
 import pytest
 
 from aimass_stream.verify.oracle import Watched
-from tests.delivery.harness import Harness, running, running_app, send
+from tests.delivery.harness import (
+    SUPERVISED,
+    Harness,
+    assert_nothing_lost,
+    running,
+    running_app,
+    send,
+)
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
 
@@ -70,7 +77,12 @@ class Scene:
 async def scene(
     broker_url: str, topic_name: str, worker_env: dict[str, str], tmp_path: Path
 ) -> AsyncIterator[Scene]:
-    env = {**worker_env, "TEST_MOOD_FILE": str(tmp_path / "mood"), "PYTHONPATH": str(ROOT)}
+    env = {
+        **worker_env,
+        **SUPERVISED,
+        "TEST_MOOD_FILE": str(tmp_path / "mood"),
+        "PYTHONPATH": str(ROOT),
+    }
     async with running(topic_name, broker_url, env, tmp_path, APP) as harness:
         give_models_of_its_own(harness, tmp_path)
         scene = Scene(harness, broker_url, tmp_path / "mood")
@@ -83,13 +95,6 @@ def give_models_of_its_own(harness: Harness, folder: Path) -> None:
     (folder / "models").mkdir()
     (folder / "models" / "__init__.py").touch()
     harness.cwd = folder
-
-
-def assert_nothing_lost(harness: Harness, count: int) -> None:
-    account = harness.account
-    assert account.counts()["in"] == count
-    assert account.lost() == []
-    assert account.differing == 0
 
 
 async def test_a_worker_for_whom_no_partition_is_left_is_ready(

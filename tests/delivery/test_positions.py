@@ -10,7 +10,15 @@ from aiokafka import AIOKafkaProducer
 
 from aimass_stream.kafka.reader import bootstrap_servers
 from aimass_stream.verify.oracle import Watched
-from tests.delivery.harness import Harness, assert_nothing_lost, running, running_app, send
+from tests.delivery.harness import (
+    SHORT_SESSION,
+    SUPERVISED,
+    Harness,
+    assert_nothing_lost,
+    running,
+    running_app,
+    send,
+)
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
 
@@ -54,7 +62,8 @@ async def test_lost_fetches_in_a_group_that_changes(
     broker_url: str, topic_name: str, worker_env: dict[str, str], tmp_path: Path
 ) -> None:
     count = 20_000
-    async with running(topic_name, broker_url, worker_env, tmp_path, UNLUCKY) as harness:
+    env = worker_env | SHORT_SESSION
+    async with running(topic_name, broker_url, env, tmp_path, UNLUCKY) as harness:
         await send(broker_url, f"{topic_name}.source", [b"v%d" % n for n in range(count)])
         first = harness.start_worker()
         await harness.until(lambda: len(harness.account.fates) > count // 8)
@@ -72,7 +81,8 @@ async def test_holes_in_the_offsets_are_no_lost_records(
 ) -> None:
     transactions, rows = 60, 100
     count = transactions * rows
-    async with running(topic_name, broker_url, worker_env, tmp_path, UNLUCKY) as harness:
+    env = worker_env | SUPERVISED
+    async with running(topic_name, broker_url, env, tmp_path, UNLUCKY) as harness:
         topic = f"{topic_name}.source"
         worker = harness.start_worker()
         await send_in_transactions(broker_url, topic, transactions // 2, rows)
@@ -98,7 +108,7 @@ async def test_an_agent_that_is_ahead_of_another_repeats_nothing(
     ]
     topics = dict.fromkeys([source, f"{topic_name}.answers", f"{topic_name}.slow"], 4)
     async with running_app(
-        app, topic_name, broker_url, worker_env, tmp_path, topics, watched
+        app, topic_name, broker_url, worker_env | SUPERVISED, tmp_path, topics, watched
     ) as harness:
         await send(broker_url, source, [b"v%d" % n for n in range(count)])
         quick, slow = (harness.oracle.accounts[each.agent] for each in watched)
@@ -121,7 +131,8 @@ async def test_a_worker_that_slept_through_its_eviction_does_no_harm(
     broker_url: str, topic_name: str, worker_env: dict[str, str], tmp_path: Path
 ) -> None:
     count = 40_000
-    async with running(topic_name, broker_url, worker_env, tmp_path) as harness:
+    env = worker_env | SHORT_SESSION
+    async with running(topic_name, broker_url, env, tmp_path) as harness:
         await send(broker_url, f"{topic_name}.source", [b"v%d" % n for n in range(count)])
         sleeper = harness.start_worker()
         await harness.until(lambda: len(harness.account.fates) > 1_000)
@@ -141,7 +152,8 @@ async def test_workers_come_and_go_at_random(
 ) -> None:
     count, events = 30_000, 6
     chance = random.Random(seed)
-    async with running(topic_name, broker_url, worker_env, tmp_path) as harness:
+    env = worker_env | SHORT_SESSION
+    async with running(topic_name, broker_url, env, tmp_path) as harness:
         await send(broker_url, f"{topic_name}.source", [b"v%d" % n for n in range(count)])
         running_workers = [harness.start_worker()]
         for event in range(events):

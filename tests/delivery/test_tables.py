@@ -14,7 +14,7 @@ from aiokafka.admin.records_to_delete import RecordsToDelete
 
 from aimass_stream.kafka.reader import bootstrap_servers
 from aimass_stream.kafka.topics import TopicPlan, create_topics, topic_config
-from tests.delivery.harness import Harness, running, send, total_of
+from tests.delivery.harness import SUPERVISED, Harness, running, send, total_of
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
 
@@ -68,8 +68,7 @@ async def test_a_table_that_lost_its_changelog_is_refused_and_no_other(
     broker_url: str, topic_name: str, worker_env: dict[str, str], tmp_path: Path
 ) -> None:
     changelog, plain = f"{topic_name}-{topic_name}-counts-changelog", f"{topic_name}.plain"
-    # The successor takes the place of the worker before it at once, as under a supervisor.
-    env = {**worker_env, "AIMASS_SLOT": "1"}
+    env = worker_env | SUPERVISED
     async with running(topic_name, broker_url, env, tmp_path) as harness:
         # A kill, then a stop in order: nobody is refused, nothing forgotten.
         for number, end in enumerate((signal.SIGKILL, signal.SIGTERM), start=1):

@@ -150,7 +150,7 @@ def test_a_member_whose_chain_refuses_a_record_leaves_the_vote(tmp_path: Path) -
 def test_the_version_of_the_whole_counts_the_chain_of_a_part(tmp_path: Path) -> None:
     folder = str(text_models.build("classifier", tmp_path / "model"))
 
-    def version(*steps: t.Step) -> str:
+    def version(*steps: t.Transform) -> str:
         before: dict[str, Any] = {"before": t.Chain(*steps)} if steps else {}
         part = Transformers("text-classification", folder, **before)
         other = Transformers("text-classification", folder)

@@ -10,7 +10,7 @@ import pytest
 
 from aimass_stream.adapters.inline import Inline
 from aimass_stream.adapters.transformers import Transformers
-from aimass_stream.cli.app_report import _locations
+from aimass_stream.cli.app_report import ModelReport, _located
 from aimass_stream.ensembles.ensemble import Ensemble
 from aimass_stream.ensembles.graph import Graph, Step
 from aimass_stream.errors import ConfigError, SetupError
@@ -26,9 +26,12 @@ from aimass_stream.records import (
 )
 from aimass_stream.registry.folder import publish, resolve
 from aimass_stream.runtime.predictors import Predictors
+from aimass_stream.transforms import Chain, Greyscale
 from tests.ensembles.fakes import Boxes, Corner, Scripted, Writes
 
 A, B = Scripted("a"), Scripted("b", units=3.0)
+IMAGES = Transformers("image-classification", "models://digits")
+TEXTS = Transformers("text-classification", "models://intents")
 RECORD = Record("t", 0, 0, 0, None, b"x", ())
 
 
@@ -74,6 +77,12 @@ def wrong_ensembles() -> dict[str, dict[str, Any]]:
         "within 1 to 2": {"quorum": 3},
         "has no quorum": {"by": "cascade", "quorum": 2},
         "below 1": {"top": 0},
+        "reads Image and .* reads Text": {"members": (IMAGES, TEXTS)},
+        "takes no before": {"before": Chain(Greyscale())},
+        "of the wrong type": {"members": A},
+        "wrong type: could not convert": {"weights": ("a", "b")},
+        "wrong type: '<": {"confidence": "high"},
+        "max_batch_rows=0": {"max_batch_rows": 0},
     }
 
 
@@ -97,7 +106,18 @@ def wrong_graphs() -> dict[str, tuple[dict[str, Step], type[Any]]]:
         "'intent', which is no step": ({"words": words}, Heard),
         "must allow None": ({"words": words, "intent": reader}, Careless),
         "no msgspec.Struct": ({"words": words}, dict),
+        "is no Step, but .*Scripted": ({"words": A}, Heard),  # type: ignore[dict-item]
+        "give them by name": ([words], Heard),  # type: ignore[dict-item]
+        "is no model": ({"words": Step("a")}, Heard),  # type: ignore[arg-type]
+        "labels='car'": ({"found": found, "makes": Step(A, after="found", labels="car")}, Street),
+        "margin of 'a'": ({"found": found, "makes": crop_of(margin="a")}, Street),
+        "Image and .* reads Text": ({"words": Step(IMAGES), "intent": Step(TEXTS)}, Heard),
+        "answer='words'": ({"words": words}, "words"),  # type: ignore[dict-item]
     }
+
+
+def crop_of(**settings: Any) -> Step:
+    return Step(A, after="found", **settings)
 
 
 @pytest.mark.parametrize("text", wrong_graphs())
@@ -105,6 +125,22 @@ def test_a_graph_that_cannot_be_is_refused(text: str) -> None:
     steps, answer = wrong_graphs()[text]
     with pytest.raises(ConfigError, match=text):
         Graph("g", steps, answer=answer)
+
+
+def test_a_graph_takes_no_chain_of_its_own() -> None:
+    with pytest.raises(ConfigError, match=r"^Graph\('g'\): it takes no before"):
+        Graph("g", {}, answer=Heard, before=Chain(Greyscale()))  # type: ignore[call-arg]
+
+
+def test_a_whole_takes_what_its_parts_take() -> None:
+    assert Ensemble("e", (IMAGES, A)).takes == "Image"
+    steps = {"words": Step(Writes("w", Transcript)), "intent": Step(TEXTS, after="words")}
+    assert Graph("g", steps, answer=Heard).takes == ""
+    assert Ensemble("e", (A, B)).takes == ""
+    # A text that another step wrote is no record.
+    recogniser = Transformers("automatic-speech-recognition", "models://words")
+    heard = Graph("g", {**steps, "words": Step(recogniser)}, answer=Heard)
+    assert heard.takes == "Audio"
 
 
 def test_a_record_costs_what_it_costs_all_members() -> None:
@@ -179,7 +215,7 @@ def test_an_ensemble_in_a_graph_brings_its_members(tmp_path: Path) -> None:
         {"found": Step(Boxes()), "makes": Step(Ensemble("e", members), after="found")},
         answer=Street,
     )
-    assert _locations([graph]) == {"models://x"}
+    assert _located([graph]) == {ModelReport("models://x", "image-classification")}
     spec = resolve(
         Graph("h", {"found": Step(Boxes()), "makes": Step(A, after="found")}, answer=Street),
         tmp_path,

@@ -1,5 +1,6 @@
 """A gallery knows whom it was told of, nobody else, and nobody who was erased."""
 
+import tracemalloc
 from typing import Any
 
 import msgspec
@@ -8,6 +9,7 @@ import pytest
 
 from aimass_stream.errors import ConfigError, RecordError
 from aimass_stream.learners.gallery import Gallery
+from aimass_stream.learners.gallery.events import Enrolled, Seen
 from aimass_stream.learners.gallery.state import GalleryState
 from aimass_stream.records import Match
 from aimass_stream.testing.learners import stored
@@ -53,6 +55,26 @@ def test_everyone_enrolled_is_recognised_and_nobody_else() -> None:
         assert next(iter(answer.nearest)) == f"p{person}"
         assert len(answer.nearest) == 3
     assert [who(state, face(person)).identity for person in range(50, 80)] == [""] * 30
+
+
+def test_an_embedding_is_held_once() -> None:
+    people, dimensions = 200, 4_096
+    state = GalleryState(Gallery("people", dimensions, threshold=0.8, embeddings=2).settings)
+    vectors = np.eye(people, dimensions, dtype=np.float32)
+    tracemalloc.start()
+    try:
+        # More than are kept, and answers between: each makes the array anew.
+        for number, vector in enumerate([*vectors, *vectors, *vectors]):
+            state.learn([Enrolled(f"p{number % people}", vector.copy())])
+            if number % 50 == 0:
+                state.score([Seen("r", vector, 0)])
+        (answer,) = state.score([Seen("r", vectors[7], 0)])
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert answer is not None
+    assert answer.identity == "p7"
+    assert held < 1.2 * (2 * people * dimensions * 4)
 
 
 def test_a_record_that_was_seen_is_enrolled_by_its_name() -> None:

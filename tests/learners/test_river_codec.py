@@ -1,6 +1,7 @@
 """Objects come back as they were, and nothing off the list is ever called."""
 
 import copy
+import functools
 import os
 import random
 from collections import OrderedDict, defaultdict, deque
@@ -101,6 +102,41 @@ def test_what_is_not_on_the_list_is_not_taken_apart(item: Any) -> None:
 def test_data_that_names_anything_else_is_refused(nodes: list[Any]) -> None:
     with pytest.raises(CodecError):
         CODEC.decode({"root": [0], "nodes": nodes})
+
+
+class Copied:
+    """What may be on a list beside what copies it."""
+
+
+@pytest.mark.parametrize("hook", ["__deepcopy__", "__reduce_ex__", "__reduce__", "__setstate__"])
+@pytest.mark.parametrize(
+    "reached",
+    [
+        ["global", "posix.system"],
+        ["global", "builtins.eval"],
+        ["method", "posix.system", "true"],
+        ["call", "functools.partial", ["posix.system", "true"], None, [], []],
+    ],
+)
+def test_a_copy_calls_nothing_that_is_not_on_the_list(hook: str, reached: list[Any]) -> None:
+    codec = Codec([copy.deepcopy, Copied])
+    # An object whose own way of being copied is what the data says, and a copy of it.
+    nodes = [
+        ["call", "copy.deepcopy", [[1]], None, [], []],
+        ["new", f"{__name__}.Copied", [], [2], [], []],
+        ["dict", [[hook, [3]]]],
+        reached,
+    ]
+    with pytest.raises(CodecError):
+        codec.decode({"root": [0], "nodes": nodes})
+
+
+def test_a_copy_may_call_what_is_on_the_list_and_nothing_else_needs_it() -> None:
+    made: dict[str, Copied] = defaultdict(functools.partial(copy.deepcopy, Copied()))
+    found = through(made, Codec([copy.deepcopy, Copied]))
+    assert type(found["new"]) is Copied
+    with pytest.raises((CodecError, TypeError)):
+        through(made, Codec([Copied]))
 
 
 def test_what_nothing_depends_on_is_left_out() -> None:

@@ -71,6 +71,22 @@ def test_manifest_says_what_was_published(registry: Path, source: Path) -> None:
     assert find(registry, "other") is None
 
 
+def test_a_model_is_declared_for_what_it_was_registered_for(registry: Path, source: Path) -> None:
+    put(registry, source)
+    with pytest.raises(ConfigError) as refusal:
+        resolve(Transformers("token-classification", "models://digits"), registry)
+    assert str(refusal.value) == (
+        "digits@1 is declared for token-classification, and registered for image-classification. "
+        "Declare it for image-classification; or, if it is a model for token-classification, "
+        f"register it as that: aimass models add {registry / 'digits' / '1'} --name digits "
+        "--task token-classification"
+    )
+    # A network without its head, and a task that none of ours is called by.
+    assert resolve(Transformers("image-embedding", "models://digits"), registry).id == "digits@1"
+    publish(registry, "own", source, task="whatever")
+    assert resolve(classifier("models://own"), registry).id == "own@1"
+
+
 def test_latest_version_is_taken_unless_one_is_named(registry: Path, source: Path) -> None:
     for expected in range(1, 12):
         assert put(registry, source) == str(expected)

@@ -30,8 +30,8 @@ from aimass_stream.transforms import (
     Kind,
     Lowercase,
     Mel,
-    Step,
     StopWords,
+    Transform,
 )
 from aimass_stream.transforms.running import Running
 
@@ -44,7 +44,7 @@ CHAINS = [
 ]
 
 
-class Shout(Step, frozen=True):
+class Shout(Transform, frozen=True):
     """A step of a user's."""
 
     takes = gives = Kind.TEXT
@@ -132,7 +132,7 @@ def test_a_task_takes_chains_of_its_kind_only(task: Any, before: Any, said: str)
 def test_a_chain_is_part_of_the_version(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
 
-    def version(*steps: Step) -> str:
+    def version(*steps: Transform) -> str:
         told: Any = {"before": Chain(*steps)} if steps else {}
         return resolve(Torch("image-classification", str(tmp_path), **told), tmp_path).version
 
@@ -162,9 +162,9 @@ def test_a_missing_library_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_every_step_is_exported_and_explained() -> None:
     page = (Path(__file__).parents[2] / "docs" / "models" / "transforms.md").read_text("utf-8")
-    steps = [name for name in transforms.__all__ if name not in {"Chain", "Kind", "Step"}]
+    steps = [name for name in transforms.__all__ if name not in {"Chain", "Kind", "Transform"}]
     for name in steps:
-        assert issubclass(getattr(transforms, name), Step), name
+        assert issubclass(getattr(transforms, name), Transform), name
         assert f"`{name}" in page, name
         for argument in getattr(transforms, name).__struct_fields__:
             assert argument == "chains" or argument in page, f"{name}: {argument}"

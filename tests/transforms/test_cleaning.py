@@ -13,9 +13,9 @@ from aimass_stream import transforms as t
 from aimass_stream.codecs.images import Pixels
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.records import Limits
-from aimass_stream.transforms.chain import Chain, Step
+from aimass_stream.transforms.chain import Chain, Transform
 from aimass_stream.transforms.running import Running
-from aimass_stream.transforms.values import Sound
+from aimass_stream.transforms.values import Sound, Vector
 from aimass_stream.transforms.words import words_of
 
 RATE_HZ = 16_000
@@ -35,7 +35,7 @@ def sound() -> Sound:
     return Sound(samples.astype(np.float32), RATE_HZ)
 
 
-def run(step: Step, value: Any) -> Any:
+def run(step: Transform, value: Any) -> Any:
     return Running.of(Chain(step))(value)
 
 
@@ -87,6 +87,28 @@ def test_columns_of_an_image_do_not_depend_on_its_size(image: Pixels) -> None:
     features = t.Join.of(t.ColourHistogram(4), t.Brightness(), t.EdgeDirection(), t.Hog(32, 32))
     assert run(features, image).shape == run(features, image[:20, :31]).shape
     np.testing.assert_allclose(run(t.ColourHistogram(4), image).reshape(3, 4).sum(axis=1), 1)
+
+
+class Characters(t.Transform, frozen=True):
+    """A feature of texts, behind whatever cleans them."""
+
+    takes = t.Kind.TEXT
+    gives = t.Kind.VECTOR
+    does = "tests.transforms.test_cleaning:count"
+
+
+def count(text: str) -> Vector:
+    return np.array([float(len(text))])
+
+
+def test_a_branch_is_held_to_the_declared_limits_as_any_step_is() -> None:
+    chain = Chain(t.Join.of(Chain(t.StripSpace(), Characters()), Characters()))
+    long = " a" * 50_000
+    larger = Limits(text_bytes=200_000)
+    assert Running.of(chain, larger)(long).tolist() == [99_999, 100_000]
+    for limits, text in ((Limits(), long), (Limits(text_bytes=5), "abcdef")):
+        with pytest.raises(RecordError, match="too_large: StripSpace made a text of more than"):
+            Running.of(chain, limits)(text)
 
 
 def test_audio_is_cleaned_as_scipy_does(sound: Sound) -> None:

@@ -38,7 +38,7 @@ from aimass_stream.records import Image, Prediction, Record
 from aimass_stream.registry.files import scan
 from aimass_stream.registry.folder import resolve
 from aimass_stream.training.fitting import Captured, fit
-from aimass_stream.transforms.chain import Step
+from aimass_stream.transforms.chain import Transform
 from aimass_stream.transforms.estimators import Arrays, freeze, thaw
 from aimass_stream.transforms.forms import FORMS
 from aimass_stream.transforms.frozen import learned_of
@@ -71,7 +71,7 @@ MODELS = [
     tree.ExtraTreeClassifier(),
     tree.ExtraTreeRegressor(),
 ]
-COLUMNS: list[tuple[Step, Any]] = [
+COLUMNS: list[tuple[Transform, Any]] = [
     (t.Impute("most_frequent"), impute.SimpleImputer(strategy="most_frequent")),
     (t.StandardScale(), preprocessing.StandardScaler()),
     (t.MinMaxScale(clip=True), preprocessing.MinMaxScaler(clip=True)),
@@ -128,7 +128,7 @@ def test_an_estimator_comes_back_from_json_and_arrays(model: Any, tmp_path: Path
 
 
 @pytest.mark.parametrize(("step", "same"), COLUMNS, ids=lambda one: type(one).__name__)
-def test_columns_are_those_of_the_library_alone_and_together(step: Step, same: Any) -> None:
+def test_columns_are_those_of_the_library_alone_and_together(step: Transform, same: Any) -> None:
     learned: Any = learned_of(step)
     learned.fit(list(ROWS), LABELS.tolist())
     arrays: Arrays = {}

@@ -104,7 +104,7 @@ def test_numbers_come_from_json_by_name() -> None:
         assert caught.value.reason is Reason.BAD_ENVELOPE
 
 
-class Doubled(t.Step, frozen=True):
+class Doubled(t.Transform, frozen=True):
     """A feature of a user's."""
 
     takes = Kind.TEXT

@@ -86,7 +86,7 @@ def look(payload: bytes) -> Rows:
 
 def listen(payload: bytes) -> Rows:
     """Log-mel levels, with transformers' own spectrogram."""
-    bank = mel_filter_bank(257, 20, 0.0, 8_000.0, 16_000, norm="slaney", mel_scale="slaney")
+    bank = mel_filter_bank(257, 20, 0.0, 8_000.0, 16_000, norm=None, mel_scale="htk")
     window, samples = signal.windows.hann(512, sym=False), heard(payload)
     frames = signal.ShortTimeFFT(window, 256, fs=1).stft(samples)
     level = spectrogram(

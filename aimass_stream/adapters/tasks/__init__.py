@@ -8,17 +8,39 @@ from collections.abc import Mapping
 from typing import Any
 
 from aimass_stream.adapters.tasks.audio import AUDIO_TASKS
-from aimass_stream.adapters.tasks.images import IMAGE_TASKS
+from aimass_stream.adapters.tasks.images import IMAGE_TASKS, TORCH_TASKS
 from aimass_stream.adapters.tasks.task import Setting, Task
 from aimass_stream.adapters.tasks.text import TEXT_TASKS
 from aimass_stream.adapters.tasks.video import VIDEO_TASKS
 from aimass_stream.errors import ConfigError
 from aimass_stream.transforms.chain import Chain
 
-__all__ = ["TASKS", "Setting", "Task", "checked"]
+__all__ = ["TASKS", "Setting", "Task", "checked", "modality_of", "takes_of"]
 
 TASKS: Mapping[str, Task] = {**IMAGE_TASKS, **VIDEO_TASKS, **TEXT_TASKS, **AUDIO_TASKS}
 """Every task by its name."""
+
+_TAKES = {
+    "question-answering": "Question",
+    "text-to-speech": "Text",
+    "video-classification": "Clip",
+}
+
+
+def modality_of(task: str) -> str:
+    """What a task is about: `image`, `audio`, `video` or `text`; empty where it is not known."""
+    if task in IMAGE_TASKS or task in TORCH_TASKS:
+        return "image"
+    if task in AUDIO_TASKS:
+        return "audio"
+    if task in VIDEO_TASKS:
+        return "video"
+    return "text" if task in TASKS else ""
+
+
+def takes_of(task: str) -> str:
+    """The name of the record type that a task reads; empty where it is not known."""
+    return _TAKES.get(task) or modality_of(task).capitalize()
 
 
 def checked(

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Generic
 
-from aimass_stream.adapters.tasks import checked
+from aimass_stream.adapters.tasks import checked, takes_of
 from aimass_stream.adapters.tasks.task import Task
 from aimass_stream.model import AnswerT, Model
 from aimass_stream.records import Record
@@ -36,10 +36,11 @@ class TaskModel(Model[AnswerT], Generic[AnswerT]):
 
     def __init__(self, task: str, location: str, **settings: Any) -> None:
         common = {one.name for one in fields(Model)} & settings.keys()
+        object.__setattr__(self, "task", task)
+        object.__setattr__(self, "location", location)
         Model.__init__(self, **{name: settings.pop(name) for name in common})
         made = checked(type(self).__name__, self.tasks, task, location, settings)
-        for name, value in (("task", task), ("location", location), ("settings", made)):
-            object.__setattr__(self, name, value)
+        object.__setattr__(self, "settings", made)
 
     @property
     def adapter(self) -> str:  # type: ignore[override]  # one declaration, an adapter per task
@@ -50,6 +51,11 @@ class TaskModel(Model[AnswerT], Generic[AnswerT]):
     def answer_type(self) -> type[AnswerT]:
         """The type of an answer."""
         return self.tasks[self.task].answer_type
+
+    @property
+    def takes(self) -> str:
+        """The record type that the task reads; empty where the model's own files say it."""
+        return takes_of(self.task)
 
     @property
     def options(self) -> Mapping[str, Any]:

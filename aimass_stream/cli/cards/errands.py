@@ -23,7 +23,7 @@ from aimass_stream.cli.record_text import escape, json_line
 from aimass_stream.cli.terminal import say
 from aimass_stream.cli.units import count_text, size_text
 from aimass_stream.config import load_settings
-from aimass_stream.registry.adding import add_folder
+from aimass_stream.registry.adding import add_folder, name_of
 from aimass_stream.registry.card import Provenance
 from aimass_stream.registry.manifest import read_manifest
 from aimass_stream.registry.references import SCHEME, versions_meant
@@ -68,8 +68,7 @@ def run_add(source: Path, name: str, task: str, told: Provenance, registry: Path
         SetupError: the folder holds what is not accepted, or lacks what is needed.
     """
     folder = load_settings(models=registry).models_folder
-    name = name or source.resolve().name.lower()
-    manifest = add_folder(folder, name, source, task=task, told=told)
+    manifest = add_folder(folder, name or name_of(source), source, task=task, told=told)
     card = card_of(manifest, folder)
     parts = (card.architecture, values_text(card), size_text(manifest.size_bytes))
     say(f"Added {', '.join(escape(part) for part in (manifest.task, *parts) if part)}")

@@ -20,7 +20,8 @@ class Errand:
         rate: items a second; None for as fast as the broker takes them.
         limit: only so many items, the first ones; None for all.
         again: send also what was sent before.
-        app: the package whose declaration of the topic counts when it is created.
+        create: create the topic also where the app declares none of that name.
+        app: the package whose topics are created where they are missing.
         more: further files, where one run sends the lines of several.
     """
 
@@ -30,6 +31,7 @@ class Errand:
     rate: float | None = None
     limit: int | None = None
     again: bool = False
+    create: bool = False
     app: str = "agents"
     more: tuple[Path, ...] = ()
 

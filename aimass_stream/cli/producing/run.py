@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Iterable
+from difflib import get_close_matches
 
 from aiokafka.errors import KafkaError
 
@@ -113,7 +115,11 @@ class Run:
             loop.add_signal_handler(number, stop, number)
 
     async def _provide_topic(self) -> tuple[str, bool]:
-        """The cluster's id, and whether the topic had to be created."""
+        """The cluster's id, and whether the topic had to be created.
+
+        Raises:
+            ConfigError: the topic is not there, and nobody wants it.
+        """
         topic, servers = self._errand.topic, bootstrap_servers(self._url)
         seen = await survey(servers)
         if topic in seen.topics:
@@ -122,15 +128,35 @@ class Run:
         from aimass_stream.kafka.settings import replication
 
         await self._ask_app()
-        declared = [agent.partitions for agent in self._agents() if agent.partitions]
-        partitions = max(declared, default=self._conf.partitions)
-        await create_topics(
-            {"bootstrap_servers": servers},
-            [TopicPlan(topic, partitions)],
-            replication(self._conf),
-        )
-        say(f"Created topic {topic} with {count_text(partitions, 'partition')}.")
+        plan = self._plan(seen.topics)
+        await create_topics({"bootstrap_servers": servers}, [plan], replication(self._conf))
+        say(f"Created topic {topic} with {count_text(plan.partitions, 'partition')}.")
         return seen.cluster_id, True
+
+    def _plan(self, there: Iterable[str]) -> TopicPlan:
+        """The missing topic as the app declares it, or as it was asked for.
+
+        Args:
+            there: topics of the broker.
+
+        Raises:
+            ConfigError: neither; a name that was mistyped would be read by nobody.
+        """
+        topic = self._errand.topic
+        plans = {plan.name: plan for plan in self._report.plans} if self._report else {}
+        if topic in plans:
+            return plans[topic]
+        if self._errand.create:
+            return TopicPlan(topic, self._conf.partitions)
+        like = get_close_matches(topic, {*there, *plans}, n=1)
+        advice = f"Did you mean {like[0]}? " if like else ""
+        who = (
+            f"the app in {self._errand.app} has none" if self._report else "no app says it has one"
+        )
+        raise ConfigError(
+            f"There is no topic {topic} on {self._url}, and {who}. "
+            f"{advice}To create it all the same, give --create."
+        )
 
     async def _weigh(self, journal: Journal, *, fresh: bool) -> None:
         """Decide what of the journal counts, and tell."""

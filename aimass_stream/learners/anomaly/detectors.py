@@ -7,7 +7,12 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Literal
 
 from aimass_stream.learner import Learner
-from aimass_stream.learners.declared import require, require_at_least, settings_of
+from aimass_stream.learners.declared import (
+    require,
+    require_above_zero,
+    require_at_least,
+    settings_of,
+)
 from aimass_stream.records import Surprise
 
 
@@ -47,6 +52,7 @@ class Detector(Learner[Surprise]):
     seed: int = 0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         known = self.features in {"behaviour", "vector"}
         require(self, holds=known, otherwise='features must be "behaviour" or "vector"')
         fits = (self.dimensions >= 1) == (self.features == "vector") and self.dimensions >= 0
@@ -124,7 +130,7 @@ class AutoencoderDetector(Detector):
         super().__post_init__()
         layers = len(self.hidden) >= 1 and min(self.hidden) >= 1
         require(self, holds=layers, otherwise="hidden must name at least one layer, none empty")
-        require(self, holds=self.learning_rate > 0, otherwise="learning_rate must be above 0")
+        require_above_zero(self, "learning_rate")
         require_at_least(self, passes=1)
         require_at_least(self, replay_records=1)
 

@@ -7,7 +7,12 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 from aimass_stream.learner import Learner
-from aimass_stream.learners.declared import require, require_at_least, settings_of
+from aimass_stream.learners.declared import (
+    require,
+    require_above_zero,
+    require_at_least,
+    settings_of,
+)
 from aimass_stream.records import TrackedCluster
 
 
@@ -51,13 +56,14 @@ class Clusters(Learner[TrackedCluster]):
     reach: float = 1.5
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_at_least(self, dimensions=1, refit_records=1, least_records=2, components=1)
         require(
             self,
             holds=self.window_records >= 2 * self.least_records,
             otherwise="window_records must hold two clusters of least_records",
         )
-        require(self, holds=self.reach > 0, otherwise="reach must be above 0")
+        require_above_zero(self, "reach")
 
     @property
     def answer_type(self) -> type[TrackedCluster]:

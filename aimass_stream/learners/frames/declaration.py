@@ -7,7 +7,11 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 from aimass_stream.learner import Learner
-from aimass_stream.learners.declared import require, require_at_least, settings_of
+from aimass_stream.learners.declared import (
+    require_above_zero,
+    require_at_least,
+    settings_of,
+)
 from aimass_stream.records import ClipData
 
 
@@ -47,8 +51,9 @@ class FrameWindows(Learner[ClipData]):
     block_rows: int = 1
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_at_least(self, frames=2, stride=1, edge=8, keys=1)
-        require(self, holds=self.gap_s > 0, otherwise="gap_s must be above 0")
+        require_above_zero(self, "gap_s")
 
     @property
     def answer_type(self) -> type[ClipData]:

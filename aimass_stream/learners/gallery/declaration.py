@@ -7,7 +7,12 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 from aimass_stream.learner import Learner
-from aimass_stream.learners.declared import require, require_at_least, settings_of
+from aimass_stream.learners.declared import (
+    require,
+    require_above_zero,
+    require_at_least,
+    settings_of,
+)
 from aimass_stream.records import Match
 
 
@@ -59,9 +64,10 @@ class Gallery(Learner[Match]):
     block_rows: int = 1
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_at_least(self, dimensions=1, identities=1, embeddings=1, top=1, keep_records=1)
         require(self, holds=-1 <= self.threshold <= 1, otherwise="threshold must be -1 to 1")
-        require(self, holds=self.keep_s > 0, otherwise="keep_s must be above 0")
+        require_above_zero(self, "keep_s")
 
     @property
     def answer_type(self) -> type[Match]:

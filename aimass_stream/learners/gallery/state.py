@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -150,5 +151,9 @@ class GalleryState:
             rows = [vector for held in self._enrolled.values() for vector in held]
             owners = [name for name, held in self._enrolled.items() for _ in held]
             stacked = np.array(rows, np.float32).reshape(len(rows), self._gallery.dimensions)
+            # Views of one array from here on, or each embedding would be held twice.
+            views = iter(stacked)
+            for held in self._enrolled.values():
+                held[:] = islice(views, len(held))
             self._stacked = (stacked, owners)
         return self._stacked

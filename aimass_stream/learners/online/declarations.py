@@ -7,7 +7,12 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Literal, TypeVar
 
 from aimass_stream.learner import Learner
-from aimass_stream.learners.declared import require, require_at_least, settings_of
+from aimass_stream.learners.declared import (
+    require,
+    require_above_zero,
+    require_at_least,
+    settings_of,
+)
 from aimass_stream.records import Estimate, Prediction
 
 AnswerT = TypeVar("AnswerT")
@@ -94,6 +99,7 @@ class OnlineLearner(Learner[AnswerT]):
     block_rows: int = 1
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         named = len(self.fields) >= 1
         fits = named != (self.dimensions >= 1) and self.dimensions >= 0
         require(self, holds=fits, otherwise="give either fields or dimensions")
@@ -119,8 +125,7 @@ class OnlineLearner(Learner[AnswerT]):
             keep_records=1,
             seed=0,
         )
-        require(self, holds=self.learning_rate > 0, otherwise="learning_rate must be above 0")
-        require(self, holds=self.keep_s > 0, otherwise="keep_s must be above 0")
+        require_above_zero(self, "learning_rate", "keep_s")
 
     @property
     def numbers(self) -> int:
@@ -163,7 +168,7 @@ class OnlineClassifier(OnlineLearner[Prediction]):
             holds=len(set(self.labels)) == len(self.labels) >= 2,
             otherwise="labels must be at least two, each once",
         )
-        require(self, holds=self.top >= 1, otherwise="top must be at least 1")
+        require_at_least(self, top=1)
 
     @property
     def answer_type(self) -> type[Prediction]:

@@ -94,6 +94,8 @@ PARTS: tuple[Any, ...] = (
     _euclidean_tuple_distance,
     arf_htc_nodes.RandomLeafNaiveBayesAdaptive,
     arf_htr_nodes.RandomLeafAdaptive,
+    # By it SoftmaxRegression makes an optimizer for each label: the factory of a defaultdict. What
+    # it copies is made of what is named here, and so is whatever it calls to copy that.
     copy.deepcopy,
     forest.BaseTreeClassifier,
     forest.BaseTreeRegressor,

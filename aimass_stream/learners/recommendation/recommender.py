@@ -7,7 +7,11 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 from aimass_stream.learner import Learner
-from aimass_stream.learners.declared import require, require_at_least, settings_of
+from aimass_stream.learners.declared import (
+    require_above_zero,
+    require_at_least,
+    settings_of,
+)
 from aimass_stream.records import Recommendation
 
 
@@ -54,10 +58,11 @@ class Recommender(Learner[Recommendation]):
     block_rows: int = 8
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_at_least(
             self, top=1, hide_bought_events=0, items=20, users=1, sessions=1, baskets=1
         )
-        require(self, holds=self.session_gap_s > 0, otherwise="session_gap_s must be above 0")
+        require_above_zero(self, "session_gap_s")
 
     @property
     def answer_type(self) -> type[Recommendation]:

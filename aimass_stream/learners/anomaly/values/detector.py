@@ -48,6 +48,7 @@ class ValueDetector(Learner[Surprise]):
     keys: int = 2_000
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         share = 0 < self.alarm_score < 1
         require(self, holds=share, otherwise="alarm_score must be above 0 and below 1")
         require_at_least(self, warm_records=1, rest_records=0, recent_values=8, keys=1)
