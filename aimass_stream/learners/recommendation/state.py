@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aimass_stream.learner import Event, Snapshot
-from aimass_stream.learners.recommendation.blend import Blend
+from aimass_stream.learners.recommendation.blend import Blend, Look
 from aimass_stream.learners.recommendation.items import Items
-from aimass_stream.learners.recommendation.members import REASONS, TRAITS, Candidates, Members
+from aimass_stream.learners.recommendation.members import REASONS, TRAITS, Members
 from aimass_stream.learners.recommendation.recommender import Recommender
 from aimass_stream.learners.recommendation.users import NOBODY, History, Users
 from aimass_stream.records import Recommendation, RecommendedItem
@@ -22,6 +22,13 @@ _RECENT = 20
 _JUDGED_ALL = 50_000
 _JUDGED_EVERY = 3
 _NONE: NDArray[np.int32] = np.empty(0, np.int32)
+
+
+class Candidates(NamedTuple):
+    """What a user may be shown: `(candidates,)` int64 slots, and a look at them."""
+
+    slots: NDArray[np.int64]
+    look: Look
 
 
 class RecommenderState:
@@ -128,7 +135,8 @@ class RecommenderState:
             self._users.forget(gone.tolist())
             before = self._users.get(action.user)
         slot = self._items.take(item)
-        self._members.fit(self._items.room)
+        if known < 0:
+            self._members.fit(self._items.room)
         after = self._users.extended(before, action, slot)
         session, basket = self._members.learn(before, after, slot)
         self._users.put(action.user, after._replace(session=session, basket=basket))
@@ -136,39 +144,43 @@ class RecommenderState:
     def _judge(self, before: History, came: int) -> None:
         """Let the blend learn from the item that came."""
         candidates = self._candidates(before)
-        (place,) = np.nonzero(candidates.slots == came)
+        (place,) = (candidates.slots == came).nonzero()
         if len(place):
-            self._blend.learn(candidates.shares, candidates.traits, int(place[0]), before.events)
+            self._blend.learn(candidates.look, int(place[0]))
 
     def _candidates(self, history: History) -> Candidates:
         if self._latest and self._latest[0] is history and self._latest[1] == self._events:
             return self._latest[2]
-        found = self._members.candidates(history, self._hidden(history))
-        near = self._blend.shortlist(found.shares, history.events)
+        slots, shares = self._members.votes(history, self._hidden(history))
+        near = self._blend.shortlist(shares, history.events)
         if near is not None:
-            found = Candidates(found.slots[near], found.shares[:, near], found.traits[:, near])
+            slots, shares = slots.take(near), shares.take(near, axis=1)
+        traits = self._members.traits(slots, history)
+        found = Candidates(slots, self._blend.look(shares, traits, history.events))
         self._latest = history, self._events, found
         return found
 
-    def _hidden(self, history: History) -> NDArray[np.int32]:
+    def _hidden(self, history: History) -> NDArray[np.int64]:
         hidden = self._users.hidden(history)
         if not self._declared.never_shown:
             return hidden
         # A slot of -1 is hidden anyway.
         never = [self._items.slot(item) for item in self._declared.never_shown]
-        return np.append(hidden, np.array(never, np.int32))
+        return np.append(hidden, never)
 
     def _recommend(self, user: str, history: History) -> Recommendation:
-        candidates = self._candidates(history)
-        scores = self._blend.chances(candidates.shares, candidates.traits, history.events)
-        best = np.argsort(-scores, kind="stable")[: self._declared.top]
-        speaks = self._blend.speaking(candidates.shares[:, best], history.events).tolist()
-        slots = candidates.slots[best].tolist()
+        slots, look = self._candidates(history)
+        scores = self._blend.chances(look)
+        best = (-scores).argsort(kind="stable")[: self._declared.top]
+        shown = zip(
+            slots.take(best).tolist(),
+            scores.take(best).tolist(),
+            self._blend.speaking(look, best).tolist(),
+            strict=True,
+        )
         items = [
             RecommendedItem(self._items.name(slot), rank, score, REASONS[member])
-            for rank, (slot, score, member) in enumerate(
-                zip(slots, scores[best].tolist(), speaks, strict=True), start=1
-            )
+            for rank, (slot, score, member) in enumerate(shown, start=1)
         ]
         return Recommendation(user, items)
 
