@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aimass_stream.learner import Snapshot
+from aimass_stream.learners.recommendation.content import Content
 from aimass_stream.learners.recommendation.growing import grown
 from aimass_stream.learners.recommendation.items import Items
 from aimass_stream.learners.recommendation.neighbours import Neighbours
@@ -22,6 +23,7 @@ Slots = NDArray[np.int32]
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 Places = NDArray[np.int64]
+Permitted = Callable[[Places], Places]
 
 REASONS = (
     "follows",
@@ -33,10 +35,26 @@ REASONS = (
     "popular",
     "popular",
     "again",
+    "alike",
     "similar",
     "similar",
 )
-"""What a member says for an item, in the order of the rows of `Candidates.shares`."""
+"""What a member says for an item, in the order of the rows of `Votes.shares`."""
+
+_VOTERS = (
+    "pairs",
+    "pairs",
+    "pairs",
+    "sessions",
+    "sessions",
+    "baskets",
+    "popular",
+    "recent",
+    "again",
+    "content",
+    "pairs",
+    "sessions",
+)
 
 TRAITS = 4
 """What is known of each candidate beside votes: how popular an item is, how long nobody had it, and
@@ -90,8 +108,10 @@ class Members:
         self.baskets = Neighbours(
             declared.baskets, length=128, postings=32, votes=1_600, damping=20
         )
+        self.content = Content(declared.dimensions, room=32)
         self.popular = Popularity(half_life=20_000, pool=100)
         self.recent = Popularity(half_life=300, pool=100)
+        self._silent = np.array([voter not in declared.members for voter in _VOTERS])
         # Where `_places` notes what it met; between calls all of it is False and 0.
         self._named: NDArray[np.bool_] = np.zeros(1, np.bool_)
         self._place: Places = np.zeros(1, np.int64)
@@ -118,10 +138,16 @@ class Members:
         self.recent.add(item)
         return self.sessions.add(after.session, item), self.baskets.add(after.basket, item)
 
-    def votes(self, history: History, hidden: Places) -> Votes:
-        """What the members would show a user next, but for what is hidden (slots; -1 for none)."""
+    def votes(self, history: History, hidden: Places, permitted: Permitted) -> Votes:
+        """What the members would show a user next.
+
+        Args:
+            history: of the user.
+            hidden: slots of what is not to be shown; -1 for none.
+            permitted: those of some slots that may be shown.
+        """
         cast = [*self._cast(np.array(history.recent, np.int64), history)]
-        slots, places = self._places([ids for ids, _ in cast], hidden)
+        slots, places = self._places([ids for ids, _ in cast], hidden, permitted)
         count = len(slots)
         shares = np.empty((len(REASONS), count), np.float32)
         row = 0
@@ -133,6 +159,7 @@ class Members:
         rarity = np.sqrt(1 + self.popular.of(slots)).astype(np.float32)
         np.divide(shares[1], rarity, out=shares[row])
         np.divide(shares[3], rarity, out=shares[row + 1])
+        shares[self._silent] = 0
         shares /= np.maximum(np.add.reduce(shares, axis=1), np.float32(1e-30))[:, None]
         return Votes(slots, shares)
 
@@ -149,8 +176,12 @@ class Members:
             ids, counts = popularity.leading()
             yield ids, (counts,)
         yield latest.astype(np.int32), (_AGAINS[: len(latest)],)
+        alike, votes = self.content.of(near, _ASKED[0, : len(near)])
+        yield alike, (votes,)
 
-    def _places(self, cast: list[Slots], hidden: Places) -> tuple[Places, list[Places]]:
+    def _places(
+        self, cast: list[Slots], hidden: Places, permitted: Permitted
+    ) -> tuple[Places, list[Places]]:
         """Each item that is voted for and may be shown; and where among these each vote goes.
 
         The first of these is place 1. Votes for others go to place 0.
@@ -161,6 +192,7 @@ class Members:
         self._named[-1] = False
         (slots,) = self._named.nonzero()
         self._named[slots] = False
+        slots = permitted(slots)
         self._place[slots] = np.arange(1, len(slots) + 1)
         places = self._place.take(ids)
         self._place[slots] = 0
@@ -207,11 +239,12 @@ class Members:
             member.restore(own, data[name])
         self.fit(self._items.room)
 
-    def _kept(self) -> list[tuple[str, Pairs | Neighbours | Popularity]]:
+    def _kept(self) -> list[tuple[str, Pairs | Neighbours | Content | Popularity]]:
         return [
             ("pairs", self.pairs),
             ("sessions", self.sessions),
             ("baskets", self.baskets),
+            ("content", self.content),
             ("popular", self.popular),
             ("recent", self.recent),
         ]

@@ -197,6 +197,17 @@ class Neighbours:
         self._notes[rows.take(firsts)] = order[: len(firsts)]
         return firsts, self._notes.take(rows)
 
+    def likeness(self, items: Numbers) -> Floats:
+        """`(items, items)` from 0 to 1: the cosine of the latest sessions that hold any two."""
+        postings = self._postings.take(items, axis=0)
+        sessions, which = np.unique(postings, return_inverse=True)
+        held = np.zeros((len(items), len(sessions)), np.float32)
+        np.put_along_axis(held, which.reshape(postings.shape), 1, axis=1)
+        held[:, sessions < 0] = 0
+        held /= np.sqrt(np.maximum(np.add.reduce(held, axis=1), 1))[:, None]
+        likeness: Floats = (held @ held.T).astype(np.float64)
+        return likeness
+
     def forget(self, slots: Slots) -> None:
         """Empty the postings of items, and take the items out of sessions."""
         self._postings[slots] = -1
