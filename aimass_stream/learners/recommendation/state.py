@@ -22,9 +22,9 @@ from aimass_stream.records import Recommendation, RecommendedItem
 from aimass_stream.records.behaviour import Action
 
 _RECENT = 20
-# The blend learns from each of the first events, and from every third when it has settled.
+# The blend learns from each of the first events, and from every sixth when it has settled.
 _JUDGED_ALL = 50_000
-_JUDGED_EVERY = 3
+_JUDGED_EVERY = 6
 
 Input = Action | Described
 
