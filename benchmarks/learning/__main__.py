@@ -141,16 +141,19 @@ def run_online(chosen: argparse.Namespace, results: Results) -> None:
     del chosen
     accuracies: dict[str, dict[str, float]] = {}
     costs: dict[str, dict[str, float]] = {}
+    curves: dict[str, dict[str, list[float]]] = {}
     for data in labelled_rows():
         for kind in ("stacking", "voting", *KINDS):
             found = classify(data, kind)
             accuracies.setdefault(kind, {})[data.name] = found.accuracy
+            curves.setdefault(kind, {})[data.name] = found.curve
             costs.setdefault(kind, {})[data.name] = found.us_per_record
             print(
                 f"{data.name}: {kind} {found.accuracy:.4f}, {found.us_per_record:.0f} us a record",
                 flush=True,
             )
     results["online_accuracy"], results["online_us_per_record"] = accuracies, costs
+    results["online_curves"] = curves
 
 
 def run_sounds(chosen: argparse.Namespace, results: Results) -> None:

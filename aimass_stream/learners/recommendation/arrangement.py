@@ -66,9 +66,11 @@ class Arrangement:
         self._only = codes_of(rules.only_shown_categories)
         self._factors = {code_of(name): by for name, by in rules.boosted_categories.items()}
 
-    def never_shown(self) -> Slots:
-        """Slots of items that are in no answer; -1 for those that have none."""
-        return np.array([self._items.slot(item) for item in self._rules.never_shown], np.int64)
+    def hidden(self, bought: Slots) -> Slots:
+        """What a user bought, and items that are in no answer; -1 for those that have no slot."""
+        if not self._rules.never_shown:
+            return bought
+        return np.append(bought, [self._items.slot(item) for item in self._rules.never_shown])
 
     def permitted(self, slots: Slots) -> Slots:
         """Those of some items that categories and `only_shown` let through."""
@@ -94,7 +96,7 @@ class Arrangement:
         """
         if not self._rules.arranges:
             best = (-scores).argsort(kind="stable")[: self._top]
-            return [self._place(slots, scores, candidate) for candidate in best.tolist()]
+            return self._places(slots, scores, best)
         pinned = self._pinned(hidden)
         places = [Place(item, -1, 1.0, "pinned") for item in pinned]
         above = np.array([self._items.slot(item) for item in pinned], np.int64)
@@ -102,18 +104,19 @@ class Arrangement:
         raised = np.minimum(scores * self._factors_of(slots), 1.0)
         raised[np.isin(slots, above)] = 0
         plain = frozenset((-scores).argsort(kind="stable")[: self._top].tolist())
-        for candidate in self._chosen(slots, raised, above, self._top - len(places), likeness):
+        chosen = self._chosen(slots, raised, above, self._top - len(places), likeness)
+        for place in self._places(slots, raised, chosen):
             rule = None
-            if candidate not in plain:
-                rule = "boosted" if raised[candidate] > scores[candidate] else "various"
-            places.append(self._place(slots, raised, candidate, rule))
+            if place.candidate not in plain:
+                rule = "boosted" if raised[place.candidate] > scores[place.candidate] else "various"
+            places.append(place._replace(rule=rule))
         return places
 
-    def _place(
-        self, slots: Slots, scores: Floats, candidate: int, rule: str | None = None
-    ) -> Place:
-        name = self._items.name(int(slots[candidate]))
-        return Place(name, candidate, float(scores[candidate]), rule)
+    def _places(self, slots: Slots, scores: Floats, chosen: Slots) -> list[Place]:
+        found = zip(
+            slots.take(chosen).tolist(), chosen.tolist(), scores.take(chosen).tolist(), strict=True
+        )
+        return [Place(self._items.name(slot), one, score, None) for slot, one, score in found]
 
     def _pinned(self, hidden: Slots) -> list[str]:
         bought = frozenset(hidden.tolist())
@@ -132,7 +135,7 @@ class Arrangement:
 
     def _chosen(
         self, slots: Slots, scores: Floats, above: Slots, many: int, likeness: Likeness
-    ) -> list[int]:
+    ) -> Slots:
         """The candidates of the places below the pinned ones."""
         order = (-scores).argsort(kind="stable")
         order = order[scores.take(order) > 0]
@@ -150,7 +153,7 @@ class Arrangement:
                 continue
             of_category[code] += 1
             chosen.append(candidate)
-        return chosen
+        return np.array(chosen, np.int64)
 
     def _varied(
         self, slots: Slots, scores: Floats, order: Slots, above: Slots, likeness: Likeness

@@ -72,6 +72,7 @@ _FADES = np.stack(
 _ASKED = np.stack([0.8 ** np.arange(10), 0.9 ** np.arange(10), 0.6 ** np.arange(10)]).astype(
     np.float32
 )
+_NO_VOTES: tuple[Slots, Floats] = np.empty(0, np.int32), np.empty(0)
 _LATELY: Floats = 0.9 ** np.arange(10, dtype=np.float64)
 _AGAINS: Floats = 0.8 ** np.arange(20, dtype=np.float64)
 # By how many they are, weights of the latest items that sum to 1.
@@ -111,7 +112,8 @@ class Members:
         self.content = Content(declared.dimensions, room=32)
         self.popular = Popularity(half_life=20_000, pool=100)
         self.recent = Popularity(half_life=300, pool=100)
-        self._silent = np.array([voter not in declared.members for voter in _VOTERS])
+        self._knows_content = declared.dimensions > 0
+        self._silent = [row for row, voter in enumerate(_VOTERS) if voter not in declared.members]
         # Where `_places` notes what it met; between calls all of it is False and 0.
         self._named: NDArray[np.bool_] = np.zeros(1, np.bool_)
         self._place: Places = np.zeros(1, np.int64)
@@ -159,7 +161,8 @@ class Members:
         rarity = np.sqrt(1 + self.popular.of(slots)).astype(np.float32)
         np.divide(shares[1], rarity, out=shares[row])
         np.divide(shares[3], rarity, out=shares[row + 1])
-        shares[self._silent] = 0
+        if self._silent:
+            shares[self._silent] = 0
         shares /= np.maximum(np.add.reduce(shares, axis=1), np.float32(1e-30))[:, None]
         return Votes(slots, shares)
 
@@ -176,8 +179,8 @@ class Members:
             ids, counts = popularity.leading()
             yield ids, (counts,)
         yield latest.astype(np.int32), (_AGAINS[: len(latest)],)
-        alike, votes = self.content.of(near, _ASKED[0, : len(near)])
-        yield alike, (votes,)
+        alike = self.content.of(near, _ASKED[0, : len(near)]) if self._knows_content else _NO_VOTES
+        yield alike[0], alike[1:]
 
     def _places(
         self, cast: list[Slots], hidden: Places, permitted: Permitted

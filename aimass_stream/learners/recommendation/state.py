@@ -187,7 +187,7 @@ class RecommenderState:
     def _candidates(self, history: History) -> Candidates:
         if self._latest and self._latest[0] is history and self._latest[1] == self._events:
             return self._latest[2]
-        hidden = np.append(self._users.hidden(history), self._arrangement.never_shown())
+        hidden = self._arrangement.hidden(self._users.hidden(history))
         slots, shares = self._members.votes(history, hidden, self._arrangement.permitted)
         near = self._blend.shortlist(shares, history.events)
         if near is not None:

@@ -12,8 +12,8 @@ from benchmarks.learning.recommend.protocols import Measures, ask_and_tell, lear
 from benchmarks.learning.recommend.tally import Clock, Tally
 
 _WALKS = ("sessions", "baskets")
-_SESSIONS_PART = 0.2
-_PREFIXES = 2_000
+_SESSIONS_PART = 0.05
+_PREFIXES = 5_000
 
 
 def feed_members(folder: Path, part: float) -> Measures:
@@ -29,7 +29,7 @@ def feed_members(folder: Path, part: float) -> Measures:
 
 
 def session_members(folder: Path, part: float) -> Measures:
-    """The same in sessions among 20, behind the latest fifth of the training sessions."""
+    """The same in sessions among 20, behind the latest twentieth of the training sessions."""
     tests = list(read_lines(folder, "*test.jsonl"))
     tests = tests[:: max(1, round(len(tests) / (_PREFIXES * part)))]
     found = {}
