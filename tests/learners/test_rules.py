@@ -77,12 +77,23 @@ def test_a_pinned_item_is_not_shown_again_to_who_bought_it() -> None:
     assert "i7" not in names(state, "me")
 
 
+def test_a_pin_does_not_go_before_what_is_denied() -> None:
+    denied = ("unheard-of", "i7", "i8")
+    for rules in (
+        Rules(pinned=denied, never_shown_categories=("odd",), never_shown=("nobody's",)),
+        Rules(pinned=denied, only_shown=("unheard-of", "i8")),
+    ):
+        assert names(shop(rules))[:2] == ["unheard-of", "i8"]
+    assert names(shop(Rules(pinned=denied, only_shown_categories=("even",))))[0] == "i8"
+
+
 def test_a_boost_brings_an_item_in_and_says_so() -> None:
     first, *_, last = names(shop(Rules(), top=20))
     boosted = shown(shop(Rules(boosted={last: 1_000.0})))
     assert (boosted[0].item, boosted[0].reason) == (last, "boosted")
-    damped = names(shop(Rules(boosted={first: 1e-6})))
-    assert first not in damped
+    damped = shown(shop(Rules(boosted={first: 1e-6})))
+    assert first not in [item.item for item in damped]
+    assert not {item.reason for item in damped} & {"boosted", "various"}
 
 
 def test_a_boosted_category_comes_first_where_items_have_factors_too() -> None:

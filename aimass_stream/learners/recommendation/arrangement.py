@@ -8,7 +8,7 @@ factor, since scores of a list differ by orders of magnitude.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import NamedTuple
 
 import numpy as np
@@ -103,12 +103,16 @@ class Arrangement:
         above = above[above >= 0]
         raised = np.minimum(scores * self._factors_of(slots), 1.0)
         raised[np.isin(slots, above)] = 0
-        plain = frozenset((-scores).argsort(kind="stable")[: self._top].tolist())
-        chosen = self._chosen(slots, raised, above, self._top - len(places), likeness)
+        left = self._top - len(places)
+        chosen = self._chosen(slots, raised, above, left, likeness)
+        by_score, by_raised = _first(scores, self._top), _first(raised, left)
         for place in self._places(slots, raised, chosen):
+            one = place.candidate
             rule = None
-            if place.candidate not in plain:
-                rule = "boosted" if raised[place.candidate] > scores[place.candidate] else "various"
+            if one not in by_raised:
+                rule = "various"
+            elif one not in by_score and raised[one] > scores[one]:
+                rule = "boosted"
             places.append(place._replace(rule=rule))
         return places
 
@@ -119,9 +123,19 @@ class Arrangement:
         return [Place(self._items.name(slot), one, score, None) for slot, one, score in found]
 
     def _pinned(self, hidden: Slots) -> list[str]:
-        bought = frozenset(hidden.tolist())
-        items = [item for item in self._rules.pinned if self._items.slot(item) not in bought]
-        return items[: self._top]
+        not_now = frozenset(hidden.tolist())
+        return [item for item in self._rules.pinned if self._may_pin(item, not_now)][: self._top]
+
+    def _may_pin(self, item: str, not_now: Set[int]) -> bool:
+        slot = self._items.slot(item)
+        code = NO_CATEGORY
+        if slot >= 0:
+            if slot in not_now:
+                return False
+            code = int(self._categories.of(np.array([slot], np.int64))[0])
+        if self._rules.only_shown and item not in self._rules.only_shown:
+            return False
+        return code not in self._never and (not len(self._only) or code in self._only)
 
     def _factors_of(self, slots: Slots) -> Floats:
         factors = np.ones(len(slots))
@@ -172,3 +186,8 @@ class Arrangement:
             left[best] = -1
             np.maximum(highest, alike[best], out=highest)
         return np.concatenate([np.array(varied, np.int64), rest])
+
+
+def _first(scores: Floats, many: int) -> frozenset[int]:
+    """The candidates with the highest scores."""
+    return frozenset((-scores).argsort(kind="stable")[:many].tolist())

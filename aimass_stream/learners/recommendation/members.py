@@ -25,36 +25,23 @@ Singles = NDArray[np.float32]
 Places = NDArray[np.int64]
 Permitted = Callable[[Places], Places]
 
-REASONS = (
-    "follows",
-    "similar",
-    "follows",
-    "similar",
-    "follows",
-    "taste",
-    "popular",
-    "popular",
-    "again",
-    "alike",
-    "similar",
-    "similar",
+_ROWS = (
+    ("pairs", "follows"),
+    ("pairs", "similar"),
+    ("pairs", "follows"),
+    ("sessions", "similar"),
+    ("sessions", "follows"),
+    ("baskets", "taste"),
+    ("popular", "popular"),
+    ("recent", "popular"),
+    ("again", "again"),
+    ("content", "alike"),
+    ("pairs", "similar"),
+    ("sessions", "similar"),
 )
-"""What a member says for an item, in the order of the rows of `Votes.shares`."""
 
-_VOTERS = (
-    "pairs",
-    "pairs",
-    "pairs",
-    "sessions",
-    "sessions",
-    "baskets",
-    "popular",
-    "recent",
-    "again",
-    "content",
-    "pairs",
-    "sessions",
-)
+REASONS = tuple(reason for _, reason in _ROWS)
+"""What a member says for an item, in the order of the rows of `Votes.shares`."""
 
 TRAITS = 4
 """What is known of each candidate beside votes: how popular an item is, how long nobody had it, and
@@ -72,7 +59,6 @@ _FADES = np.stack(
 _ASKED = np.stack([0.8 ** np.arange(10), 0.9 ** np.arange(10), 0.6 ** np.arange(10)]).astype(
     np.float32
 )
-_NO_VOTES: tuple[Slots, Floats] = np.empty(0, np.int32), np.empty(0)
 _LATELY: Floats = 0.9 ** np.arange(10, dtype=np.float64)
 _AGAINS: Floats = 0.8 ** np.arange(20, dtype=np.float64)
 # By how many they are, weights of the latest items that sum to 1.
@@ -109,11 +95,10 @@ class Members:
         self.baskets = Neighbours(
             declared.baskets, length=128, postings=32, votes=1_600, damping=20
         )
-        self.content = Content(declared.dimensions, room=32)
+        self.content = Content(declared.dimensions, room=32 if declared.dimensions else 0)
         self.popular = Popularity(half_life=20_000, pool=100)
         self.recent = Popularity(half_life=300, pool=100)
-        self._knows_content = declared.dimensions > 0
-        self._silent = [row for row, voter in enumerate(_VOTERS) if voter not in declared.members]
+        self._silent = [row for row, (name, _) in enumerate(_ROWS) if name not in declared.members]
         # Where `_places` notes what it met; between calls all of it is False and 0.
         self._named: NDArray[np.bool_] = np.zeros(1, np.bool_)
         self._place: Places = np.zeros(1, np.int64)
@@ -179,8 +164,8 @@ class Members:
             ids, counts = popularity.leading()
             yield ids, (counts,)
         yield latest.astype(np.int32), (_AGAINS[: len(latest)],)
-        alike = self.content.of(near, _ASKED[0, : len(near)]) if self._knows_content else _NO_VOTES
-        yield alike[0], alike[1:]
+        alike, cosines = self.content.of(near, _ASKED[0, : len(near)])
+        yield alike, (cosines,)
 
     def _places(
         self, cast: list[Slots], hidden: Places, permitted: Permitted

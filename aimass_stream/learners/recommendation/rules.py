@@ -26,7 +26,8 @@ class Rules:
         only_shown: where there are any, only these items are in answers.
         only_shown_categories: where there are any, only items of these.
         pinned: items that stand first in every answer, in this order, with the reason `pinned`;
-            but not while they are hidden from a user who bought them.
+            but not while they are hidden from a user who bought them, and not against the rules
+            above.
         boosted: factors of items' scores, above 0. An item that a factor brings into an answer has
             the reason `boosted`.
         boosted_categories: factors of the scores of a category's items; an item's own counts, too.
