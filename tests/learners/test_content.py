@@ -55,7 +55,7 @@ def test_a_forgotten_item_is_in_no_row() -> None:
     assert near(content, 1) == {}
 
 
-def about(item: str, vector: NDArray[np.floating], *, by_key: bool = False) -> Event:
+def about(item: str, vector: NDArray[np.float64], *, by_key: bool = False) -> Event:
     if by_key:
         return event_of(0, embedded(vector), key=item)
     return event_of(0, {"item": item, **embedded(vector)}, key="shop")
