@@ -119,12 +119,6 @@ def of_ratings(measure: Callable[[Path, float], Results]) -> Run:
     return run
 
 
-def run_members(chosen: argparse.Namespace, results: Results) -> None:
-    """The recommender without each member, on ratings and on sessions."""
-    of_ratings(feed_members)(chosen, results)
-    of_sessions(session_members)(chosen, results)
-
-
 def run_cold(chosen: argparse.Namespace, results: Results) -> None:
     """Questions that hardly anybody has touched."""
     for path in sorted(chosen.data.rglob("TREC.train.all"))[:1]:
@@ -186,7 +180,8 @@ RECOMMENDER_PARTS: dict[str, Run] = {
     "sessions": of_sessions(sessions),
     "feed": of_ratings(feed),
     "catalogue": run_catalogue,
-    "members": run_members,
+    "feed-members": of_ratings(feed_members),
+    "session-members": of_sessions(session_members),
     "rules": of_ratings(rules),
     "partitions": of_ratings(partitions),
     "cold": run_cold,

@@ -7,5 +7,5 @@
 * `partitions`: users spread over four partitions, into one log and into a state each;
 * `cold`: items that hardly anybody has touched, by what is written about them.
 
-`python -m benchmarks.learning DATA --only feed members` runs them.
+`python -m benchmarks.learning DATA --only feed feed-members` runs them.
 """

@@ -12,7 +12,7 @@ from benchmarks.learning.recommend.protocols import Measures, ask_and_tell, lear
 from benchmarks.learning.recommend.tally import Clock, Tally
 
 _WALKS = ("sessions", "baskets")
-_SESSIONS_PART = 0.05
+_SESSIONS_PART = 0.02
 _PREFIXES = 5_000
 
 
@@ -29,7 +29,7 @@ def feed_members(folder: Path, part: float) -> Measures:
 
 
 def session_members(folder: Path, part: float) -> Measures:
-    """The same in sessions among 20, behind the latest twentieth of the training sessions."""
+    """The same in sessions among 20, behind the latest fiftieth of the training sessions."""
     tests = list(read_lines(folder, "*test.jsonl"))
     tests = tests[:: max(1, round(len(tests) / (_PREFIXES * part)))]
     found = {}
