@@ -55,9 +55,12 @@ def _device(result: Result) -> Any:
 
 
 def _feed(result: Result) -> Any:
+    """Prequential hit rates of the recommender; None where no curve is kept."""
     from matplotlib.figure import Figure
 
-    curve = result["feed_curve"]
+    curve = result.get("feed_curve")
+    if curve is None:
+        return None
     figure = Figure(figsize=(7, 2.5))
     axes = figure.subplots()
     for name, colour in (("recommender", OURS), ("popular", OTHERS)):
@@ -74,8 +77,11 @@ def _feed(result: Result) -> Any:
 
 
 def _members(result: Result) -> Any:
+    """Hit rates without each member; None where they were not measured."""
     from matplotlib.figure import Figure
 
+    if not {"feed_members", "session_members"} <= result.keys():
+        return None
     figure = Figure(figsize=(9, 2.5))
     panels = (
         ("feed_members", "hr10", "feed: hit rate among 10"),
