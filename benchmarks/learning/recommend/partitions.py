@@ -1,8 +1,8 @@
 """Users spread over four partitions: what becomes of quality.
 
-All of them feed one log, as `app.feed` does: the worst order in which that log can come is that
-of a backlog, where each partition is read for a while and then the next one is. Beside it stands
-what a state for each partition would reach.
+All of them feed one log, as `app.feed` does. Where a feed keeps up, few records of a partition are
+written before the next one's; in a backlog many are, and the order of events is lost for as long.
+Beside both stands what a state for each partition would reach.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from benchmarks.learning.recommend.protocols import Measures, ask_and_tell
 from benchmarks.learning.recommend.tally import Clock, Tally
 
 PARTITIONS = 4
-_READ_RECORDS = 500
+_READ_RECORDS = (10, 500)
 
 
 def partitions(folder: Path, part: float) -> Measures:
@@ -25,18 +25,19 @@ def partitions(folder: Path, part: float) -> Measures:
     return {"partitions": compare(read_liked(folder, part), _READ_RECORDS)}
 
 
-def compare(liked: Sequence[Liked], read_records: int) -> dict[str, Measures]:
+def compare(liked: Sequence[Liked], read_records: Sequence[int]) -> dict[str, Measures]:
     """From one partition, from four into one log, and with a state for each of the four.
 
     Args:
         liked: the events.
-        read_records: of a partition, before the next one is read.
+        read_records: of a partition, before the next one is read; each of these is tried.
     """
-    log = backlog(spread_users(liked, PARTITIONS), read_records)
+    spread = spread_users(liked, PARTITIONS)
+    logs = {records: backlog(spread, records) for records in read_records}
     tallies = {
         "one partition": _tally(liked, 1),
-        "four partitions, one log": _tally(log, 1),
-        "four partitions, a state each": _tally(liked, PARTITIONS),
+        **{f"one log, {records} at a time": _tally(log, 1) for records, log in logs.items()},
+        "a state each": _tally(liked, PARTITIONS),
     }
     for name, tally in tallies.items():
         print(f"partitions, {name}: HR@10 / MRR@10 {tally}", flush=True)

@@ -19,7 +19,7 @@ from benchmarks.learning.recommend.events import Liked, read_liked
 from benchmarks.learning.recommend.protocols import Measures, ask_and_tell
 from benchmarks.learning.recommend.tally import Clock
 
-_DIVERSITIES = (0.0, 0.2, 0.4)
+_DIVERSITIES = (0.0, 0.2, 0.6)
 _LOOKED_AT = 10
 
 
