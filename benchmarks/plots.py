@@ -18,13 +18,16 @@ Result = Mapping[str, Any]
 
 
 def plot(name: str, folder: Path) -> Path | None:
-    """Draw a row set that has a picture and a file.
+    """Draw a picture whose file has what it is of.
 
     Returns:
         The picture; None where there is none to draw, or nothing to draw with.
     """
-    path = folder / f"{name}.json"
-    if name not in _PICTURES or not path.exists():
+    if name not in _PICTURES:
+        return None
+    source, draw = _PICTURES[name]
+    path = folder / f"{source}.json"
+    if not path.exists():
         return None
     try:
         import matplotlib as mpl
@@ -34,7 +37,9 @@ def plot(name: str, folder: Path) -> Path | None:
     mpl.use("svg")
     # The same file gives the same picture, byte for byte.
     mpl.rcParams.update({"svg.hashsalt": name, "font.size": 9})
-    figure = _PICTURES[name](orjson.loads(path.read_bytes()))
+    figure = draw(orjson.loads(path.read_bytes()))
+    if figure is None:
+        return None
     figure.savefig(picture := folder / f"{name}.svg", metadata={"Date": None}, bbox_inches="tight")
     return picture
 
@@ -47,6 +52,70 @@ def _engine(result: Result) -> Any:
 def _device(result: Result) -> Any:
     bars = [(row["contestant"], row["records_per_s"]) for row in result["rows"]]
     return _bars(bars, "records a second, on one core")
+
+
+def _feed(result: Result) -> Any:
+    """Prequential hit rates of the recommender; None where no curve is kept."""
+    from matplotlib.figure import Figure
+
+    curve = result.get("feed_curve")
+    if curve is None:
+        return None
+    figure = Figure(figsize=(7, 2.5))
+    axes = figure.subplots()
+    for name, colour in (("recommender", OURS), ("popular", OTHERS)):
+        rates = curve[name]
+        step = curve["events"] / len(rates)
+        axes.plot(
+            [step * (place + 0.5) for place in range(len(rates))], rates, c=colour, label=name
+        )
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("events, each asked before it is told")
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    _finish(axes, "feed: share of events whose item was among 10")
+    return figure
+
+
+def _members(result: Result) -> Any:
+    """Hit rates without each member; None where they were not measured."""
+    from matplotlib.figure import Figure
+
+    if not {"feed_members", "session_members"} <= result.keys():
+        return None
+    figure = Figure(figsize=(9, 2.5))
+    panels = (
+        ("feed_members", "hr10", "feed: hit rate among 10"),
+        ("session_members", "p20", "sessions: hit rate among 20"),
+    )
+    for axes, (part, measure, title) in zip(figure.subplots(1, 2), panels, strict=True):
+        found = result[part]
+        colours = [OURS if name == "all" else OTHERS for name in found]
+        rates = [row[measure] for row in found.values()]
+        axes.bar_label(axes.barh(list(found), rates, color=colours), fmt="{:.3f}", padding=3)
+        axes.invert_yaxis()
+        axes.margins(x=0.2)
+        _finish(axes, title)
+    figure.tight_layout()
+    return figure
+
+
+def _online(result: Result) -> Any:
+    """Prequential accuracy of classifiers, a panel for each data set; None where none is kept."""
+    from matplotlib.figure import Figure
+
+    curves = result.get("online_curves")
+    if not curves:
+        return None
+    figure = Figure(figsize=(9, 2.5))
+    names = list(next(iter(curves.values())))
+    for axes, data in zip(figure.subplots(1, len(names), sharey=True), names, strict=True):
+        for kind, of_kind in curves.items():
+            rates = of_kind[data]
+            axes.plot(range(1, len(rates) + 1), rates, label=kind)
+        axes.set_xlabel("tenths of the stream")
+        _finish(axes, data)
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    return figure
 
 
 def _bars(bars: Sequence[tuple[str, float]], title: str, *, logarithmic: bool = False) -> Any:
@@ -114,13 +183,17 @@ def _finish(axes: Any, title: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
-_PICTURES: Mapping[str, Callable[[Result], Any]] = {
-    "engine": _engine,
-    "latency": _latency,
-    "text": _device,
-    "images": _device,
-    "audio": _device,
-    "scale": _scale,
+# By the name of a picture: the name of its file of results, and who draws it.
+_PICTURES: Mapping[str, tuple[str, Callable[[Result], Any]]] = {
+    "engine": ("engine", _engine),
+    "latency": ("latency", _latency),
+    "text": ("text", _device),
+    "images": ("images", _device),
+    "audio": ("audio", _device),
+    "scale": ("scale", _scale),
+    "learning-feed": ("learning-recommend", _feed),
+    "learning-members": ("learning-recommend", _members),
+    "learning-online": ("learning", _online),
 }
 
 

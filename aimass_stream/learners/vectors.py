@@ -32,3 +32,17 @@ def read_embedding(value: bytes, dimensions: int) -> NDArray[np.float32]:
     if not (np.abs(numbers) <= LARGEST_NUMBER).all():
         raise RecordError(Reason.BAD_ENVELOPE, "an embedding with NaN or huge numbers")
     return numbers
+
+
+def read_direction(value: bytes, dimensions: int) -> NDArray[np.float32]:
+    """An embedding in JSON, made of unit length, `(dimensions,)`.
+
+    Raises:
+        RecordError: BAD_ENVELOPE: as `read_embedding`, or it has no direction.
+    """
+    vector = read_embedding(value, dimensions)
+    length = float(np.linalg.norm(vector.astype(np.float64)))
+    if length == 0:
+        raise RecordError(Reason.BAD_ENVELOPE, "an embedding of zeros has no direction")
+    unit: NDArray[np.float32] = (vector / length).astype(np.float32)
+    return unit

@@ -9,21 +9,24 @@ Folders are found by their shape, wherever they lie under `DATA`:
 * one with `windows.json` and CSV files of `timestamp,value`: the Numenta benchmark;
 * npz files with `X` and `y`: ROC-AUC, shuffled with a seed, score then learn;
 * `*train.jsonl` and `*test.jsonl`: next items in sessions;
-* `ratings.csv`: the feed, prequentially;
+* `ratings.csv`: the feed, prequentially; the same without each member, by rules, and from four
+  partitions;
+* `TREC.train.all`: questions that nobody has touched, by their text;
 * `<word>_<speaker>_<number>.wav`: clusters of recordings, beside speakers and words.
 
 Classifiers that learn record by record are measured on data sets inside River's wheel.
 
 The part `catalogue` makes its events itself.
 
-The result is `learning.json`. One thread of NumPy and torch should be set by the environment
+The results are `learning.json` and, of all that is about the recommender,
+`learning-recommend.json`. One thread of NumPy and torch should be set by the environment
 (`OMP_NUM_THREADS=1`); costs are CPU time, of all threads.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,10 +48,15 @@ from benchmarks.learning.data import read_series, series_folders, tables
 from benchmarks.learning.detectors import table_detectors
 from benchmarks.learning.nab import sweep
 from benchmarks.learning.online import classify, labelled_rows
-from benchmarks.learning.recommend import catalogue, feed, sessions
+from benchmarks.learning.recommend.cold import cold, read_questions
+from benchmarks.learning.recommend.members import feed_members, session_members
+from benchmarks.learning.recommend.partitions import partitions
+from benchmarks.learning.recommend.protocols import catalogue, feed, sessions
+from benchmarks.learning.recommend.rules import rules
 from benchmarks.learning.sounds import group
 
 Results = dict[str, Any]
+Run = Callable[[argparse.Namespace, Results], None]
 
 
 def run_nab(chosen: argparse.Namespace, results: Results) -> None:
@@ -91,16 +99,30 @@ def run_tabular(chosen: argparse.Namespace, results: Results) -> None:
         results["tabular_by_learner"] = by_learner
 
 
-def run_sessions(chosen: argparse.Namespace, results: Results) -> None:
-    """The first folder of sessions."""
-    for path in sorted(chosen.data.rglob("*train.jsonl"))[:1]:
-        results |= sessions(path.parent, chosen.part)
+def of_sessions(measure: Callable[[Path, float], Results]) -> Run:
+    """Measure on the first folder of sessions."""
+
+    def run(chosen: argparse.Namespace, results: Results) -> None:
+        for path in sorted(chosen.data.rglob("*train.jsonl"))[:1]:
+            results |= measure(path.parent, chosen.part)
+
+    return run
 
 
-def run_feed(chosen: argparse.Namespace, results: Results) -> None:
-    """The first log of ratings."""
-    for path in sorted(chosen.data.rglob("ratings.csv"))[:1]:
-        results |= feed(path.parent, chosen.part)
+def of_ratings(measure: Callable[[Path, float], Results]) -> Run:
+    """Measure on the first log of ratings."""
+
+    def run(chosen: argparse.Namespace, results: Results) -> None:
+        for path in sorted(chosen.data.rglob("ratings.csv"))[:1]:
+            results |= measure(path.parent, chosen.part)
+
+    return run
+
+
+def run_cold(chosen: argparse.Namespace, results: Results) -> None:
+    """Questions that hardly anybody has touched."""
+    for path in sorted(chosen.data.rglob("TREC.train.all"))[:1]:
+        results |= cold(read_questions(path), chosen.part)
 
 
 def run_catalogue(chosen: argparse.Namespace, results: Results) -> None:
@@ -113,16 +135,19 @@ def run_online(chosen: argparse.Namespace, results: Results) -> None:
     del chosen
     accuracies: dict[str, dict[str, float]] = {}
     costs: dict[str, dict[str, float]] = {}
+    curves: dict[str, dict[str, list[float]]] = {}
     for data in labelled_rows():
         for kind in ("stacking", "voting", *KINDS):
             found = classify(data, kind)
             accuracies.setdefault(kind, {})[data.name] = found.accuracy
+            curves.setdefault(kind, {})[data.name] = found.curve
             costs.setdefault(kind, {})[data.name] = found.us_per_record
             print(
                 f"{data.name}: {kind} {found.accuracy:.4f}, {found.us_per_record:.0f} us a record",
                 flush=True,
             )
     results["online_accuracy"], results["online_us_per_record"] = accuracies, costs
+    results["online_curves"] = curves
 
 
 def run_sounds(chosen: argparse.Namespace, results: Results) -> None:
@@ -144,39 +169,54 @@ def run_cost(chosen: argparse.Namespace, results: Results) -> None:
         print(f"{name}: {spent:.0f} us a record, {1e6 / spent:,.0f} records/s", flush=True)
 
 
-PARTS: dict[str, Callable[[argparse.Namespace, Results], None]] = {
+PARTS: dict[str, Run] = {
     "nab": run_nab,
     "tabular": run_tabular,
-    "sessions": run_sessions,
-    "feed": run_feed,
     "online": run_online,
     "sounds": run_sounds,
-    "catalogue": run_catalogue,
     "cost": run_cost,
 }
+RECOMMENDER_PARTS: dict[str, Run] = {
+    "sessions": of_sessions(sessions),
+    "feed": of_ratings(feed),
+    "catalogue": run_catalogue,
+    "feed-members": of_ratings(feed_members),
+    "session-members": of_sessions(session_members),
+    "rules": of_ratings(rules),
+    "partitions": of_ratings(partitions),
+    "cold": run_cold,
+}
+FILES = {"learning.json": PARTS, "learning-recommend.json": RECOMMENDER_PARTS}
 
 
 def main() -> None:
-    """Run what was asked for; the file is written after each part."""
+    """Run what was asked for; a file is written after each of its parts."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
-    parser.add_argument("--only", choices=PARTS, nargs="+", help="these parts; all if not given")
+    names = [name for parts in FILES.values() for name in parts]
+    parser.add_argument("--only", choices=names, nargs="+", help="these parts; all if not given")
     parser.add_argument("--part", type=float, default=1.0, help="share of questions, of tables")
     parser.add_argument("--records", type=int, default=6_000, help="a learner's cost is over")
     parser.add_argument("--seed", type=int, default=0, help="that tables are shuffled with")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     chosen.out.mkdir(parents=True, exist_ok=True)
-    file = chosen.out / "learning.json"
+    for name, parts in FILES.items():
+        asked = [part for part in parts if not chosen.only or part in chosen.only]
+        if asked:
+            measure({part: parts[part] for part in asked}, chosen, chosen.out / name)
+
+
+def measure(parts: Mapping[str, Run], chosen: argparse.Namespace, file: Path) -> None:
+    """Run parts; what the file says of others stays, where not all are run."""
     results: Results = {}
     if chosen.only and file.exists():
         results = orjson.loads(file.read_bytes())
-    for name, run in PARTS.items():
-        if not chosen.only or name in chosen.only:
-            print(f"-- {name}", flush=True)
-            run(chosen, results)
-            file.write_bytes(orjson.dumps(results, option=orjson.OPT_INDENT_2))
+    for name, run in parts.items():
+        print(f"-- {name}", flush=True)
+        run(chosen, results)
+        file.write_bytes(orjson.dumps(results, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
     print(f"{file}")
 
 

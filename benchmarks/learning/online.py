@@ -6,12 +6,15 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
 import orjson
 from river import datasets
 
 from aimass_stream.learner import Event
 from aimass_stream.learners.online import OnlineClassifier
 from aimass_stream.learners.online.state import ClassifierState
+
+_CURVE_POINTS = 10
 
 
 class LabelledRows(NamedTuple):
@@ -33,10 +36,12 @@ class Right(NamedTuple):
 
     Attributes:
         accuracy: share of records whose label was the most probable before it was learnt.
+        curve: the same of each tenth of the stream, in order.
         us_per_record: CPU microseconds to read, score and learn one.
     """
 
     accuracy: float
+    curve: list[float]
     us_per_record: float
 
 
@@ -61,12 +66,13 @@ def classify(data: LabelledRows, kind: str) -> Right:
         kind=kind,  # type: ignore[arg-type]  # one of the names it takes
     )
     state = ClassifierState(declared.settings)
-    right, begun = 0, time.process_time()
+    right, begun = np.zeros(len(data.rows)), time.process_time()
     for at, (row, label) in enumerate(zip(data.rows, data.labels, strict=True)):
         value = orjson.dumps({"x": row, "label": label})
         one = state.read(Event(at, "t", at, f"t/0/{at}", None, value))
         (answer,) = state.score([one])
         state.learn([one])
-        right += answer is not None and answer.label == label
+        right[at] = answer is not None and answer.label == label
     spent_s = time.process_time() - begun
-    return Right(right / len(data.rows), spent_s / len(data.rows) * 1e6)
+    curve = [float(part.mean()) for part in np.array_split(right, _CURVE_POINTS)]
+    return Right(float(right.mean()), curve, spent_s / len(data.rows) * 1e6)

@@ -5,7 +5,12 @@ from pathlib import Path
 import orjson
 import pytest
 
-from benchmarks.learning.recommend import Favourites, Tally, feed, sessions
+from benchmarks.learning.recommend.cold import tell
+from benchmarks.learning.recommend.events import Liked
+from benchmarks.learning.recommend.partitions import backlog, compare, spread_users
+from benchmarks.learning.recommend.protocols import feed, sessions
+from benchmarks.learning.recommend.rules import Variety
+from benchmarks.learning.recommend.tally import Favourites, Tally
 
 
 def test_equal_items_share_the_middle_rank_and_a_new_one_has_none() -> None:
@@ -58,3 +63,54 @@ def test_sessions_are_learnt_in_order_and_asked_by_prefix(tmp_path: Path) -> Non
     assert found["session_p20"] == pytest.approx(2 / 3)
     assert found["session_mrr20"] == pytest.approx(2 / 3, abs=0.2)
     assert found["session_popular_p20"] == pytest.approx(2 / 3)
+
+
+def test_a_curve_is_of_parts_in_order() -> None:
+    tally = Tally()
+    for rank in (1.0, 2.0, 11.0, 12.0):
+        tally.add_rank(rank, within=10)
+    assert tally.curve(2) == [1.0, 0.0]
+
+
+def test_a_backlog_is_read_in_turns_and_keeps_each_user_in_order() -> None:
+    liked = [Liked(number, f"u{number % 7}", f"i{number}") for number in range(100)]
+    spread = spread_users(liked, 4)
+    assert sum(map(len, spread)) == 100
+    log = backlog(spread, 5)
+    assert sorted(log) == sorted(liked)
+    assert log != liked
+    assert log[:5] == spread[0][:5]
+    for user in {event.user for event in liked}:
+        own = [event.time_s for event in log if event.user == user]
+        assert own == sorted(own)
+
+
+def test_a_shared_log_of_four_partitions_is_as_good_as_one() -> None:
+    # Everybody goes through one of eight chains of items; a state of its own knows a quarter.
+    liked = [
+        Liked(place * 1000 + user, f"u{user}", f"c{user % 8}-{place}")
+        for place in range(8)
+        for user in range(48)
+    ]
+    found = compare(liked, read_records=[8])
+    one = found["one partition"]["hr10"]
+    assert found["one log, 8 at a time"]["hr10"] >= 0.97 * one
+    assert found["a state each"]["hr10"] < 0.97 * one
+
+
+def test_variety_is_by_users_and_what_the_user_had_is_a_repeat() -> None:
+    liked = [Liked(0, user, item) for user, item in ("pa", "pb", "qa", "qb", "rc")]
+    variety = Variety(liked)
+    variety.watch(Liked(0, "p", "a"), ["a", "b"])
+    assert variety.measures == {"difference": pytest.approx(0), "items_shown": 2, "repeats": 0}
+    variety.watch(Liked(0, "p", "b"), ["a", "c"])
+    assert variety.measures == {"difference": pytest.approx(0.5), "items_shown": 3, "repeats": 1}
+
+
+def test_questions_are_touched_only_once_they_are_published() -> None:
+    texts = [f"word{number % 15} thing{number} place{number % 90}" for number in range(450)]
+    published: set[str] = set()
+    for action, fresh in tell(texts, 200):
+        published.update(one.item for one in fresh)
+        assert action.item in published
+    assert len(published) > 400

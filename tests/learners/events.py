@@ -157,6 +157,18 @@ def shopping(
     return events
 
 
+def described_shopping(rows: int, users: int, items: int, dimensions: int) -> list[Event]:
+    """A catalogue where, every third record, an item is described, some of them more than once."""
+    vectors, kinds = blobs(items, 4, dimensions)
+    rng = np.random.default_rng(1)
+    events = shopping(rows, users, items)
+    for i in range(0, rows, 3):
+        item = int(rng.integers(items))
+        said = {"category": f"c{kinds[item]}"} if i % 2 else embedded(vectors[rng.integers(items)])
+        events[i] = event_of(i, {"item": f"i{item}", **said}, key=f"i{item}", after_ms=i * 2_000)
+    return events
+
+
 def value_log(
     rows: int, series: int, *, seed: int = 0, every_ms: int = 600_000
 ) -> tuple[list[Event], NDArray[np.bool_]]:

@@ -21,10 +21,11 @@ from aimass_stream.learners.frames import FrameWindows
 from aimass_stream.learners.gallery import Gallery
 from aimass_stream.learners.heads import Head
 from aimass_stream.learners.online import OnlineClassifier, OnlineRegressor
-from aimass_stream.learners.recommendation import Recommender
+from aimass_stream.learners.recommendation import Recommender, Rules
 from aimass_stream.testing import LEARNER_CHECKS, check_learner
 from tests.learners.events import (
     cluster_log,
+    described_shopping,
     frame_log,
     gallery_log,
     head_log,
@@ -165,6 +166,26 @@ CASES = {
             block_rows=16,
         ),
         lambda: shopping(330, 10, 40, positions=True),
+        rename,
+    ),
+    "recommender-with-rules": Case(
+        Recommender(
+            "shop",
+            items=24,
+            users=8,
+            sessions=20,
+            baskets=10,
+            dimensions=8,
+            block_rows=16,
+            rules=Rules(
+                pinned=("i3",),
+                never_shown_categories=("c1",),
+                boosted_categories={"c2": 2.0},
+                most_of_category=2,
+                diversity=0.3,
+            ),
+        ),
+        lambda: described_shopping(240, 10, 40, 8),
         rename,
     ),
     "head": Case(

@@ -18,16 +18,17 @@ def made(*sessions: list[int], kept: int = 10, votes: int = 1_000) -> Neighbours
 
 def near(neighbours: Neighbours, *latest_first: int, own: int = -1) -> Near:
     weights = np.power(0.9, np.arange(len(latest_first), dtype=np.float64))
-    return neighbours.near(np.array(latest_first, np.int32), weights, own)
+    return neighbours.near(np.array(latest_first, np.int64), weights, own)
 
 
 def held(found: Near) -> list[list[int]]:
-    return sorted([item for item in row if item >= 0] for row in found.held.tolist())
+    rows = np.split(found.items, np.cumsum(found.lengths)[:-1]) if len(found.lengths) else []
+    return sorted([item for item in row.tolist() if item >= 0] for row in rows)
 
 
 def votes_of(found: Near, *, in_order: bool = False) -> dict[int, float]:
     votes = found.votes_in_order() if in_order else found.votes()
-    return dict(zip(found.items().tolist(), votes.tolist(), strict=True))
+    return dict(zip(found.items.tolist(), votes.tolist(), strict=True))
 
 
 def test_sessions_that_share_an_item_are_found_each_once() -> None:

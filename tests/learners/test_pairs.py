@@ -20,8 +20,8 @@ def entries(pairs: Pairs, row: int, kind: int = 0) -> dict[int, float]:
     return {item: round(vote, 3) for item, vote in found if item >= 0}
 
 
-def slots(*numbers: int) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
-    return np.array(numbers, np.int32)
+def slots(*numbers: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    return np.array(numbers, np.int64)
 
 
 def weights(*rows: list[float]) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:

@@ -9,7 +9,7 @@ import pytest
 
 from aimass_stream.errors import ConfigError
 from aimass_stream.learner import Event
-from aimass_stream.learners.recommendation import Recommender
+from aimass_stream.learners.recommendation import Recommender, Rules
 from aimass_stream.learners.recommendation.state import RecommenderState
 from aimass_stream.records import Recommendation
 from tests.learners.events import event_of, shopping
@@ -98,7 +98,7 @@ def test_what_was_bought_is_not_shown_for_a_while() -> None:
 
 
 def test_what_is_never_shown_is_learnt_all_the_same() -> None:
-    state, open_state = state_of(never_shown=("i2", "unheard-of")), state_of()
+    state, open_state = state_of(rules=Rules(never_shown=("i2", "unheard-of"))), state_of()
     for one in (state, open_state):
         for i in range(30):
             learn(one, [did(f"u{i}", "i1"), did(f"u{i}", "i2"), did(f"u{i}", "i3")])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.learner import Event
-from aimass_stream.learners.vectors import read_embedding
+from aimass_stream.learners.vectors import read_direction
 from aimass_stream.records import read_feedback
 from aimass_stream.records.feedback import LABEL_CHARS
 
@@ -69,9 +69,9 @@ def read_event(event: Event, dimensions: int) -> GalleryInput:
     if form.erase is not None:
         return Erased(_identity(form.erase))
     if form.enrol is not None:
-        return Enrolled(_identity(form.enrol), _unit(event.value, dimensions))
+        return Enrolled(_identity(form.enrol), read_direction(event.value, dimensions))
     if form.vector is not None:
-        return Seen(event.root, _unit(event.value, dimensions), event.timestamp_ms)
+        return Seen(event.root, read_direction(event.value, dimensions), event.timestamp_ms)
     feedback = read_feedback(event.value)
     return Named(feedback.record, feedback.label, event.timestamp_ms)
 
@@ -80,12 +80,3 @@ def _identity(text: str) -> str:
     if not text.strip() or len(text) > LABEL_CHARS:
         raise RecordError(Reason.BAD_ENVELOPE, f"an identity has 1 to {LABEL_CHARS} characters")
     return text
-
-
-def _unit(value: bytes, dimensions: int) -> Vector:
-    vector = read_embedding(value, dimensions)
-    length = float(np.linalg.norm(vector.astype(np.float64)))
-    if length == 0:
-        raise RecordError(Reason.BAD_ENVELOPE, "an embedding of zeros has no direction")
-    unit: Vector = (vector / length).astype(np.float32)
-    return unit

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,22 @@ _MIXTURE_FIRST = 20
 _MIXTURE_COUNTS = 0.3
 _AT_LEAST = 0.02
 _SHORTLIST = 200
+
+
+class Look(NamedTuple):
+    """Candidates, looked at closely.
+
+    Attributes:
+        shares: `(members, candidates)` float32: what part of each member's votes they have.
+        features: `(2 * members + traits, candidates)` float32, most of them between 0 and 2.
+        sharp: `(candidates,)` float32: the softmax.
+        events: of the user so far.
+    """
+
+    shares: Singles
+    features: Singles
+    sharp: Singles
+    events: int
 
 
 class Blend:
@@ -59,38 +76,57 @@ class Blend:
         """
         if shares.shape[1] <= _SHORTLIST:
             return None
-        weights = (self._mixture[_stage(events)] + _AT_LEAST).astype(np.float32)
-        return np.argpartition(-(weights @ shares), _SHORTLIST)[:_SHORTLIST]
+        weights = (-_AT_LEAST - self._mixture[_stage(events)]).astype(np.float32)
+        worst_last: Singles = weights @ shares
+        return worst_last.argpartition(_SHORTLIST)[:_SHORTLIST]
 
-    def chances(self, shares: Singles, traits: Singles, events: int) -> Floats:
-        """`(candidates,)` probabilities of `(members, candidates)` and their traits."""
-        stage = _stage(events)
-        sharp = _softmax(self._weights[stage].astype(np.float32) @ _features(shares, traits))
-        safe = self._mixture[stage] @ shares
-        chances: Floats = (sharp + _MIXTURE_COUNTS * safe) / (1 + _MIXTURE_COUNTS)
-        return chances
+    def look(self, shares: Singles, traits: Singles, events: int) -> Look:
+        """Look at candidates closely.
 
-    def speaking(self, shares: Singles, events: int) -> NDArray[np.int64]:
-        """`(candidates,)`: the member with the largest part in each item's mixture."""
-        loudest: NDArray[np.int64] = (self._mixture[_stage(events)][:, None] * shares).argmax(
-            axis=0
-        )
+        Args:
+            shares: `(members, candidates)`.
+            traits: `(traits, candidates)`.
+            events: of the user so far.
+        """
+        features = _features(shares, traits)
+        scores = self._weights[_stage(events)].astype(np.float32) @ features
+        return Look(shares, features, _softmax(scores), events)
+
+    def chances(self, look: Look) -> Floats:
+        """`(candidates,)` probabilities."""
+        safe: Floats = self._mixture[_stage(look.events)] @ look.shares
+        safe *= _MIXTURE_COUNTS
+        safe += look.sharp
+        safe *= 1 / (1 + _MIXTURE_COUNTS)
+        return safe
+
+    def speaking(self, look: Look, which: NDArray[np.int64]) -> NDArray[np.int64]:
+        """`(which,)`: of some candidates, the member with the largest part in the mixture."""
+        parts = self._mixture[_stage(look.events)][:, None] * look.shares[:, which]
+        loudest: NDArray[np.int64] = parts.argmax(axis=0)
         return loudest
 
-    def learn(self, shares: Singles, traits: Singles, came: int, events: int) -> None:
-        """Learn that the candidate at a place is what came."""
-        stage = _stage(events)
-        blame = self._mixture[stage] * shares[:, came]
-        total = float(blame.sum())
+    def learn(self, look: Look, came: int) -> None:
+        """Learn that the candidate at a place is what came.
+
+        Nothing may have been learnt since the look.
+        """
+        stage = _stage(look.events)
+        mixture = self._mixture[stage]
+        blame = mixture * look.shares[:, came]
+        total = float(np.add.reduce(blame))
         if total > 0:
             step = max(_MIXTURE_STEP, 1 / (int(self._learnt[stage]) + _MIXTURE_FIRST))
-            self._mixture[stage] += step * (blame / total - self._mixture[stage])
+            blame *= step / total
+            mixture *= 1 - step
+            mixture += blame
             self._learnt[stage] += 1
-        features = _features(shares, traits)
-        expected = features @ _softmax(self._weights[stage].astype(np.float32) @ features)
-        gradient = (expected - features[:, came]).astype(np.float64)
-        self._squares[stage] += gradient * gradient
-        self._weights[stage] -= _STEP * gradient / np.sqrt(self._squares[stage])
+        gradient = (look.features @ look.sharp - look.features[:, came]).astype(np.float64)
+        squares = self._squares[stage]
+        squares += gradient * gradient
+        gradient *= -_STEP
+        gradient /= np.sqrt(squares)
+        self._weights[stage] += gradient
 
     def snapshot(self) -> dict[str, NDArray[np.generic]]:
         """Arrays."""
@@ -110,25 +146,28 @@ class Blend:
 
 
 def _features(shares: Singles, traits: Singles) -> Singles:
-    """`(2 * members + traits, candidates)`, most of them between 0 and 2."""
     members = len(shares)
     features = np.empty((2 * members + len(traits), shares.shape[1]), np.float32)
-    np.multiply(shares, np.float32(1 / _LEAST), out=features[:members])
+    logarithms = features[:members]
+    np.multiply(shares, np.float32(1 / _LEAST), out=logarithms)
     # Several times as fast as log1p, and as good for what is this rough.
-    features[:members] += 1
-    np.log(features[:members], out=features[:members])
-    features[:members] *= np.float32(0.2)
-    best = shares.max(axis=1, initial=_LEAST / 100, keepdims=True)
-    np.divide(shares, best, out=features[members : 2 * members])
+    logarithms += 1
+    np.log(logarithms, out=logarithms)
+    logarithms *= np.float32(0.2)
+    best = np.maximum.reduce(shares, axis=1, initial=_LEAST / 100)
+    np.divide(shares, best[:, None], out=features[members : 2 * members])
     features[2 * members :] = traits
     return features
 
 
 def _softmax(scores: Singles) -> Singles:
-    powers = np.exp(scores - scores.max()) if len(scores) else scores
-    softmax: Singles = powers / max(float(powers.sum()), 1e-30)
-    return softmax
+    if not len(scores):
+        return scores
+    scores -= np.maximum.reduce(scores)
+    np.exp(scores, out=scores)
+    scores /= np.add.reduce(scores)
+    return scores
 
 
 def _stage(events: int) -> int:
-    return int(np.searchsorted(_STAGES, events, side="right")) - 1
+    return bisect_right(_STAGES, events) - 1

@@ -44,9 +44,9 @@ class Items:
         """The item in a slot."""
         return self._names[slot]
 
-    def silent(self, slots: Slots) -> NDArray[np.int64]:
+    def silent(self, slots: NDArray[np.int64]) -> NDArray[np.int64]:
         """Events of all items since each was last seen."""
-        silent: NDArray[np.int64] = self._events - self._seen[slots]
+        silent: NDArray[np.int64] = self._events - self._seen.take(slots)
         return silent
 
     def make_room(self) -> Slots:

@@ -24,6 +24,7 @@ from aimass_stream.learners.recommendation.growing import grown
 
 Slots = NDArray[np.int32]
 Floats = NDArray[np.float64]
+Numbers = NDArray[np.int64]
 
 _LATE = 500.0
 _AHEAD = 6.0
@@ -31,42 +32,37 @@ _BEHIND = 2.0
 
 
 class Near(NamedTuple):
-    """Sessions like the current one.
+    """Sessions like the current one, and what they hold, session by session and in order.
 
     Attributes:
-        held: `(sessions, length)` int32, their items in order; -1 for none.
-        rows: `(votes,)` int64: sessions of `held`, once for each item that is one.
-        columns: `(votes,)` int64: where in the session that item is.
+        items: `(votes,)` int32: what they hold; some come more than once, -1 stands for none.
+        lengths: `(sessions,)` int64: how many of these each session has.
         likeness: `(sessions,)` float64, above 0.
-        shared: `(sessions,)` int32: the current session's latest item that each holds too.
-        lags: `(sessions,)` int64: how many items of the current session are later than that.
-        ages: `(sessions,)` int32: how many sessions began since each did.
+        places: `(sessions,)` int64: where the current one stands in each, as a place in `items`;
+            it may be beyond the end of the session.
+        ages: `(sessions,)` int64: how many sessions began since each did.
+        length: that a session has at most.
     """
 
-    held: Slots
-    rows: NDArray[np.int64]
-    columns: NDArray[np.int64]
+    items: Slots
+    lengths: Numbers
     likeness: Floats
-    shared: Slots
-    lags: NDArray[np.int64]
-    ages: Slots
-
-    def items(self) -> Slots:
-        """`(votes,)`: what the sessions hold; some come more than once."""
-        return self.held[self.rows, self.columns]
+    places: Numbers
+    ages: Numbers
+    length: int
 
     def votes(self) -> Floats:
         """`(votes,)`: each of `items` has its session's likeness."""
-        return self.likeness.take(self.rows)
+        return self.likeness.repeat(self.lengths)
 
     def votes_in_order(self) -> Floats:
         """`(votes,)`: as `votes`, stronger for what comes next, and of late."""
-        length = self.held.shape[1]
-        # Where in each session the current one stands; it may be beyond the end.
-        places = (self.held == self.shared[:, None]).argmax(axis=1) + self.lags
-        steps = self.columns - (places - 2 * length).take(self.rows)
+        begins = 2 * self.length - self.places
+        steps = begins.repeat(self.lengths)
+        steps += np.arange(len(self.items))
         late = self.likeness * np.exp(self.ages * (-1 / _LATE))
-        votes: Floats = _kernel(length).take(steps) * late.take(self.rows)
+        votes: Floats = _kernel(self.length).take(steps)
+        votes *= late.repeat(self.lengths)
         return votes
 
 
@@ -103,13 +99,16 @@ class Neighbours:
         self._items: Slots = np.full((0, length), -1, np.int32)
         self._lengths: Slots = np.zeros(0, np.int32)
         self._postings: Slots = np.full((0, postings), -1, np.int32)
-        self._posted: NDArray[np.int64] = np.zeros(0, np.int64)
+        # Where in its session each posting has the item.
+        self._places: NDArray[np.uint8] = np.zeros((0, postings), np.uint8)
+        self._posted: Numbers = np.zeros(0, np.int64)
         # Where `near` notes what it met; nothing in it outlasts a call.
-        self._notes: NDArray[np.int64] = np.zeros(0, np.int64)
+        self._notes: Numbers = np.zeros(0, np.int64)
 
     def fit(self, items: int) -> None:
         """Have postings for each of so many items."""
         self._postings = grown(self._postings, items, -1)
+        self._places = grown(self._places, items, 0)
         self._posted = grown(self._posted, items, 0)
 
     def add(self, session: int, item: int) -> int:
@@ -127,9 +126,11 @@ class Neighbours:
             session = self._begin()
             place = session % self._kept
         length = int(self._lengths[place])
-        if item not in self._items[place, :length]:
+        if item not in self._items[place, :length].tolist():
             posted = int(self._posted[item])
-            self._postings[item, posted % self._postings.shape[1]] = session
+            oldest = posted % self._postings.shape[1]
+            self._postings[item, oldest] = session
+            self._places[item, oldest] = length
             self._posted[item] = posted + 1
         self._items[place, length] = item
         self._lengths[place] = length + 1
@@ -146,7 +147,7 @@ class Neighbours:
         self._lengths[session % self._kept] = 0
         return session
 
-    def near(self, items: Slots, weights: Floats, own: int) -> Near:
+    def near(self, items: Numbers, weights: Floats, own: int) -> Near:
         """The sessions most like the current one.
 
         Args:
@@ -154,27 +155,37 @@ class Neighbours:
             weights: of these.
             own: the number of the current session, which does not vote; -1 for none.
         """
-        postings = self._postings[items]
-        there = (postings >= max(0, self._count - self._kept)) & (postings != own)
-        lags, columns = there.nonzero()
-        sessions = postings[lags, columns]
+        postings = self._postings.take(items, axis=0)
+        there = postings >= max(0, self._count - self._kept)
+        there &= postings != own
+        (found,) = there.ravel().nonzero()
+        sessions = postings.take(found).astype(np.int64)
         rows = sessions if self._count <= self._kept else sessions % self._kept
         firsts, which = self._first_met(rows)
-        rarity = np.log1p(self._count / np.maximum(self._posted[items], 1))
+        rarity = np.log1p(self._count / np.maximum(self._posted.take(items), 1))
+        lags = found // postings.shape[1]
         shared = np.bincount(which, (weights * rarity).take(lags), len(firsts))
-        lengths = self._lengths.take(rows.take(firsts))
+        lengths = self._lengths.take(rows.take(firsts)).astype(np.int64)
         likeness = shared / np.sqrt(lengths + self._damping)
         if int(lengths.sum()) > self._votes:
             order = (-likeness).argsort()
             best = order[lengths.take(order).cumsum() <= self._votes]
-            firsts, likeness = firsts.take(best), likeness.take(best)
-        lags = lags.take(firsts)
-        ages = self._count - sessions.take(firsts)
-        held = self._items[rows.take(firsts)]
-        filled, columns = (held >= 0).nonzero()
-        return Near(held, filled, columns, likeness, items.take(lags), lags, ages)
+            firsts, likeness, lengths = firsts.take(best), likeness.take(best), lengths.take(best)
+        length = self._items.shape[1]
+        begins = lengths.cumsum() - lengths
+        held = (rows.take(firsts) * length - begins).repeat(lengths)
+        held += np.arange(len(held))
+        places = self._places.take(items, axis=0).take(found.take(firsts))
+        return Near(
+            items=self._items.take(held),
+            lengths=lengths,
+            likeness=likeness,
+            places=begins + places + lags.take(firsts),
+            ages=self._count - sessions.take(firsts),
+            length=length,
+        )
 
-    def _first_met(self, rows: Slots) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def _first_met(self, rows: Numbers) -> tuple[Numbers, Numbers]:
         """Where each row comes first, in order; and for all which of these each is.
 
         As `np.unique` with index and inverse, without sorting.
@@ -185,6 +196,17 @@ class Neighbours:
         (firsts,) = (self._notes.take(rows) == order).nonzero()
         self._notes[rows.take(firsts)] = order[: len(firsts)]
         return firsts, self._notes.take(rows)
+
+    def likeness(self, items: Numbers) -> Floats:
+        """`(items, items)` from 0 to 1: the cosine of the latest sessions that hold any two."""
+        postings = self._postings.take(items, axis=0)
+        sessions, which = np.unique(postings, return_inverse=True)
+        held = np.zeros((len(items), len(sessions)), np.float32)
+        np.put_along_axis(held, which.reshape(postings.shape), 1, axis=1)
+        held[:, sessions < 0] = 0
+        held /= np.sqrt(np.maximum(np.add.reduce(held, axis=1), 1))[:, None]
+        likeness: Floats = (held @ held.T).astype(np.float64)
+        return likeness
 
     def forget(self, slots: Slots) -> None:
         """Empty the postings of items, and take the items out of sessions."""
@@ -198,6 +220,7 @@ class Neighbours:
             "items": self._items.copy(),
             "lengths": self._lengths.copy(),
             "postings": self._postings.copy(),
+            "places": self._places.copy(),
             "posted": self._posted.copy(),
         }
         return arrays, {"count": self._count}
@@ -208,5 +231,6 @@ class Neighbours:
         self._lengths = arrays["lengths"].astype(np.int32)
         self._notes = np.zeros(len(self._lengths), np.int64)
         self._postings = arrays["postings"].astype(np.int32)
+        self._places = arrays["places"].astype(np.uint8)
         self._posted = arrays["posted"].astype(np.int64)
         self._count = data["count"]

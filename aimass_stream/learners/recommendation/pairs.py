@@ -12,6 +12,7 @@ from aimass_stream.learners.recommendation.growing import grown
 
 Slots = NDArray[np.int32]
 Weights = NDArray[np.float32]
+Rows = NDArray[np.int64]
 
 
 class Kind(NamedTuple):
@@ -44,6 +45,8 @@ class Pairs:
         self._fading: Weights = fading[:, None]
         self._fading_back: Weights = np.where(back, fading, np.float32(1))[:, None]
         self._back: Weights = back.astype(np.float32)[:, None]
+        # Where the weights of each kind begin in a row.
+        self._starts: Rows = np.arange(len(kinds))[:, None] * room
         self._ids: Slots = np.full((0, room), -1, np.int32)
         self._weights: Weights = np.zeros((0, len(kinds), room), np.float32)
 
@@ -52,58 +55,66 @@ class Pairs:
         self._ids = grown(self._ids, items, -1)
         self._weights = grown(self._weights, items, 0)
 
-    def add(self, earlier: Slots, item: int, weights: Weights) -> None:
+    def add(self, earlier: Rows, item: int, weights: Weights) -> None:
         """Add an item to the rows of earlier ones, and these to its own where that is due.
 
         Args:
-            earlier: `(n,)` items, each once, none of them `item`, no more than a row has room.
+            earlier: `(n,)` int64 items, each once, none of them `item`; no more than a row has.
             item: what came after them.
             weights: `(kinds, n)` float32.
         """
         self._add_to_rows(earlier, item, weights)
         self._add_to_row(item, earlier, weights * self._back)
 
-    def _add_to_rows(self, rows: Slots, column: int, weights: Weights) -> None:
-        ids = self._ids[rows]
-        held = self._weights[rows]
+    def _add_to_rows(self, rows: Rows, column: int, weights: Weights) -> None:
+        ids = self._ids.take(rows, axis=0)
+        held = self._weights.take(rows, axis=0)
         held *= self._fading
         there = ids == column
-        rank = -held.sum(axis=1)
-        rank[there] = 1.0  # above every other, all of which are 0 or less
-        places = rank.argmax(axis=1)
+        rank = np.add.reduce(held, axis=1)
+        rank[there] = -1.0  # below every other, all of which are 0 or more
+        places = rank.argmin(axis=1)
         lines = np.arange(len(rows))
         known = there[lines, places]
-        held[lines, :, places] = held[lines, :, places] * known[:, None] + weights.T
+        kinds, room = held.shape[1:]
+        cells = lines * (kinds * room) + places + self._starts
+        flat = held.ravel()
+        flat[cells] = flat.take(cells) * known + weights
         self._ids[rows, places] = column
         self._weights[rows] = held
 
-    def _add_to_row(self, row: int, columns: Slots, weights: Weights) -> None:
+    def _add_to_row(self, row: int, columns: Rows, weights: Weights) -> None:
         ids, held = self._ids[row], self._weights[row]
         held *= self._fading_back
         there = ids == columns[:, None]
-        known = there.any(axis=1)
-        held[:, there.argmax(axis=1)[known]] += weights[:, known]
+        known, taken = there.nonzero()
+        held[:, taken] += weights[:, known]
+        if len(known) == len(columns):
+            return
         # The others take the places of the weakest that are not among the columns.
-        total = held.sum(axis=0)
-        total[there.any(axis=0)] = np.inf
-        free = total.argsort(kind="stable")[: len(columns) - int(known.sum())]
-        ids[free], held[:, free] = columns[~known], weights[:, ~known]
+        total = np.add.reduce(held, axis=0)
+        total[taken] = np.inf
+        free = total.argsort(kind="stable")[: len(columns) - len(known)]
+        new = np.ones(len(columns), np.bool_)
+        new[known] = False
+        ids[free], held[:, free] = columns[new], weights[:, new]
 
-    def of(self, rows: Slots, weights: Weights) -> tuple[Slots, NDArray[np.float64]]:
+    def of(self, rows: Rows, weights: Weights) -> tuple[Slots, NDArray[np.float64]]:
         """Entries of some rows, each kind times its row's weight.
 
         Args:
-            rows: `(n,)` items.
+            rows: `(n,)` int64 items.
             weights: `(kinds, n)` float32.
 
         Returns:
             `(n * room,)` ids, of which some come more than once and some are -1, for none; and
             `(kinds, n * room)` votes.
         """
-        votes = self._weights[rows].swapaxes(0, 1) * weights[:, :, None]
-        return self._ids[rows].ravel(), votes.reshape(len(votes), -1).astype(np.float64)
+        held = self._weights.take(rows, axis=0).swapaxes(0, 1)
+        votes = np.multiply(held, weights[:, :, None], dtype=np.float64, order="C")
+        return self._ids.take(rows, axis=0).ravel(), votes.reshape(len(votes), -1)
 
-    def forget(self, slots: Slots) -> None:
+    def forget(self, slots: Slots | Rows) -> None:
         """Empty the rows of items, and take them out of others."""
         gone = np.isin(self._ids, slots)
         gone[slots] = True

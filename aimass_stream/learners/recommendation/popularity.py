@@ -61,11 +61,12 @@ class Popularity:
 
     def leading(self) -> tuple[Slots, NDArray[np.float64]]:
         """The pool, and how often each was seen, fading."""
-        return self._pool, self._counts[self._pool] / self._now
+        return self._pool, self._counts.take(self._pool) * (1 / self._now)
 
-    def of(self, slots: Slots) -> NDArray[np.float64]:
+    def of(self, slots: NDArray[np.int64]) -> NDArray[np.float64]:
         """How often items were seen, fading."""
-        counts: NDArray[np.float64] = self._counts[slots] / self._now
+        counts: NDArray[np.float64] = self._counts.take(slots)
+        counts *= 1 / self._now
         return counts
 
     def forget(self, slots: Slots) -> None:

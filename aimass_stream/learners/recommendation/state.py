@@ -3,25 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from itertools import repeat
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aimass_stream.learner import Event, Snapshot
-from aimass_stream.learners.recommendation.blend import Blend
+from aimass_stream.learners.recommendation.arrangement import Arrangement
+from aimass_stream.learners.recommendation.blend import Blend, Look
+from aimass_stream.learners.recommendation.categories import Categories
+from aimass_stream.learners.recommendation.events import Described, read_event
 from aimass_stream.learners.recommendation.items import Items
-from aimass_stream.learners.recommendation.members import REASONS, TRAITS, Candidates, Members
+from aimass_stream.learners.recommendation.members import REASONS, TRAITS, Members
 from aimass_stream.learners.recommendation.recommender import Recommender
 from aimass_stream.learners.recommendation.users import NOBODY, History, Users
 from aimass_stream.records import Recommendation, RecommendedItem
-from aimass_stream.records.behaviour import Action, read_behaviour
+from aimass_stream.records.behaviour import Action
 
 _RECENT = 20
-# The blend learns from each of the first events, and from every third when it has settled.
+# The blend learns from each of the first events, and from every sixth when it has settled.
 _JUDGED_ALL = 50_000
-_JUDGED_EVERY = 3
-_NONE: NDArray[np.int32] = np.empty(0, np.int32)
+_JUDGED_EVERY = 6
+
+Input = Action | Described
+
+
+class Candidates(NamedTuple):
+    """What a user may be shown, and may not.
+
+    Attributes:
+        slots: `(candidates,)` int64.
+        look: at these.
+        hidden: int64 slots of what may not be shown to the user; -1 for none.
+    """
+
+    slots: NDArray[np.int64]
+    look: Look
+    hidden: NDArray[np.int64]
 
 
 class RecommenderState:
@@ -32,9 +51,11 @@ class RecommenderState:
     """
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
-        declared = Recommender("state", **settings)
-        self._declared = declared
+        declared = Recommender.of(settings)
+        self._dimensions = declared.dimensions
         self._items = Items(declared.items)
+        self._categories = Categories()
+        self._arrangement = Arrangement(declared.rules, declared.top, self._items, self._categories)
         self._users = Users(
             declared.users, _RECENT, int(declared.session_gap_s * 1000), declared.hide_bought_events
         )
@@ -50,20 +71,20 @@ class RecommenderState:
         """Items that can be recommended."""
         return self._items.seen
 
-    def read(self, event: Event) -> Action:
-        """A behaviour event.
+    def read(self, event: Event) -> Input:
+        """A behaviour event, or what an item is.
 
         Raises:
-            RecordError: it is none.
+            RecordError: it is neither.
         """
-        return read_behaviour(event.value, event.timestamp_ms)
+        return read_event(event, self._dimensions)
 
-    def score(self, inputs: Sequence[Action]) -> list[Recommendation | None]:
-        """What to show each event's user next; None for positions."""
+    def score(self, inputs: Sequence[Input]) -> list[Recommendation | None]:
+        """What to show each event's user next; None for positions and descriptions."""
         ahead: dict[str, History] = {}
         answers: list[Recommendation | None] = []
         for action in inputs:
-            if action.item is None:
+            if isinstance(action, Described) or action.item is None:
                 answers.append(None)
                 continue
             before = ahead.get(action.user) or self._users.get(action.user)
@@ -84,11 +105,13 @@ class RecommenderState:
             history = self._users.extended(history, action, self._items.slot(item))
         return self._recommend("", history)
 
-    def learn(self, inputs: Sequence[Action]) -> None:
+    def learn(self, inputs: Sequence[Input]) -> None:
         """Learn events one by one."""
-        for action in inputs:
-            if action.item is not None:
-                self._learn(action, action.item)
+        for one in inputs:
+            if isinstance(one, Described):
+                self._describe(one)
+            elif one.item is not None:
+                self._learn(one, one.item)
 
     def snapshot(self) -> Snapshot:
         """Lay the state down."""
@@ -96,6 +119,8 @@ class RecommenderState:
         items, items_data = self._items.snapshot()
         arrays = {f"members.{name}": array for name, array in members.arrays.items()}
         arrays |= {f"items.{name}": array for name, array in items.items()}
+        categories, _ = self._categories.snapshot()
+        arrays |= {f"categories.{name}": array for name, array in categories.items()}
         arrays |= {f"blend.{name}": array for name, array in self._blend.snapshot().items()}
         data = {
             "members": members.data,
@@ -110,6 +135,7 @@ class RecommenderState:
         arrays, data = snapshot
         self._items.restore(_under(arrays, "items."), data["items"])
         self._members.restore(Snapshot(_under(arrays, "members."), data["members"]))
+        self._categories.restore(_under(arrays, "categories."), {})
         self._blend.restore(_under(arrays, "blend."))
         self._users.restore(data["users"])
         self._events = data["events"]
@@ -122,53 +148,65 @@ class RecommenderState:
         if known >= 0 and not (settled and self._events % _JUDGED_EVERY):
             self._judge(before, known)
         self._events += 1
-        gone = self._items.make_room() if known < 0 else _NONE
-        if len(gone):
-            self._members.forget(gone)
-            self._users.forget(gone.tolist())
+        slot = self._slot_for(item)
+        if known < 0:
             before = self._users.get(action.user)
-        slot = self._items.take(item)
-        self._members.fit(self._items.room)
         after = self._users.extended(before, action, slot)
         session, basket = self._members.learn(before, after, slot)
         self._users.put(action.user, after._replace(session=session, basket=basket))
 
+    def _describe(self, described: Described) -> None:
+        slot = self._slot_for(described.item)
+        if described.category is not None:
+            self._categories.put(slot, described.category)
+        if described.vector is not None:
+            self._members.content.put(slot, described.vector)
+        self._latest = None
+
+    def _slot_for(self, item: str) -> int:
+        """The item's slot; for a new item others may have to go, also from histories."""
+        if self._items.slot(item) >= 0:
+            return self._items.take(item)
+        gone = self._items.make_room()
+        if len(gone):
+            self._members.forget(gone)
+            self._categories.forget(gone)
+            self._users.forget(gone.tolist())
+        slot = self._items.take(item)
+        self._members.fit(self._items.room)
+        self._categories.fit(self._items.room)
+        return slot
+
     def _judge(self, before: History, came: int) -> None:
         """Let the blend learn from the item that came."""
         candidates = self._candidates(before)
-        (place,) = np.nonzero(candidates.slots == came)
+        (place,) = (candidates.slots == came).nonzero()
         if len(place):
-            self._blend.learn(candidates.shares, candidates.traits, int(place[0]), before.events)
+            self._blend.learn(candidates.look, int(place[0]))
 
     def _candidates(self, history: History) -> Candidates:
         if self._latest and self._latest[0] is history and self._latest[1] == self._events:
             return self._latest[2]
-        found = self._members.candidates(history, self._hidden(history))
-        near = self._blend.shortlist(found.shares, history.events)
+        hidden = self._arrangement.hidden(self._users.hidden(history))
+        slots, shares = self._members.votes(history, hidden, self._arrangement.permitted)
+        near = self._blend.shortlist(shares, history.events)
         if near is not None:
-            found = Candidates(found.slots[near], found.shares[:, near], found.traits[:, near])
+            slots, shares = slots.take(near), shares.take(near, axis=1)
+        traits = self._members.traits(slots, history)
+        found = Candidates(slots, self._blend.look(shares, traits, history.events), hidden)
         self._latest = history, self._events, found
         return found
 
-    def _hidden(self, history: History) -> NDArray[np.int32]:
-        hidden = self._users.hidden(history)
-        if not self._declared.never_shown:
-            return hidden
-        # A slot of -1 is hidden anyway.
-        never = [self._items.slot(item) for item in self._declared.never_shown]
-        return np.append(hidden, np.array(never, np.int32))
-
     def _recommend(self, user: str, history: History) -> Recommendation:
-        candidates = self._candidates(history)
-        scores = self._blend.chances(candidates.shares, candidates.traits, history.events)
-        best = np.argsort(-scores, kind="stable")[: self._declared.top]
-        speaks = self._blend.speaking(candidates.shares[:, best], history.events).tolist()
-        slots = candidates.slots[best].tolist()
+        slots, look, hidden = self._candidates(history)
+        places = self._arrangement.arrange(
+            slots, self._blend.chances(look), hidden, self._members.baskets.likeness
+        )
+        candidates = np.array([place.candidate for place in places], np.int64)
+        speaking = self._blend.speaking(look, candidates).tolist() if len(slots) else repeat(0)
         items = [
-            RecommendedItem(self._items.name(slot), rank, score, REASONS[member])
-            for rank, (slot, score, member) in enumerate(
-                zip(slots, scores[best].tolist(), speaks, strict=True), start=1
-            )
+            RecommendedItem(place.item, rank, place.score, place.rule or REASONS[member])
+            for rank, (place, member) in enumerate(zip(places, speaking, strict=False), start=1)
         ]
         return Recommendation(user, items)
 

@@ -3,13 +3,39 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aimass_stream.records.behaviour import Action
+
+Numbers = NDArray[np.int64]
+
+_NOTHING: Numbers = np.empty(0, np.int64)
+
+
+class Bought(NamedTuple):
+    """What a user bought, oldest first, each item once; never changed, but replaced.
+
+    Attributes:
+        slots: `(bought,)`.
+        events: `(bought,)`: the number of the user's event that bought each.
+    """
+
+    slots: Numbers = _NOTHING
+    events: Numbers = _NOTHING
+
+    def with_item(self, slot: int, event: int, since: int) -> Bought:
+        """And this one now; what was bought before an event is dropped."""
+        kept = (self.slots != slot) & (self.events >= since)
+        return Bought(np.append(self.slots[kept], slot), np.append(self.events[kept], event))
+
+    def without(self, slots: Numbers) -> Bought:
+        """But these."""
+        kept = ~np.isin(self.slots, slots)
+        return self if kept.all() else Bought(self.slots[kept], self.events[kept])
 
 
 class History(NamedTuple):
@@ -22,7 +48,7 @@ class History(NamedTuple):
         basket: number of the user's basket, which no silence ends; -1 for none.
         last_ms: time of the latest event.
         events: how many there were.
-        bought: slots of bought items with the number of the event that bought each.
+        bought: not long ago.
     """
 
     recent: tuple[int, ...] = ()
@@ -30,7 +56,7 @@ class History(NamedTuple):
     basket: int = -1
     last_ms: int = -1
     events: int = 0
-    bought: Mapping[int, int] = {}
+    bought: Bought = Bought()
 
 
 NOBODY = History()
@@ -64,7 +90,8 @@ class Users:
         if slot >= 0:
             recent = (slot, *(kept for kept in recent if kept != slot))[: self._recent]
             if action.kind == "buy":
-                bought = self._with(bought, slot, history.events)
+                since = history.events - self._hidden
+                bought = bought.with_item(slot, history.events, since)
         return History(
             recent,
             -1 if begins else history.session,
@@ -74,22 +101,10 @@ class Users:
             bought,
         )
 
-    def _with(self, bought: Mapping[int, int], slot: int, event: int) -> dict[int, int]:
-        longer = dict(bought)
-        longer.pop(slot, None)
-        longer[slot] = event
-        oldest = next(iter(longer))
-        if event - longer[oldest] > self._hidden:
-            del longer[oldest]
-        return longer
-
-    def hidden(self, history: History) -> NDArray[np.int32]:
+    def hidden(self, history: History) -> Numbers:
         """Slots of what was bought not long ago."""
-        since = history.events - self._hidden
-        bought = np.fromiter(history.bought, np.int32, len(history.bought))
-        if not len(bought) or next(iter(history.bought.values())) >= since:
-            return bought
-        return bought[np.fromiter(history.bought.values(), np.int64, len(bought)) >= since]
+        slots, events = history.bought
+        return slots[events.searchsorted(history.events - self._hidden) :]
 
     def put(self, user: str, history: History) -> None:
         """Keep a history; the longest silent users make room."""
@@ -100,10 +115,10 @@ class Users:
 
     def forget(self, slots: Sequence[int]) -> None:
         """Take items out of all histories."""
-        gone = frozenset(slots)
+        gone, numbers = frozenset(slots), np.array(slots, np.int64)
         for user, history in self._histories.items():
             recent = tuple(slot for slot in history.recent if slot not in gone)
-            bought = {slot: at for slot, at in history.bought.items() if slot not in gone}
+            bought = history.bought.without(numbers)
             self._histories[user] = history._replace(recent=recent, bought=bought)
 
     def snapshot(self) -> list[list[Any]]:
@@ -116,7 +131,7 @@ class Users:
                 h.basket,
                 h.last_ms,
                 h.events,
-                [list(b) for b in h.bought.items()],
+                [held.tolist() for held in h.bought],
             ]
             for user, h in self._histories.items()
         ]
@@ -124,6 +139,10 @@ class Users:
     def restore(self, data: Sequence[Sequence[Any]]) -> None:
         """Have the histories that were laid down."""
         self._histories = OrderedDict(
-            (user, History(tuple(recent), session, basket, last_ms, events, dict(map(tuple, held))))
+            (user, History(tuple(recent), session, basket, last_ms, events, _bought(*held)))
             for user, recent, session, basket, last_ms, events, held in data
         )
+
+
+def _bought(slots: Sequence[int], events: Sequence[int]) -> Bought:
+    return Bought(np.array(slots, np.int64), np.array(events, np.int64))
