@@ -21,12 +21,13 @@ from aimass_stream.records.embedding import Embedding
 from aimass_stream.records.entities import Entities, Entity
 from aimass_stream.records.example import Example
 from aimass_stream.records.feedback import Feedback, FeedbackRecord, read_feedback
-from aimass_stream.records.generated import Generated
+from aimass_stream.records.generated import Generated, GeneratedPart
 from aimass_stream.records.image import Image
 from aimass_stream.records.labels import Estimate, Labels
 from aimass_stream.records.limits import Limits
 from aimass_stream.records.match import Match
 from aimass_stream.records.prediction import Prediction
+from aimass_stream.records.prompt import Prompt, PromptControls
 from aimass_stream.records.question import Question
 from aimass_stream.records.recommendation import Recommendation, RecommendedItem
 from aimass_stream.records.segmentation import Region, Segmentation
@@ -64,6 +65,7 @@ __all__ = [
     "FinerDetection",
     "FinerDetections",
     "Generated",
+    "GeneratedPart",
     "Headers",
     "Image",
     "Labels",
@@ -72,6 +74,8 @@ __all__ = [
     "Match",
     "Picture",
     "Prediction",
+    "Prompt",
+    "PromptControls",
     "Question",
     "Recommendation",
     "RecommendedItem",
