@@ -25,7 +25,7 @@ from transformers import DynamicCache, LogitsProcessorList
 from transformers.cache_utils import DynamicLayer
 
 from aimass_stream.adapters.sampling import NO_NUMBERS
-from aimass_stream.error_text import describe, is_out_of_memory, trace_of
+from aimass_stream.error_text import describe, is_device_lost, is_out_of_memory, trace_of
 from aimass_stream.errors import Reason, RecordError
 
 R = TypeVar("R")
@@ -39,13 +39,14 @@ class Row:
         ticket: names it.
         ids: its tokens, read and written.
         most: tokens that are written at the most.
-        processors: what changes its scores before the best is taken; they see no other text.
+        processors: a `LogitsProcessorList`, which changes its scores before the best is taken; it
+            sees no other text.
     """
 
     ticket: int
     ids: list[int]
     most: int
-    processors: LogitsProcessorList = field(default_factory=LogitsProcessorList)
+    processors: Any = field(default_factory=LogitsProcessorList)
 
 
 @dataclass(slots=True)
@@ -181,7 +182,7 @@ def can_join(model: Any) -> bool:
     taken = inspect.signature(model.forward).parameters
     if not {"input_ids", "attention_mask", "past_key_values", "use_cache"} <= taken.keys():
         return False
-    cache = DynamicCache(config=model.config)
+    cache: Any = DynamicCache(config=model.config)
     if not cache.layers or any(type(layer) is not DynamicLayer for layer in cache.layers):
         return False
     ids = torch.zeros((1, 2), dtype=torch.long, device=model.device)
@@ -200,10 +201,15 @@ def in_pieces(
 
     Returns:
         What the calls gave that did not fail, and the error of each row that is to blame.
+
+    Raises:
+        Exception: the device answers nothing any more, so that no row is to blame.
     """
     try:
         return [call(rows)], {}
     except Exception as error:
+        if is_device_lost(error):
+            raise
         return _search(rows, call, error)
 
 
@@ -291,7 +297,7 @@ def _joined(batches: Sequence[_Batch]) -> _Batch | None:
 
 def _cache_of(config: Any, memory: Sequence[tuple[Tensor, Tensor]]) -> Any:
     """The library's own form of a memory, nothing copied."""
-    cache = DynamicCache(config=config)
+    cache: Any = DynamicCache(config=config)
     for layer, (keys, held) in zip(cache.layers, memory, strict=False):
         layer.lazy_initialization(keys, held)
         layer.keys, layer.values = keys, held

@@ -6,9 +6,10 @@ Imported in device processes only.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
-from transformers import LogitsProcessor, LogitsProcessorList
+from transformers import LogitsProcessor
 from transformers.generation.logits_process import (
     TemperatureLogitsWarper,
     TopKLogitsWarper,
@@ -60,10 +61,10 @@ class EachRow(LogitsProcessor):
     """Lets each row of a batch have processors of its own.
 
     Args:
-        rows: for each row.
+        rows: for each row its `LogitsProcessorList`.
     """
 
-    def __init__(self, rows: Sequence[LogitsProcessorList]) -> None:
+    def __init__(self, rows: Sequence[Any]) -> None:
         self._rows = rows
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""A prompt on a topic: a text, what fills the model's template beside it, and how to write on.
+r"""A prompt on a topic: a text, what fills the model's template beside it, and how to write on.
 
 `{"text": "...", "max_new_tokens": 40, "temperature": 0.7, "stop": ["\\n"], "style": "formal"}`, or
 a raw text as `Text` takes it. Fields that hold text, `style` here, fill the gaps of that name in
