@@ -27,7 +27,7 @@ from aimass_stream.records.labels import Estimate, Labels
 from aimass_stream.records.limits import Limits
 from aimass_stream.records.match import Match
 from aimass_stream.records.prediction import Prediction
-from aimass_stream.records.prompt import Prompt, PromptControls
+from aimass_stream.records.prompt import Prompt, PromptControls, PromptText
 from aimass_stream.records.question import Question
 from aimass_stream.records.recommendation import Recommendation, RecommendedItem
 from aimass_stream.records.segmentation import Region, Segmentation
@@ -76,6 +76,7 @@ __all__ = [
     "Prediction",
     "Prompt",
     "PromptControls",
+    "PromptText",
     "Question",
     "Recommendation",
     "RecommendedItem",

@@ -41,6 +41,16 @@ class PromptControls(msgspec.Struct, frozen=True, omit_defaults=True):
     fields: dict[str, str] = {}
 
 
+class PromptText(msgspec.Struct, frozen=True):
+    """A prompt as an answer; in JSON it is what `Prompt` and `Text` read.
+
+    Attributes:
+        text: what a model is to write on from.
+    """
+
+    text: str
+
+
 class Prompt(Text):
     """A prompt record; its properties hold once `check` has accepted it."""
 

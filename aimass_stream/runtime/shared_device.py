@@ -101,7 +101,7 @@ class SharedDevice:
     async def take_turn(self, sharer: Sharer) -> None:
         """Wait until no lane that waits had less of the device.
 
-        A lane that writes takes no turns: the device goes a step on with it between any two batches.
+        A lane that writes takes no turns: the device goes a step on with it between two batches.
         """
         while not sharer.writes and not self._turns.is_due(
             sharer.share,

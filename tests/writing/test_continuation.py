@@ -265,7 +265,7 @@ def test_what_the_model_says_of_its_scores_is_heeded(tmp_path: Path, load: Any) 
     generator = load(folder)
     assert generator._joins
     assert generator._shapes_scores
-    library = AutoModelForCausalLM.from_pretrained(folder)
+    library, words = AutoModelForCausalLM.from_pretrained(folder), words_of(folder)
     for text, found in zip(TEXTS, generator.predict(inputs(generator, *TEXTS)), strict=True):
         ids = words(text, return_tensors="pt", return_token_type_ids=False)["input_ids"]
         tokens = library.generate(ids, do_sample=False, max_new_tokens=12)[0, ids.shape[1] :]
@@ -274,7 +274,17 @@ def test_what_the_model_says_of_its_scores_is_heeded(tmp_path: Path, load: Any) 
 
 
 def test_a_part_ends_before_what_may_still_change() -> None:
-    pieces = {1: "don", 2: " '", 3: "t", 4: " go", 5: " 你", 6: "好", 7: "\ufffd", 8: " END", 9: "x"}
+    pieces = {
+        1: "don",
+        2: " '",
+        3: "t",
+        4: " go",
+        5: " 你",
+        6: "好",
+        7: "\ufffd",
+        8: " END",
+        9: "x",
+    }
 
     def decode(tokens: list[int]) -> str:
         return "".join(pieces[token] for token in tokens).replace(" '", "'")
