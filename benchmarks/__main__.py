@@ -25,6 +25,7 @@ ROW_SETS: Mapping[str, str] = {
     "images": "benchmarks.device.run:run_images",
     "audio": "benchmarks.device.run:run_audio",
     "mixed": "benchmarks.device.mixed:run_mixed",
+    "generation": "benchmarks.generation:run_generation",
     "scale": "benchmarks.scale:run_scale",
     "backlog": "benchmarks.backlog.run:run_backlog",
     "served": "benchmarks.served.run:run_served",

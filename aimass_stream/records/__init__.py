@@ -39,7 +39,7 @@ from aimass_stream.records.topic import Topic
 from aimass_stream.records.tracked_cluster import ClusterChange, TrackedCluster
 from aimass_stream.records.transcript import Transcript, Word
 from aimass_stream.records.understanding import Understanding
-from aimass_stream.records.vote import Vote
+from aimass_stream.records.vote import JointEstimate, JointLabels, Vote
 
 __all__ = [
     "Action",
@@ -68,6 +68,8 @@ __all__ = [
     "GeneratedPart",
     "Headers",
     "Image",
+    "JointEstimate",
+    "JointLabels",
     "Labels",
     "Limits",
     "Mask",

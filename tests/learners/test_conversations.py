@@ -74,9 +74,9 @@ def test_conversations_do_not_mix_and_replies_to_what_is_forgotten_count_for_not
 
 
 def test_what_is_said_is_cut_and_filled_in_once() -> None:
-    state = chats(turn_chars=6)
-    found = prompts(state, message(0, "{text}{text}"), reply(1, 0, "0123456789"), message(2, "x"))
-    assert found[2] == "[{text}]<012345>[x]<"
+    state = chats(turn_chars=7)
+    found = prompts(state, message(0, "x{text}{text}"), reply(1, 0, "0123456789"), message(2, "x"))
+    assert found[2] == "[x{text}]<0123456>[x]<"
 
 
 def test_a_prompt_is_read_by_the_record_type_of_prompts() -> None:

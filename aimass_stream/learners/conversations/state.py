@@ -6,16 +6,15 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import msgspec
-
-from aimass_stream.error_text import describe
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.learner import Event, Snapshot
 from aimass_stream.learners.conversations.declaration import Conversations
 from aimass_stream.records import Generated, Limits, PromptText, Text
+from aimass_stream.records.json_object import as_form, read_object
 
 _LIMITS = Limits()
-_read_reply = msgspec.json.Decoder(Generated).decode
+# A byte of text takes up to six in JSON: a control character is written as \u0001.
+_ESCAPE_BYTES = 6
 
 
 class Said(NamedTuple):
@@ -126,7 +125,5 @@ def _message_text(event: Event) -> str:
 
 
 def _reply_text(event: Event) -> str:
-    try:
-        return _read_reply(event.value).text
-    except msgspec.MsgspecError as error:
-        raise RecordError(Reason.BAD_ENVELOPE, f"no reply: {describe(error)}") from None
+    fields = read_object(event.value, _LIMITS.text_bytes * _ESCAPE_BYTES)
+    return as_form(fields, Generated).text
