@@ -1,17 +1,14 @@
-"""The app under test: conversations, and a model that writes the replies.
-
-It imports no model library, as no worker does.
-"""
+"""The app under test: conversations, and a model that writes the replies."""
 
 import os
 from collections.abc import AsyncIterator
 
-from aimass_stream import App, Generated, GeneratedPart, Prompt, Record, Stream, Topic, Transformers
+from aimass_stream import App, Generated, GeneratedPart, Prompt, Record, Stream, Topic
 from aimass_stream.learners.conversations import Conversations
 from aimass_stream.records import PromptText
+from tests.writing.scribe import Scribe
 
 NAME = os.environ.get("TEST_APP", "test-app")
-TOKENS = 400
 
 app = App(NAME, origin="tests.writing.app")
 messages = Topic(f"{NAME}.messages", Record)
@@ -22,13 +19,7 @@ parts = Topic(f"{NAME}.parts", GeneratedPart)
 chats = Conversations(
     "chats", replies=replies.name, message="q {text} ", reply="a {text} ", turn_chars=40
 )
-writer = Transformers(
-    "text-generation",
-    os.environ.get("TEST_MODEL", "unset"),
-    max_new_tokens=TOKENS,
-    # A machine that runs many tests takes long over a step.
-    timeout_s=300.0,
-)
+writer = Scribe()
 
 app.feed(chats, messages)
 app.feed(chats, Topic(replies.name, Record))

@@ -9,16 +9,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
-import torch
-from transformers import GPT2Config, GPT2LMHeadModel
 
 from aimass_stream.kafka.reader import TopicReader
 from aimass_stream.kafka.sender import Sender
 from aimass_stream.records import Generated, GeneratedPart, PromptText, Record, identity
 from aimass_stream.verify.oracle import Watched
 from tests.delivery.harness import Harness, running_app
-from tests.writing.app import TOKENS
-from tests.zoo.writers import ends, open_ended, save
+from tests.writing.scribe import WORDS
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(900)]
 
@@ -29,22 +26,10 @@ PARTITIONS = 2
 
 @pytest.fixture
 def env(worker_env: dict[str, str], tmp_path: Path) -> dict[str, str]:
-    """A project without declarations of its own, and a model that writes until it has to stop."""
+    """A project without declarations of its own."""
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "__init__.py").touch()
-    torch.manual_seed(5)
-    words = open_ended()
-    config = GPT2Config(
-        n_embd=16, n_layer=2, n_head=2, n_positions=700, initializer_range=0.6, **ends(words)
-    )
-    model = GPT2LMHeadModel(config)
-    model.generation_config.eos_token_id = None
-    folder = tmp_path / "writer"
-    folder.mkdir()
-    save(model, words, folder)
-    path = os.pathsep.join([str(ROOT), *sys.path])
-    told = {"TEST_MODEL": str(folder), "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
-    return {**worker_env, **told}
+    return {**worker_env, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
 
 
 async def read(url: str, topic: str) -> list[Record]:
@@ -93,7 +78,6 @@ def check_parts(parts: list[Record], replies: list[Record]) -> None:
         assert len(own) > 10
 
 
-@pytest.mark.filterwarnings("ignore")
 async def test_a_conversation_is_told_in_parts_and_outlives_a_kill(
     broker_url: str, topic_name: str, env: dict[str, str], tmp_path: Path
 ) -> None:
@@ -126,7 +110,7 @@ async def test_a_conversation_is_told_in_parts_and_outlives_a_kill(
         assert len(told) == 2
         for reply in told.values():
             answer = msgspec.json.decode(reply.bytes, type=Generated)
-            assert (answer.tokens, answer.stop) == (TOKENS, "length")
+            assert (answer.tokens, answer.stop) == (WORDS, "length")
         check_parts(await read(broker_url, f"{topic_name}.parts"), list(told.values()))
         prompts = [
             msgspec.json.decode(record.bytes, type=PromptText).text
