@@ -33,7 +33,7 @@ ROW_SETS: Mapping[str, str] = {
 }
 """What runs each; imported when it is its turn, since some import model libraries."""
 
-BROKERLESS = frozenset({"gpu"})
+BROKERLESS = frozenset({"generation", "gpu"})
 """Those that need no broker."""
 
 PEERS = Path(".venv-peers/bin/python")

@@ -13,7 +13,7 @@ from scipy import signal
 
 from aimass_stream import transforms as t
 from aimass_stream.codecs.images import Pixels
-from aimass_stream.errors import Reason, RecordError, SetupError
+from aimass_stream.errors import Reason, RecordError
 from aimass_stream.records import Limits
 from aimass_stream.transforms.chain import Chain, Step
 from aimass_stream.transforms.frozen import learned_of
@@ -222,9 +222,3 @@ def test_keywords_by_dictionary_are_words_and_survive_freezing() -> None:
     assert set(plain["words"]) >= {"取消", "自然语言", "订单", "退款", "到账"}
     assert [back(line) for line in cut] == [learned(line) for line in cut]
     assert set(back(cut[2]).split()) == {"取消", "订单"}
-
-
-@pytest.mark.skipif(find_spec("rjieba") is not None, reason="rjieba is installed")
-def test_without_its_library_it_says_how_to_install_it() -> None:
-    with pytest.raises(SetupError, match=r"aimass-stream\[chinese\]"):
-        run(t.CutWords(), "请取消")
