@@ -26,7 +26,7 @@ SYSTEMS = {
     "A3": "Speech synthesis",
     "A4": "Clusters of similar audio",
     "A5": "Voice turn: recognition, understanding, synthesis",
-    "E1": "Ensembles: average, median, majority, several labels, bagging, boosting, stacking, cascade",
+    "E1": "Ensembles: average, median, majority, bagging, boosting, stacking, cascade",
     "E2": "Graphs of models: detector, crops, classifier; recognition, then understanding",
     "C1": "Cleaning before a model: images, audio, texts",
     "C2": "Features: colours, brightness, edges, HOG, mel; imputation, scaling",
