@@ -80,12 +80,16 @@ class FittedChain:
 
     Attributes:
         captured: the range; its values are what the chain gives.
-        frozen: what was learnt, as it is written.
+        declared: the steps that the declaration will say, as plain data.
+        steps: those of the folder, likewise.
+        learnt: what each of them has learnt; None where nothing.
         arrays: what of it is arrays.
     """
 
     captured: Captured
-    frozen: Frozen
+    declared: list[dict[str, Any]]
+    steps: list[dict[str, Any]]
+    learnt: list[dict[str, Any] | None]
     arrays: Arrays
 
     def table(self) -> tuple[NDArray[np.float64], NDArray[Any] | None]:
@@ -108,7 +112,16 @@ class FittedChain:
         Raises:
             OSError: the files cannot be written.
         """
-        write_chain(folder, self.frozen, self.arrays)
+        frozen = Frozen(
+            declared=self.declared,
+            steps=self.steps,
+            learnt=self.learnt,
+            libraries=library_versions(),
+            rows=len(self.captured.values),
+            refused=dict(self.captured.refused),
+            ranges=self.captured.ranges,
+        )
+        write_chain(folder, frozen, self.arrays)
 
 
 def fit(  # noqa: PLR0913 - all but three are told by name
@@ -193,16 +206,7 @@ def fit_chain(
     learnt: list[dict[str, Any] | None] = [None] * (first - len(declared))
     for step in steps[first:]:
         learnt.append(_learn(step, captured, arrays, f"{len(learnt)}.", limits))
-    frozen = Frozen(
-        declared=before.plain() if before else [],
-        steps=plain,
-        learnt=learnt,
-        libraries=library_versions(),
-        rows=len(captured.values),
-        refused=dict(captured.refused),
-        ranges=captured.ranges,
-    )
-    return FittedChain(captured, frozen, arrays)
+    return FittedChain(captured, before.plain() if before else [], plain, learnt, arrays)
 
 
 def _pairs(
