@@ -94,7 +94,9 @@ async def test_a_conversation_is_told_in_parts_and_outlives_a_kill(
         harness.cwd = tmp_path
         await say(broker_url, topic_name, b"where is it")
         worker = harness.start_worker()
-        await read_at_least(harness, broker_url, log, 2)
+        # The message, which makes a prompt, and the reply that came of it.
+        learnt = harness.oracle.accounts["remember"].fates
+        await harness.until(lambda: len(learnt) >= 2, DEADLINE_S)
         parts = await read_at_least(harness, broker_url, f"{topic_name}.parts", 1)
         await say(broker_url, topic_name, b"and now")
         await read_at_least(harness, broker_url, f"{topic_name}.parts", len(parts) + 1)
