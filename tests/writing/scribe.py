@@ -20,6 +20,9 @@ class Scribe(Model[Generated]):
 
     adapter: ClassVar[str] = "tests.writing.scribe:ScribePredictor"
 
+    name: str = "scribe"
+    version: str = "1"
+
     @property
     def answer_type(self) -> type[Generated]:
         return Generated
