@@ -17,7 +17,7 @@ from aimass_stream.errors import ConfigError
 from aimass_stream.kafka.worker_app import WorkerApp
 from aimass_stream.learner import LOG_SUFFIX, Learner
 from aimass_stream.model import Model
-from aimass_stream.records import Record, Topic
+from aimass_stream.records import GeneratedPart, Record, Topic
 from aimass_stream.runtime.body import Agent, Body
 from aimass_stream.runtime.feeds import forward, forward_answers
 from aimass_stream.runtime.scored import ScoredStream
@@ -41,7 +41,12 @@ class App(WorkerApp):
 
     @overload
     def agent(
-        self, channel: Topic[Any], *, to: Topic[Any] | None = None, name: str | None = None
+        self,
+        channel: Topic[Any],
+        *,
+        to: Topic[Any] | None = None,
+        parts: Topic[GeneratedPart] | None = None,
+        name: str | None = None,
     ) -> Callable[[BodyT], BodyT]: ...
 
     @overload
@@ -54,6 +59,7 @@ class App(WorkerApp):
         channel: Any = None,
         *,
         to: Topic[Any] | None = None,
+        parts: Topic[GeneratedPart] | None = None,
         name: str | None = None,
         **options: Any,
     ) -> Callable[[Any], Any]:
@@ -66,6 +72,7 @@ class App(WorkerApp):
         Args:
             channel: the topic the records come from.
             to: the topic of the answers.
+            parts: a side topic for pieces of answers, while a model that writes is writing them.
             name: names the agent in outcomes and dead letters; the function's name by default.
             options: for plain Faust agents.
 
@@ -76,7 +83,8 @@ class App(WorkerApp):
             return super().agent(channel, name=name, **options)
 
         def declare(body: BodyT) -> BodyT:
-            self._declare(Agent(name or str(getattr(body, "__name__", "")), channel, to, body))
+            agent_name = name or str(getattr(body, "__name__", ""))
+            self._declare(Agent(agent_name, channel, to, body, parts))
             return body
 
         return declare

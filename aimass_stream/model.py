@@ -8,10 +8,10 @@ names becomes a `Predictor`, which holds the weights. Nothing else crosses.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from hashlib import blake2b
-from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast, runtime_checkable
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar, cast, runtime_checkable
 
 import msgspec
 
@@ -130,6 +130,14 @@ class Model(Declaration, Generic[AnswerT]):
     def seeded(self) -> bool:
         """Whether it draws at random, and is given `SEED_BYTES` of seed before a payload."""
         return False
+
+    @property
+    def written_together(self) -> int:
+        """Answers that are written side by side at the most; 0 where the model does not write.
+
+        Records of a model that writes go to the device one by one, as soon as there is a place.
+        """
+        return 0
 
     def payload(self, record: Record) -> bytes:
         """What the model is given of a record: its payload, behind a seed where it is `seeded`.
@@ -261,6 +269,48 @@ class SharingPredictor(Predictor, Protocol):
         Raises:
             RecordError: it cannot be an input.
         """
+        ...
+
+
+class Written(NamedTuple):
+    """What one step added to an answer that is being written.
+
+    Attributes:
+        ticket: which answer.
+        text: what is new of it.
+        answer: the whole, or why there is none; None while it is being written.
+    """
+
+    ticket: int
+    text: str
+    answer: Any | RecordError | None = None
+
+
+@runtime_checkable
+class WritingPredictor(Predictor, Protocol):
+    """A `Predictor` that writes answers step by step, and takes in more between two steps.
+
+    All of it happens in the thread that predicts. What an input is answered with does not depend
+    on what else is being written.
+    """
+
+    def begin(self, inputs: Sequence[Any]) -> list[int]:
+        """Take inputs in; those that have a place are read in the next step.
+
+        Returns:
+            A ticket for each, never used before.
+        """
+        ...
+
+    def step(self) -> Sequence[Written]:
+        """Go one step on with everything that has a place.
+
+        An input that makes the step fail costs its own answer only.
+        """
+        ...
+
+    def drop(self, tickets: Iterable[int]) -> None:
+        """Forget answers that nobody waits for."""
         ...
 
 

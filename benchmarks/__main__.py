@@ -26,6 +26,7 @@ ROW_SETS: Mapping[str, str] = {
     "images": "benchmarks.device.run:run_images",
     "audio": "benchmarks.device.run:run_audio",
     "mixed": "benchmarks.device.mixed:run_mixed",
+    "generation": "benchmarks.generation:run_generation",
     "scale": "benchmarks.scale:run_scale",
     "memory": "benchmarks.memory.run:run_memory",
     "backlog": "benchmarks.backlog.run:run_backlog",
@@ -34,7 +35,7 @@ ROW_SETS: Mapping[str, str] = {
 }
 """What runs each; imported when it is its turn, since some import model libraries."""
 
-BROKERLESS = frozenset({"gpu"})
+BROKERLESS = frozenset({"generation", "gpu"})
 """Those that need no broker."""
 
 PEERS = Path(".venv-peers/bin/python")

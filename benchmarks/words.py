@@ -34,6 +34,12 @@ WORDS: Mapping[str, tuple[str, str]] = {
         "离线，每批 32 条，补齐到最长",
     ),
     "batches of 16": ("offline, batches of 16", "离线，每批 16 条"),
+    "generate-one": ("`generate`, one prompt at a time", "`generate`，一次一条"),
+    "generate-padded": (
+        "`generate`, all prompts padded, until the longest is done",
+        "`generate`，全部补齐，直到最长的写完",
+    ),
+    "aimass-together": ("aimass-stream, side by side", "aimass-stream，并排生成"),
     # promises
     "at least once; an outcome for each record, bad records isolated, ids": (
         "at least once; an outcome for each record, bad records isolated, ids",

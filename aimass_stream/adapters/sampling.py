@@ -6,6 +6,7 @@ Imported in device processes only.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from transformers import LogitsProcessor
@@ -14,6 +15,11 @@ from transformers.generation.logits_process import (
     TopKLogitsWarper,
     TopPLogitsWarper,
 )
+
+from aimass_stream.errors import Reason, RecordError
+
+NO_NUMBERS = RecordError(Reason.INVALID_OUTPUT, "the model's scores are no numbers")
+"""Why a text ends for which the model gave no scores."""
 
 
 class RowSampler(LogitsProcessor):
@@ -51,6 +57,28 @@ class RowSampler(LogitsProcessor):
         return torch.full_like(scores, -torch.inf).scatter(1, chosen, 0.0)
 
 
+class EachRow(LogitsProcessor):
+    """Lets each row of a batch have processors of its own.
+
+    Args:
+        rows: for each row its `LogitsProcessorList`.
+    """
+
+    def __init__(self, rows: Sequence[Any]) -> None:
+        self._rows = rows
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """Scores `(rows, tokens)`, each row's as its own processors leave it."""
+        if not any(self._rows):
+            return scores
+        return torch.cat(
+            [
+                own(input_ids[at : at + 1], scores[at : at + 1]) if own else scores[at : at + 1]
+                for at, own in enumerate(self._rows)
+            ]
+        )
+
+
 class Watch(LogitsProcessor):
     """Notes the rows whose scores are no numbers; minus infinity is how tokens are forbidden.
 
@@ -67,3 +95,10 @@ class Watch(LogitsProcessor):
         found = (torch.isnan(scores) | torch.isposinf(scores)).any(dim=1).cpu()
         self.broken = found if self.broken is None else self.broken | found
         return scores
+
+    def rows(self, count: int) -> list[bool]:
+        """For each of so many rows whether it is broken."""
+        if self.broken is None:
+            return [False] * count
+        found: list[bool] = self.broken.view(count, -1).any(dim=1).tolist()
+        return found

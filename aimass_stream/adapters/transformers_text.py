@@ -55,6 +55,7 @@ class TextInputs:
         tokenizer: the folder's.
         max_tokens: tokens of a text at the most, special ones included; longer texts are cut.
         padding_id: the token that fills rows up.
+        pads: whether rows may be padded; known once they were tried out.
         cut_texts: how many texts were longer.
 
     Raises:
@@ -81,7 +82,7 @@ class TextInputs:
         taken = inspect.signature(model.forward).parameters
         self._dtype = model.dtype
         self._segments = "token_type_ids" in {*tokenizer.model_input_names} & {*taken}
-        self._pads = False
+        self.pads = False
 
     def read(self, payload: bytes | memoryview) -> tuple[str, Any]:
         """The text and its `tokenizers.Encoding`.
@@ -155,7 +156,7 @@ class TextInputs:
 
     def groups(self, inputs: Sequence[Ids]) -> list[list[int]]:
         """Rows that go through the model together: all, or those of one length."""
-        if self._pads:
+        if self.pads:
             return [list(range(len(inputs)))] if inputs else []
         found: dict[int, list[int]] = {}
         for row, ids in enumerate(inputs):
@@ -214,7 +215,7 @@ class TextInputs:
         if padded.shape != alone.shape:
             padded = padded[: len(alone)]
         tolerance = TOLERANCES[self._dtype]
-        self._pads = bool(torch.allclose(padded, alone, rtol=0, atol=tolerance))
+        self.pads = bool(torch.allclose(padded, alone, rtol=0, atol=tolerance))
 
     def _note_cut(self) -> None:
         with self._lock:

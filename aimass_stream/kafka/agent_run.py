@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from aimass_stream.kafka.delivery import Delivery, Outlet
+from aimass_stream.kafka.parts import Parts
 from aimass_stream.records import Limits
 from aimass_stream.runtime.body import Agent, run_body
 from aimass_stream.runtime.handover import Handover, Unit, Work
@@ -43,6 +44,8 @@ class AgentRun:
         self.stream: Stream[Any] = Stream(
             agent.topic.type, limits, Handover(self._delivery.put), agent.name
         )
+        self._parts = None if agent.parts is None else Parts(agent.name, agent.parts, outlet)
+        self.stream.parts = self._parts
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -52,6 +55,8 @@ class AgentRun:
                 self._spawn(self._delivery.run()),
                 self._spawn(run_body(self.agent.name, self.agent.body, self.stream)),
             ]
+            if self._parts is not None:
+                self._tasks.append(self._spawn(self._parts.run()))
         self.stream.open_for(FROZEN)
 
     def put(self, work: Work) -> None:

@@ -72,6 +72,12 @@ class Outlet:
     system_partitions: int
     replayed: bool = False
 
+    def place(self, topic: str, partition: int, key: bytes | None) -> int:
+        """The partition of `topic` for what a record of a partition, under a key, is answered."""
+        if topic in self.aligned:
+            return partition
+        return self.answer_partition(topic, partition, key)
+
 
 class Delivery:
     """Delivers the units of one agent on one partition, in order.

@@ -26,15 +26,15 @@ def plan_topics(agents: Collection[Agent], app_id: str, partitions: int) -> Iter
     """
     sources = {agent.topic.name: agent.topic.partitions or partitions for agent in agents}
     answers = {
-        agent.to.name: agent.to.partitions or sources[agent.topic.name]
+        topic.name: topic.partitions or sources[agent.topic.name]
         for agent in agents
-        if agent.to is not None
+        for topic in agent.written_topics
     }
     compacted = {
         topic.name
         for agent in agents
-        for topic in (agent.topic, agent.to)
-        if topic is not None and topic.compacted
+        for topic in (agent.topic, *agent.written_topics)
+        if topic.compacted
     }
     own = dict.fromkeys((outcomes_topic(app_id), dead_letters_topic(app_id)), partitions)
     for name, count in {**answers, **sources, **own}.items():
@@ -74,7 +74,7 @@ def make_outlet(
         deliverer: the producer.
         store: keeps payloads too large for a dead letter.
     """
-    sources = {(agent.to.name, agent.topic.name) for agent in agents if agent.to is not None}
+    sources = {(to.name, agent.topic.name) for agent in agents for to in agent.written_topics}
     aligned = {
         to
         for to, _ in sources

@@ -21,12 +21,13 @@ from aimass_stream.records.embedding import Embedding
 from aimass_stream.records.entities import Entities, Entity
 from aimass_stream.records.example import Example
 from aimass_stream.records.feedback import Feedback, FeedbackRecord, read_feedback
-from aimass_stream.records.generated import Generated
+from aimass_stream.records.generated import Generated, GeneratedPart
 from aimass_stream.records.image import Image
 from aimass_stream.records.labels import Estimate, Labels
 from aimass_stream.records.limits import Limits
 from aimass_stream.records.match import Match
 from aimass_stream.records.prediction import Prediction
+from aimass_stream.records.prompt import Prompt, PromptControls, PromptText
 from aimass_stream.records.question import Question
 from aimass_stream.records.recommendation import Recommendation, RecommendedItem
 from aimass_stream.records.segmentation import Region, Segmentation
@@ -38,7 +39,7 @@ from aimass_stream.records.topic import Topic
 from aimass_stream.records.tracked_cluster import ClusterChange, TrackedCluster
 from aimass_stream.records.transcript import Transcript, Word
 from aimass_stream.records.understanding import Understanding
-from aimass_stream.records.vote import Vote
+from aimass_stream.records.vote import JointEstimate, JointLabels, Vote
 
 __all__ = [
     "Action",
@@ -64,14 +65,20 @@ __all__ = [
     "FinerDetection",
     "FinerDetections",
     "Generated",
+    "GeneratedPart",
     "Headers",
     "Image",
+    "JointEstimate",
+    "JointLabels",
     "Labels",
     "Limits",
     "Mask",
     "Match",
     "Picture",
     "Prediction",
+    "Prompt",
+    "PromptControls",
+    "PromptText",
     "Question",
     "Recommendation",
     "RecommendedItem",

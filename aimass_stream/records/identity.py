@@ -51,6 +51,14 @@ def answer_id(root: str, agent: str, model: str, ordinal: int) -> str:
     return f"{id_stem(stem, agent, model, ordinal)}{offset}"
 
 
+def part_author(agent: str) -> str:
+    """Who stands in the ids of the parts of an agent's answers, in place of the agent.
+
+    A part's ordinal is its number; with the agent's own name its id would be an answer's.
+    """
+    return f"{agent}/part"
+
+
 @lru_cache(maxsize=4096)
 def id_stem(stem: str, agent: str, model: str, ordinal: int) -> str:
     """What the ids of one agent's answers to one root partition (`topic/partition`) share."""

@@ -1,9 +1,10 @@
-"""The answer of several classifiers that were asked together."""
+"""The answers of several models that were asked together."""
 
 from __future__ import annotations
 
 import msgspec
 
+from aimass_stream.records.labels import Estimate, Labels
 from aimass_stream.records.prediction import Prediction
 
 
@@ -13,6 +14,29 @@ class Vote(Prediction, frozen=True):
     Attributes:
         members: `name@version` of those that answered, in the order of the declaration. One that
             failed on the record, or was not asked, is not among them.
+    """
+
+    members: list[str] = msgspec.field(default_factory=list)
+
+
+class JointEstimate(Estimate, frozen=True):
+    """Numbers that several models agreed on.
+
+    Attributes:
+        spread: how far the members lie from each number, in its unit: the root of their weighted
+            mean square distance.
+        members: as of a `Vote`.
+    """
+
+    spread: dict[str, float] = msgspec.field(default_factory=dict)
+    members: list[str] = msgspec.field(default_factory=list)
+
+
+class JointLabels(Labels, frozen=True):
+    """Labels that apply by what several models say.
+
+    Attributes:
+        members: as of a `Vote`.
     """
 
     members: list[str] = msgspec.field(default_factory=list)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from aimass_stream.errors import Reason, RecordError
+
+Hear = Callable[[int, int, str], None]
+"""Told of each piece of an answer that is being written: its row, its number, its text."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,12 +32,19 @@ class Agent:
         topic: where its records come from.
         to: where its outputs go; None for a body that yields nothing.
         body: an async generator function over a stream, or a coroutine function.
+        parts: where pieces of answers go while a model writes them; None where nobody wants them.
     """
 
     name: str
     topic: Topic[Any]
     to: Topic[Any] | None
     body: Body
+    parts: Topic[Any] | None = None
+
+    @property
+    def written_topics(self) -> list[Topic[Any]]:
+        """The topics that it writes to."""
+        return [topic for topic in (self.to, self.parts) if topic is not None]
 
 
 class AgentError(AimassError):

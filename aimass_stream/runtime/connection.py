@@ -12,7 +12,7 @@ import msgspec
 from aimass_stream.errors import Reason, SetupError
 from aimass_stream.runtime.arena import ArenaView, receive_arena
 from aimass_stream.runtime.frames import Frame, FrameError, FramePeer, Payload
-from aimass_stream.runtime.job import Answer, Job
+from aimass_stream.runtime.job import LAST, Answer, Job
 from aimass_stream.runtime.messages import (
     PROTOCOL,
     Alive,
@@ -23,7 +23,6 @@ from aimass_stream.runtime.messages import (
     Loaded,
     Predict,
     Refused,
-    Started,
     ToDevice,
 )
 from aimass_stream.runtime.pipeline import Pipeline
@@ -103,7 +102,8 @@ class Connection:
             return
         if message.call in self._jobs:
             raise FrameError(f"call {message.call} is open already")
-        job = Job(message.call, model, self._payloads(message, frame), self._reply)
+        payloads = self._payloads(message, frame)
+        job = Job(message.call, model, payloads, self._reply, message.parts)
         self._jobs[message.call] = job
         if len(self._jobs) >= MAX_OPEN_JOBS:
             self.peer.pause_reading()
@@ -132,7 +132,7 @@ class Connection:
         except FrameError as error:
             detail = f"the answers are too large: {error}"
             self.peer.send(Failed(answer.call, Reason.INVALID_OUTPUT, detail, ""))
-        if not isinstance(answer, Started):
+        if isinstance(answer, LAST):
             self._jobs.pop(answer.call, None)
             self.peer.resume_reading()
 

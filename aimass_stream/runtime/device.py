@@ -91,7 +91,7 @@ class DeviceProcess:
         self._openings: set[asyncio.Task[None]] = set()
         self._draining = False
         self._all_closed = asyncio.Event()
-        self._watchdog = Watchdog[Job](self._on_hang)
+        self._watchdog = Watchdog[Sequence[Job]](self._on_hang)
         self._predictors = Predictors(options.device, options.threads)
         self._pipeline = Pipeline(self._watchdog, options.decode_threads, _on_loss)
 
@@ -162,18 +162,20 @@ class DeviceProcess:
 
     # -- the watchdog's thread -----------------------------------------------------------
 
-    def _on_hang(self, job: Job, stack: str) -> None:
+    def _on_hang(self, jobs: Sequence[Job], stack: str) -> None:
         announced = threading.Event()
-        self._loop.call_soon_threadsafe(self._announce_hang, job, stack, announced)
+        self._loop.call_soon_threadsafe(self._announce_hang, jobs, stack, announced)
         announced.wait(_ANNOUNCE_S)
-        model = job.model
-        log.error("%s of %s hangs for %.1f s:\n%s", job.lane, model.spec.id, model.timeout_s, stack)
+        lane, model = jobs[0].lane, jobs[0].model
+        log.error("%s of %s hangs for %.1f s:\n%s", lane, model.spec.id, model.timeout_s, stack)
         os._exit(HUNG_EXIT_CODE)
 
-    def _announce_hang(self, job: Job, stack: str, announced: threading.Event) -> None:
-        model = job.model
-        detail = f"{job.lane} of {model.spec.id} did not end within {model.timeout_s:g} s"
-        job.reply(Failed(job.call, Reason.MODEL_TIMEOUT, detail, stack[-TRACE_CHARS:]), ())
+    def _announce_hang(self, jobs: Sequence[Job], stack: str, announced: threading.Event) -> None:
+        lane, model = jobs[0].lane, jobs[0].model
+        detail = f"{lane} of {model.spec.id} did not end within {model.timeout_s:g} s"
+        for job in jobs:
+            failure = Failed(job.call, Reason.MODEL_TIMEOUT, detail, stack[-TRACE_CHARS:])
+            job.reply(failure, ())
         for connection in self._connections:
             connection.peer.send(Ending(detail))
         announced.set()

@@ -12,12 +12,14 @@ import msgspec
 from aimass_stream.error_text import DETAIL_CHARS, describe, is_out_of_memory, trace_of
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.runtime.frames import Payload
-from aimass_stream.runtime.messages import Dropped, Failed, Fault, Predicted, Started
+from aimass_stream.runtime.messages import Dropped, Failed, Fault, Part, Predicted, Started
 from aimass_stream.runtime.predictors import LoadedModel
 
 RECORD_TRACE_CHARS = 2_000
 
-Answer = Started | Predicted | Failed | Dropped
+Answer = Started | Part | Predicted | Failed | Dropped
+LAST = (Predicted, Failed, Dropped)
+"""What ends a job."""
 
 
 @dataclass(slots=True, eq=False)
@@ -29,18 +31,21 @@ class Job:
         model: who answers it.
         payloads: its rows; dropped when they are decoded.
         reply: sends what became of it; called on the event loop.
+        wants_parts: whether answers are told while they are written.
         departed: nobody waits for it; skipped unless it has begun.
         started: its link was told that it is being predicted.
         lane: the thread it is on: `decode`, `predict` or `collect`.
         inputs: its rows, decoded, or why they could not be; taken when they are predicted.
         begun_s: when that began, by `time.perf_counter`.
         launched: what its answers are collected from.
+        rows: those whose inputs were taken.
     """
 
     call: int
     model: LoadedModel
     payloads: Sequence[Payload]
     reply: Callable[[Answer, Sequence[bytes]], None]
+    wants_parts: bool = False
     departed: bool = False
     started: bool = False
     lane: str = "decode"
@@ -50,24 +55,24 @@ class Job:
     predict_ms: float = 0.0
     inputs: list[Any] = field(default_factory=list)
     launched: Any = None
-    _rows: list[int] = field(default_factory=list)
+    rows: list[int] = field(default_factory=list)
 
     def take_inputs(self) -> list[Any]:
         """The inputs that could be decoded; why the others could not stays here."""
         inputs = self.inputs
-        self._rows = [r for r, value in enumerate(inputs) if not isinstance(value, RecordError)]
-        taken = [inputs[row] for row in self._rows]
-        for row in self._rows:
+        self.rows = [r for r, value in enumerate(inputs) if not isinstance(value, RecordError)]
+        taken = [inputs[row] for row in self.rows]
+        for row in self.rows:
             inputs[row] = None
         return taken
 
     def answered(self, results: Any) -> tuple[Predicted | Failed, Sequence[bytes]]:
         """The frame that carries what the model gave for the inputs that were taken."""
         answers, encoded = self.inputs, encode_answers(results)
-        if len(encoded) != len(self._rows):
-            detail = f"the model gave {len(encoded)} answers for {len(self._rows)} records"
+        if len(encoded) != len(self.rows):
+            detail = f"the model gave {len(encoded)} answers for {len(self.rows)} records"
             return Failed(self.call, Reason.INVALID_OUTPUT, detail, ""), ()
-        for row, result in zip(self._rows, encoded, strict=True):
+        for row, result in zip(self.rows, encoded, strict=True):
             answers[row] = result
         return self._predicted(answers)
 

@@ -2,7 +2,8 @@
 
 Its runners keep as many batches in flight as its device has stages, so that one is predicted
 while the next is decoded. A batch that fails is split by the runner that sent it; the others go
-on with ordinary batches.
+on with ordinary batches. Records of a model that writes are batches of one, as many in flight as it
+writes together.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from aimass_stream.errors import (
 )
 from aimass_stream.model import Model, ModelSpec
 from aimass_stream.runtime.answers import AnswerReader
-from aimass_stream.runtime.batch import BatchFailed, Scored
+from aimass_stream.runtime.batch import BatchFailed, Hear, Scored
 from aimass_stream.runtime.circuit import LOSSES, Circuit
 from aimass_stream.runtime.healing import Healing
 from aimass_stream.runtime.isolation import attempt, find_culprits, record_error
@@ -61,9 +62,10 @@ class Lane(Generic[A]):
             self._circuit, spec.id, device.clock, self._try_one, self._on_heal, self._break
         )
         self._queue = self._empty_queue()
-        self._policy = BatchPolicy(
-            model.latency_ms, model.max_batch_rows, timeout_ms=spec.timeout_s * 1000
-        )
+        self.writes = bool(model.written_together)
+        self._in_flight = model.written_together or device.stages
+        most_rows = 1 if self.writes else model.max_batch_rows
+        self._policy = BatchPolicy(model.latency_ms, most_rows, timeout_ms=spec.timeout_s * 1000)
         self._lag = RecentMax(_LAG_WINDOW_S)
         self._reader = AnswerReader(model.answer_type)
         self._arrived = asyncio.Event()
@@ -76,7 +78,7 @@ class Lane(Generic[A]):
 
     def start(self) -> None:
         """Start the runners."""
-        self._runners = [asyncio.create_task(self._run()) for _ in range(self._device.stages)]
+        self._runners = [asyncio.create_task(self._run()) for _ in range(self._in_flight)]
 
     async def close(self) -> None:
         """Stop the runners and cancel what has no outcome."""
@@ -88,8 +90,8 @@ class Lane(Generic[A]):
         for submission in list(self._open):
             submission.cancel()
 
-    def open(self, rows: int, lag: int) -> Submission[A]:
-        """Begin a submission.
+    def open(self, rows: int, lag: int, hear: Hear | None = None) -> Submission[A]:
+        """Begin a submission; `hear` is told of its answers while they are written.
 
         Raises:
             AimassError: the lane broke; no outcome can be established any more.
@@ -97,7 +99,7 @@ class Lane(Generic[A]):
         if self._error is not None:
             raise self._error
         self._lag.add(lag, self._device.clock())
-        submission: Submission[A] = Submission(rows, self.room, self._forget)
+        submission: Submission[A] = Submission(rows, self.room, self._forget, hear)
         self._open.add(submission)
         return submission
 
@@ -201,7 +203,7 @@ class Lane(Generic[A]):
             try:
                 if self._circuit.is_open and batch is not self._tried:
                     raise _CircuitOpened
-                scored = await self._send(batch[0].arrival_s, cost, payloads)
+                scored = await self._send(batch, cost, payloads)
             except BatchFailed as failure:
                 if failure.out_of_memory and len(batch) > 1:
                     self.metrics.out_of_memory.inc()
@@ -215,11 +217,11 @@ class Lane(Generic[A]):
             self._take_outcomes(batch, self._reader.read(scored.answers))
             return
 
-    async def _send(self, arrival_s: float, cost: float, payloads: list[bytes]) -> Scored:
+    async def _send(self, batch: Sequence[Row], cost: float, payloads: list[bytes]) -> Scored:
         scored = None
-        flight = self._device.send(self, arrival_s, self._policy.latency_ms(cost))
+        flight = self._device.send(self, batch[0].arrival_s, self._policy.latency_ms(cost))
         try:
-            scored = await self._device.link.predict(self._spec.id, payloads)
+            scored = await self._device.link.predict(self._spec.id, payloads, _listener(batch))
         except SetupError as error:
             # It was loaded once, so this may pass: a file that is put right, memory that is freed.
             self._circuit.open(str(error))
@@ -376,3 +378,14 @@ class Lane(Generic[A]):
         if failure is not None:
             self._circuit.note_probe(failure.reason, failure.detail)
         self._hold(self._tried)
+
+
+def _listener(batch: Sequence[Row]) -> Hear | None:
+    """Tells each row's submission of what is written for it; None where none wants to know."""
+    if all(row.submission.hear is None for row in batch):
+        return None
+
+    def hear(row: int, seq: int, text: str) -> None:
+        batch[row].hear(seq, text)
+
+    return hear

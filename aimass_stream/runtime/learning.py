@@ -22,7 +22,7 @@ from aimass_stream.model import ModelSpec
 from aimass_stream.records import Chunk, Record
 from aimass_stream.records.identity import ID, ROOT, SOURCE
 from aimass_stream.runtime.answers import AnswerReader
-from aimass_stream.runtime.batch import BatchFailed, Scored
+from aimass_stream.runtime.batch import BatchFailed, Hear, Scored
 from aimass_stream.runtime.learner_messages import (
     COMMAND,
     EVENT,
@@ -218,7 +218,12 @@ class StreamLearning:
         return spec
 
     async def submit(
-        self, learner: Learner[Any], chunk: Chunk, kind: type[Record], lag: int
+        self,
+        learner: Learner[Any],
+        chunk: Chunk,
+        kind: type[Record],
+        lag: int,
+        hear: Hear | None = None,
     ) -> Outcomes:
         """Have a chunk scored and learnt; chunks come in the order of the log.
 
@@ -229,7 +234,7 @@ class StreamLearning:
             LostStateError: the state cannot be opened.
             LostOutcomeError: learning fails however often it is tried.
         """
-        del kind, lag
+        del kind, lag, hear
         first = chunk.offsets[0]
         known = self._under_way.get(id(learner))
         if known is None or known[0] != first:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from aimass_stream.errors import DeviceError, SetupError
 from aimass_stream.model import ModelSpec
-from aimass_stream.runtime.batch import BatchFailed, Scored
+from aimass_stream.runtime.batch import BatchFailed, Hear, Scored
 from aimass_stream.runtime.frames import FrameError, Payload
 from aimass_stream.runtime.session import LinkOptions, Session, SessionLostError
 
@@ -103,10 +103,17 @@ class DeviceLink:
             return
         raise model.error
 
-    async def predict(self, model_id: str, payloads: Sequence[Payload]) -> Scored:
+    async def predict(
+        self, model_id: str, payloads: Sequence[Payload], hear: Hear | None = None
+    ) -> Scored:
         """Have a loaded model answer a batch; waits while there is no device process.
 
         The payloads must not change until this returns. It may be cancelled at any time.
+
+        Args:
+            model_id: `name@version` of a model that was loaded.
+            payloads: what is to be answered.
+            hear: told of answers while they are written, by a model that writes.
 
         Raises:
             BatchFailed: there are no answers; split the batch and try again.
@@ -124,7 +131,7 @@ class DeviceLink:
             except SessionLostError:
                 continue
             if not session.closed.is_set():
-                return await session.predict(model.spec, payloads)
+                return await session.predict(model.spec, payloads, hear)
         raise model.error
 
     async def close(self) -> None:

@@ -11,7 +11,7 @@ import msgspec
 from aimass_stream.errors import Reason
 from aimass_stream.model import ModelSpec
 
-PROTOCOL = 1
+PROTOCOL = 2
 
 LEARNERS = "learners"
 """The device of a learner process: it holds learners, on the CPU, instead of models."""
@@ -62,12 +62,14 @@ class Load(_Message, frozen=True, tag=1):
 class Predict(_Message, frozen=True, tag=2):
     """Answer a batch. Payloads are the frame's buffers unless there is a slot.
 
-    Answered by `Predicted`, `Failed` or `Refused`; after `Cancel` perhaps by `Dropped`.
+    Answered by `Predicted`, `Failed` or `Refused`; after `Cancel` perhaps by `Dropped`. With
+    `parts`, answers that are written are told by `Part`s beforehand.
     """
 
     call: int
     model: str
     slot: Slot | None
+    parts: bool = False
 
 
 class Cancel(_Message, frozen=True, tag=3):
@@ -123,6 +125,19 @@ class Predicted(_Message, frozen=True, tag=14):
     faults: list[Fault]
 
 
+class Part(_Message, frozen=True, tag=19):
+    """A piece of a row's answer, which is being written.
+
+    Attributes:
+        seq: its number among the pieces of this row, from 0 on.
+    """
+
+    call: int
+    row: int
+    seq: int
+    text: str
+
+
 class Failed(_Message, frozen=True, tag=15):
     """The whole batch has no answers."""
 
@@ -149,4 +164,4 @@ class Ending(_Message, frozen=True, tag=18):
     detail: str
 
 
-ToLink = Hello | Loaded | Refused | Started | Predicted | Failed | Dropped | Alive | Ending
+ToLink = Hello | Loaded | Refused | Started | Part | Predicted | Failed | Dropped | Alive | Ending

@@ -17,6 +17,7 @@ from aimass_stream.errors import RecordError
 from aimass_stream.model import Model, ModelSpec
 from aimass_stream.records import Chunk, Record
 from aimass_stream.registry.folder import resolve
+from aimass_stream.runtime.batch import Hear
 from aimass_stream.runtime.device_host import HostOptions
 from aimass_stream.runtime.inline import score_inline
 from aimass_stream.runtime.memory_limit import memory_limit_bytes
@@ -75,16 +76,21 @@ class Models:
         return await asyncio.shield(task)
 
     async def submit(
-        self, model: Model[Any], chunk: Chunk, kind: type[Record], lag: int
+        self,
+        model: Model[Any],
+        chunk: Chunk,
+        kind: type[Record],
+        lag: int,
+        hear: Hear | None = None,
     ) -> Outcomes:
         """Submit the rows of a chunk; an inline model answers at once.
 
-        Waits while too many bytes are held.
+        Waits while too many bytes are held. `hear` is told of answers while they are written.
         """
         if isinstance(model, Inline):
             return InlineOutcomes(await score_inline(model, chunk))
         scorer = await self._start_scorer()
-        return await scorer.submit(model, chunk.records(kind), lag=lag)
+        return await scorer.submit(model, chunk.records(kind), lag=lag, hear=hear)
 
     @property
     def troubles(self) -> list[str]:

@@ -3,6 +3,10 @@
 Batches are taken in the order they came. One is predicted, one decoded, the rest wait; nothing
 is decoded further ahead, which bounds memory. The decode thread has helpers for large batches.
 
+A model that writes takes batches in while it writes (`writing.py`): the predict thread goes one
+step on with them between any two batches of other models. They are decoded as they come, since
+they are small and may join at the next step.
+
 Where a device works by itself, the predict thread launches batches, and a third thread collects
 their answers: one batch is computed and one launched behind it.
 """
@@ -24,9 +28,10 @@ from aimass_stream.error_text import describe, is_device_lost, trace_of
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.model import BatchDecodingPredictor, LaunchingPredictor, Predictor
 from aimass_stream.runtime.frames import Payload
-from aimass_stream.runtime.job import RECORD_TRACE_CHARS, Answer, Job
+from aimass_stream.runtime.job import LAST, RECORD_TRACE_CHARS, Answer, Job
 from aimass_stream.runtime.messages import Dropped, Started
 from aimass_stream.runtime.watchdog import Watchdog
+from aimass_stream.runtime.writing import Writing
 
 LAUNCHED = 2
 """Batches of a device that works by itself: one computed, one behind it."""
@@ -47,7 +52,7 @@ class Pipeline:
 
     def __init__(
         self,
-        watchdog: Watchdog[Job],
+        watchdog: Watchdog[Sequence[Job]],
         decode_threads: int,
         on_loss: Callable[[Job, BaseException], None],
     ) -> None:
@@ -63,6 +68,7 @@ class Pipeline:
         self._flushing = False
         self._open_jobs = 0
         self._predicting: dict[Job, None] = {}
+        self._writing = Writing(self._post, self._finish, self._fail, watchdog)
         self._announcing: asyncio.TimerHandle | None = None
         self._row_ms: dict[str, float] = {}
         self._decode_threads = decode_threads
@@ -98,12 +104,14 @@ class Pipeline:
             self._room.acquire()
             job = self._waiting.get()
             if job is not None and not job.departed:
-                self._watchdog.begin("decode", job.model.timeout_s, job)
+                self._watchdog.begin("decode", job.model.timeout_s, (job,))
                 self._decode(job)
                 self._watchdog.end("decode")
             self._decoded.put(job)
             if job is None:
                 return
+            if job.model.writes:
+                self._room.release()
 
     def _decode(self, job: Job) -> None:
         started = time.perf_counter()
@@ -128,19 +136,48 @@ class Pipeline:
     # -- the predict thread --------------------------------------------------------------
 
     def _run_predict(self) -> None:
-        while (job := self._decoded.get()) is not None:
-            self._room.release()
-            if job.departed:
-                self._post(job, Dropped(job.call))
-                continue
-            inputs = job.take_inputs()
-            if not inputs:
-                self._post(job, *job.answered([]))
-            elif job.model.launches:
-                self._launch(job, inputs)
-            else:
-                self._predict(job, inputs)
+        while self._serve_next():
+            self._writing.step()
+        while self._writing.is_open:
+            self._writing.step()
         self._launched.put(None)
+
+    def _serve_next(self) -> bool:
+        """Let in what joins the writing, up to a batch that is predicted; False at the end.
+
+        Waits for something to do unless something is being written.
+        """
+        while True:
+            try:
+                job = self._decoded.get(block=not self._writing.is_open)
+            except queue.Empty:
+                return True
+            if job is None:
+                return False
+            if not job.model.writes:
+                self._room.release()
+            if self._serve(job):
+                return True
+
+    def _serve(self, job: Job) -> bool:
+        """Do with a batch what its model does; whether that took the device's time."""
+        if job.departed:
+            self._post(job, Dropped(job.call))
+            return False
+        inputs = job.take_inputs()
+        if not inputs:
+            self._post(job, *job.answered([]))
+        elif job.model.writes:
+            job.lane, job.begun_s = "predict", time.perf_counter()
+            self._predicting[job] = None
+            self._writing.join(job, inputs)
+        elif job.model.launches:
+            self._launch(job, inputs)
+            return True
+        else:
+            self._predict(job, inputs)
+            return True
+        return False
 
     def _predict(self, job: Job, inputs: Sequence[Any]) -> None:
         self._begin(job)
@@ -173,7 +210,7 @@ class Pipeline:
     def _begin(self, job: Job) -> None:
         job.lane, job.begun_s = "predict", time.perf_counter()
         self._predicting[job] = None
-        self._watchdog.begin("predict", job.model.timeout_s, job)
+        self._watchdog.begin("predict", job.model.timeout_s, (job,))
 
     # -- the collect thread --------------------------------------------------------------
 
@@ -181,7 +218,7 @@ class Pipeline:
         free_s = 0.0
         while (job := self._launched.get()) is not None:
             job.lane = "collect"
-            self._watchdog.begin("collect", job.model.timeout_s, job)
+            self._watchdog.begin("collect", job.model.timeout_s, (job,))
             try:
                 with job.model.guard():
                     predictor = cast(LaunchingPredictor, job.model.predictor)
@@ -222,7 +259,7 @@ class Pipeline:
         self._flushing = False
         while self._posted:
             job, answer, blobs = self._posted.popleft()
-            self._open_jobs -= 1
+            self._open_jobs -= isinstance(answer, LAST)
             job.reply(answer, blobs)
 
     def _announce(self) -> None:

@@ -27,6 +27,7 @@ from aimass_stream.model import (
     Model,
     ModelSpec,
     Predictor,
+    WritingPredictor,
     all_parts,
     import_adapter,
 )
@@ -47,6 +48,7 @@ class LoadedModel:
         load_ms: milliseconds from the import of the adapter to here.
         timeout_s: seconds one call may take; the spec's, except under `aimass verify`.
         launches: whether its batches are launched, and collected later.
+        writes: whether its predictor writes answers step by step.
     """
 
     spec: ModelSpec
@@ -55,6 +57,7 @@ class LoadedModel:
     load_ms: float
     timeout_s: float
     launches: bool = False
+    writes: bool = False
 
 
 class Predictors:
@@ -127,8 +130,8 @@ class Predictors:
         load_ms = (time.perf_counter() - started) * 1000
         log.info("model %s loaded in %.0f ms", spec.id, load_ms)
         launches = isinstance(predictor, LaunchingPredictor) and predictor.launches
-        guard = self._prepare_torch()
-        return LoadedModel(spec, predictor, guard, load_ms, timeout_s, launches)
+        writes, guard = isinstance(predictor, WritingPredictor), self._prepare_torch()
+        return LoadedModel(spec, predictor, guard, load_ms, timeout_s, launches, writes)
 
     def _prepare_torch(self) -> Callable[[], AbstractContextManager[Any]]:
         # Only an adapter may import torch. Where none has, there is nothing to prepare.

@@ -21,6 +21,7 @@ from aimass_stream.learner import Learner
 from aimass_stream.model import Model, ModelSpec
 from aimass_stream.records import Chunk, Record
 from aimass_stream.records.identity import NO_MODEL
+from aimass_stream.runtime.batch import Hear
 from aimass_stream.runtime.handover import Failure, Holding, Work
 from aimass_stream.runtime.streams import Stream, pick_rows
 
@@ -66,8 +67,18 @@ class Scoring(Protocol):
         """Load the model, once per worker."""
         ...
 
-    async def submit(self, model: Any, chunk: Chunk, kind: type[Record], lag: int) -> Outcomes:
-        """Submit the rows of a chunk; waits while too many bytes are held."""
+    async def submit(
+        self,
+        model: Any,
+        chunk: Chunk,
+        kind: type[Record],
+        lag: int,
+        hear: Hear | None = None,
+    ) -> Outcomes:
+        """Submit the rows of a chunk; waits while too many bytes are held.
+
+        `hear` is told of answers while a model that writes is writing them.
+        """
         ...
 
 
@@ -244,7 +255,8 @@ class ScoredStream(Generic[R, *Answers]):
             yield await self._submit_once(await self._stream.take_work())
 
     async def _submitted_ahead(self) -> AsyncIterator[_Scored]:
-        queue: asyncio.Queue[_Scored | Exception] = asyncio.Queue(WORKS_AHEAD)
+        ahead = max(WORKS_AHEAD, *map(_written_together, self._models))
+        queue: asyncio.Queue[_Scored | Exception] = asyncio.Queue(ahead)
         self._stream.start_pump(self._submit_works(queue))
         while True:
             item = queue.get_nowait() if queue.qsize() else await self._stream.pause(queue.get())
@@ -256,7 +268,12 @@ class ScoredStream(Generic[R, *Answers]):
         for submission in scored.submissions:
             if submission.outcomes[first] is None:
                 await self._stream.pause(submission.wait(first))
-        return min([await submission.wait(first) for submission in scored.submissions])
+        end = min([await submission.wait(first) for submission in scored.submissions])
+        parts = self._stream.parts
+        if parts is not None and not parts.is_delivered:
+            # Whoever reads an answer finds all of its parts.
+            await self._stream.pause(parts.deliver_all())
+        return end
 
     @staticmethod
     def _batch_end(scored: _Scored, first: int, end: int) -> int:
@@ -283,6 +300,14 @@ class ScoredStream(Generic[R, *Answers]):
             work.ahead[self._label] = await self._submit(work)
         return cast(_Scored, work.ahead[self._label])
 
+    def _listener(
+        self, chunk: Chunk, model: Model[Any] | Learner[Any], model_id: str
+    ) -> Hear | None:
+        parts = self._stream.parts
+        return (
+            None if parts is None or not _written_together(model) else parts.listen(chunk, model_id)
+        )
+
     async def _submit(self, work: Work) -> _Scored:
         values = work.chunk.values
         rows = [row for row in range(work.next_row, len(work)) if values[row] is not None]
@@ -291,10 +316,16 @@ class ScoredStream(Generic[R, *Answers]):
             return scored
         chunk, stream = pick_rows(work, rows), self._stream
         try:
-            for model in self._models:
-                submission = await self._scoring.submit(model, chunk, stream.kind, stream.lag)
+            for model, model_id in zip(self._models, self._model_ids, strict=True):
+                hear = self._listener(chunk, model, model_id)
+                submission = await self._scoring.submit(model, chunk, stream.kind, stream.lag, hear)
                 scored.submissions.append(submission)
         except BaseException:
             scored.cancel()
             raise
         return scored
+
+
+def _written_together(model: Model[Any] | Learner[Any]) -> int:
+    """Answers that are written at a time, whose records may come one by one; 0 for others."""
+    return model.written_together if isinstance(model, Model) else 0

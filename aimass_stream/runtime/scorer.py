@@ -15,6 +15,7 @@ from aimass_stream.error_text import describe, trace_of
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import Model, ModelSpec
 from aimass_stream.records import Claim, Limits, Record
+from aimass_stream.runtime.batch import Hear
 from aimass_stream.runtime.lane import Lane
 from aimass_stream.runtime.shared_device import Link, SharedDevice
 from aimass_stream.runtime.submission import Row, Submission
@@ -83,7 +84,12 @@ class Scorer:
             lane.start()
 
     async def submit(
-        self, model: Model[A], records: Sequence[Record], *, lag: int = 0
+        self,
+        model: Model[A],
+        records: Sequence[Record],
+        *,
+        lag: int = 0,
+        hear: Hear | None = None,
     ) -> Submission[A]:
         """Take records in for a model that was added, in any number.
 
@@ -94,6 +100,8 @@ class Scorer:
             model: who answers.
             records: their outcomes keep this order.
             lag: records behind these on the broker; the higher, the larger the batches.
+            hear: told of answers while they are written, by a model that writes. After a retry
+                it hears them again from the first piece on.
 
         Returns:
             The outcomes, as they become known.
@@ -105,7 +113,7 @@ class Scorer:
         lane: Lane[A] | None = self._lanes.get(id(model))
         if lane is None:
             raise SetupError(f"{type(model).__name__} was not added to this scorer")
-        submission = lane.open(len(records), lag)
+        submission = lane.open(len(records), lag, hear)
         try:
             await self._admit(lane, submission, records)
         except BaseException:

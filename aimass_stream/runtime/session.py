@@ -16,7 +16,7 @@ import msgspec
 from aimass_stream.errors import DeviceError, Reason, RecordError, SetupError
 from aimass_stream.model import ModelSpec
 from aimass_stream.runtime.arena import DEFAULT_ARENA_BYTES, Arena, send_arena
-from aimass_stream.runtime.batch import BatchFailed, Scored
+from aimass_stream.runtime.batch import BatchFailed, Hear, Scored
 from aimass_stream.runtime.frames import Frame, FrameError, FramePeer, Payload
 from aimass_stream.runtime.messages import (
     PROTOCOL,
@@ -27,6 +27,7 @@ from aimass_stream.runtime.messages import (
     Hello,
     Load,
     Loaded,
+    Part,
     Predict,
     Predicted,
     Refused,
@@ -71,6 +72,7 @@ class _Batch:
     slot: Slot | None
     timeout_s: float
     future: asyncio.Future[Scored]
+    hear: Hear | None = None
     started: bool = False
 
 
@@ -168,8 +170,10 @@ class Session:
             self._peer.send(Load(call, spec))
         return future
 
-    async def predict(self, spec: ModelSpec, payloads: Sequence[Payload]) -> Scored:
-        """Have a loaded model answer a batch.
+    async def predict(
+        self, spec: ModelSpec, payloads: Sequence[Payload], hear: Hear | None = None
+    ) -> Scored:
+        """Have a loaded model answer a batch; `hear` is told of answers while they are written.
 
         A caller that is cancelled leaves its slot to the batch until the process is done
         with it; the link goes on.
@@ -178,7 +182,7 @@ class Session:
             BatchFailed: there are no answers.
         """
         call = self._next_call()
-        batch = self._send_batch(call, spec, payloads)
+        batch = self._send_batch(call, spec, payloads, hear)
         try:
             return await batch.future
         except asyncio.CancelledError:
@@ -186,17 +190,20 @@ class Session:
                 self._peer.send(Cancel(call))
             raise
 
-    def _send_batch(self, call: int, spec: ModelSpec, payloads: Sequence[Payload]) -> _Batch:
+    def _send_batch(
+        self, call: int, spec: ModelSpec, payloads: Sequence[Payload], hear: Hear | None
+    ) -> _Batch:
         slot = None
         if sum(map(len, payloads)) > self._options.inline_bytes:
             slot = self._arena.place(payloads)
         try:
-            self._peer.send(Predict(call, spec.id, slot), () if slot else payloads)
+            message = Predict(call, spec.id, slot, parts=hear is not None)
+            self._peer.send(message, () if slot else payloads)
         except FrameError as error:
             if slot is not None:
                 self._arena.free(slot)
             raise BatchFailed(Reason.MODEL_ERROR, f"the batch is too large: {error}") from error
-        batch = _Batch(len(payloads), slot, spec.timeout_s, self._loop.create_future())
+        batch = _Batch(len(payloads), slot, spec.timeout_s, self._loop.create_future(), hear)
         self._batches[call] = batch
         return batch
 
@@ -214,6 +221,8 @@ class Session:
             case Started(call):
                 if call in self._batches:
                     self._batches[call].started = True
+            case Part() as part:
+                self._on_part(part)
             case Predicted() as message:
                 self._on_predicted(self._take_batch(message.call), message, frame.blobs())
             case Failed(call, reason, detail, trace, out_of_memory):
@@ -238,6 +247,12 @@ class Session:
                 if protocol != PROTOCOL:
                     raise FrameError(f"the device process speaks protocol {protocol}")
                 _finish(self._hello, hello)
+
+    def _on_part(self, part: Part) -> None:
+        batch = self._batches.get(part.call)
+        # Who left hears nothing more; its batch is open until the process is done with it.
+        if batch is not None and batch.hear is not None and not batch.future.done():
+            batch.hear(part.row, part.seq, part.text)
 
     def _on_predicted(self, batch: _Batch, message: Predicted, blobs: list[bytes]) -> None:
         answers: list[bytes | RecordError] = [*blobs]

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from aimass_stream import metrics
 from aimass_stream.model import ModelSpec
-from aimass_stream.runtime.batch import Scored
+from aimass_stream.runtime.batch import Hear, Scored
 from aimass_stream.runtime.room import Room
 from aimass_stream.runtime.submission import Row
 from aimass_stream.runtime.turns import Share, Turns
@@ -40,8 +40,12 @@ class Link(Protocol):
         """
         ...
 
-    async def predict(self, model_id: str, payloads: Sequence[bytes | memoryview], /) -> Scored:
+    async def predict(
+        self, model_id: str, payloads: Sequence[bytes | memoryview], hear: Hear | None = None, /
+    ) -> Scored:
         """Answer a batch, one answer for each payload, in order.
+
+        `hear` is told of answers while a model that writes is writing them.
 
         Raises:
             BatchFailed: there are no answers.
@@ -56,6 +60,8 @@ class Sharer(Protocol):
 
     share: Share
     """What it was given of the device."""
+    writes: bool
+    """Whether its answers are written step by step, between the batches of others."""
 
     @property
     def next_row(self) -> Row | None:
@@ -93,13 +99,16 @@ class SharedDevice:
         return self._turns.join()
 
     async def take_turn(self, sharer: Sharer) -> None:
-        """Wait until no lane that waits had less of the device."""
-        while not self._turns.is_due(
+        """Wait until no lane that waits had less of the device.
+
+        A lane that writes takes no turns: the device goes a step on with it between two batches.
+        """
+        while not sharer.writes and not self._turns.is_due(
             sharer.share,
             (
                 other.share
                 for other in self._sharers
-                if other is not sharer and other.next_row is not None
+                if other is not sharer and not other.writes and other.next_row is not None
             ),
         ):
             self._changed.clear()
@@ -107,12 +116,15 @@ class SharedDevice:
 
     def send(self, sharer: Sharer, arrival_s: float, expected_ms: float) -> Flight:
         """Note a batch that is sent now."""
-        self._turns.send(sharer.share, expected_ms)
+        if not sharer.writes:
+            self._turns.send(sharer.share, expected_ms)
         return self.usage.send(arrival_s, expected_ms)
 
     def land(self, sharer: Sharer, flight: Flight, scored: Scored | None) -> None:
         """Note that a batch is done with: answered, or None when it failed."""
         self.usage.land(flight, scored)
+        if sharer.writes:
+            return
         took_ms = 0.0 if scored is None else scored.predict_ms
         has_more = sharer.next_row is not None
         self._turns.land(sharer.share, flight.expected_ms, took_ms, has_more=has_more)

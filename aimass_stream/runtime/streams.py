@@ -10,15 +10,33 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Coroutine
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from aimass_stream.errors import RecordError
 from aimass_stream.records import Chunk, Limits, Record
 from aimass_stream.records.identity import NO_MODEL
+from aimass_stream.runtime.batch import Hear
 from aimass_stream.runtime.handover import Failure, Handover, Holding, Work
 
 R = TypeVar("R", bound=Record)
 T = TypeVar("T")
+
+
+class PartsOutlet(Protocol):
+    """Where pieces of answers go that are being written."""
+
+    def listen(self, chunk: Chunk, model: str) -> Hear:
+        """What is to be told of the pieces that a model, `name@version`, writes for a chunk."""
+        ...
+
+    @property
+    def is_delivered(self) -> bool:
+        """Whether everything that was told is on the broker."""
+        ...
+
+    async def deliver_all(self) -> None:
+        """Wait until everything that was told is on the broker."""
+        ...
 
 
 class Stream(Generic[R]):
@@ -32,6 +50,7 @@ class Stream(Generic[R]):
         limits: bounds that a record is checked against when no model checks it.
         lag: records of this partition behind on the broker, kept up to date by the engine.
         agent: the name of the agent that reads it.
+        parts: where pieces of answers go that are being written; None where nobody wants them.
     """
 
     def __init__(
@@ -42,6 +61,7 @@ class Stream(Generic[R]):
         self.limits = limits
         self.handover = handover
         self.lag = 0
+        self.parts: PartsOutlet | None = None
         self._works: deque[Work] = deque()
         self._read = 0
         self._arrived = asyncio.Event()

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from aimass_stream.batching import Entry
 from aimass_stream.errors import RecordError
+from aimass_stream.runtime.batch import Hear
 from aimass_stream.runtime.room import Room
 
 A = TypeVar("A")
@@ -42,6 +43,12 @@ class Row(Entry):
         self.payload = payload
         self.size = size
 
+    def hear(self, seq: int, text: str) -> None:
+        """A piece of its answer was written."""
+        submission = self.submission
+        if submission.hear is not None and not submission.is_over:
+            submission.hear(self.index, seq, text)
+
     @property
     def is_settled(self) -> bool:
         """Whether its outcome is known."""
@@ -62,6 +69,7 @@ class Submission(Generic[A]):
     Attributes:
         outcomes: for each record its answer, why it has none, or None while neither is known.
         is_over: nobody wants the rest; outcomes that still arrive are ignored.
+        hear: told of answers while they are written; None where nobody wants to know.
     """
 
     __slots__ = (
@@ -72,13 +80,21 @@ class Submission(Generic[A]):
         "_held_bytes",
         "_room",
         "_waiters",
+        "hear",
         "is_over",
         "outcomes",
     )
 
-    def __init__(self, rows: int, room: Room, forget: Callable[[Submission[Any]], None]) -> None:
+    def __init__(
+        self,
+        rows: int,
+        room: Room,
+        forget: Callable[[Submission[Any]], None],
+        hear: Hear | None = None,
+    ) -> None:
         self.outcomes: list[A | RecordError | None] = [None] * rows
         self.is_over = False
+        self.hear = hear
         self._room = room
         self._forget = forget
         self._held_bytes = 0

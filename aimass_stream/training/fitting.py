@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aimass_stream.adapters.estimator_files import write_estimator
 from aimass_stream.codecs.claims import PayloadStore
@@ -73,6 +74,56 @@ class Captured:
         self.keep(zip(self.values, self.answers, strict=True), make)
 
 
+@dataclass
+class FittedChain:
+    """A chain that has learnt, and what has become of the records it learnt from.
+
+    Attributes:
+        captured: the range; its values are what the chain gives.
+        declared: the steps that the declaration will say, as plain data.
+        steps: those of the folder, likewise.
+        learnt: what each of them has learnt; None where nothing.
+        arrays: what of it is arrays.
+    """
+
+    captured: Captured
+    declared: list[dict[str, Any]]
+    steps: list[dict[str, Any]]
+    learnt: list[dict[str, Any] | None]
+    arrays: Arrays
+
+    def table(self) -> tuple[NDArray[np.float64], NDArray[Any] | None]:
+        """`(records, columns)` and what is to be learnt of each; None where nothing is.
+
+        Raises:
+            ConfigError: the values are no rows of one length.
+        """
+        captured = self.captured
+        captured.go_on(whole)
+        known = None if all(one is None for one in captured.answers) else np.array(captured.answers)
+        try:
+            return np.stack(captured.values), known
+        except ValueError as error:
+            raise ConfigError(f"What the chain gives are no rows of one length: {error}") from error
+
+    def write(self, folder: Path) -> None:
+        """Write the chain into a model's folder.
+
+        Raises:
+            OSError: the files cannot be written.
+        """
+        frozen = Frozen(
+            declared=self.declared,
+            steps=self.steps,
+            learnt=self.learnt,
+            libraries=library_versions(),
+            rows=len(self.captured.values),
+            refused=dict(self.captured.refused),
+            ranges=self.captured.ranges,
+        )
+        write_chain(folder, frozen, self.arrays)
+
+
 def fit(  # noqa: PLR0913 - all but three are told by name
     folder: Path | str,
     records: Iterable[Record],
@@ -110,6 +161,38 @@ def fit(  # noqa: PLR0913 - all but three are told by name
         ConfigError: nothing can be learnt from these records, or not by this chain or estimator.
         OSError: the files cannot be written.
     """
+    fitted = fit_chain(records, answers, chain=chain, before=before, limits=limits)
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    if estimator is not None:
+        rows, known = fitted.table()
+        write_estimator(
+            folder, fit_estimator(estimator, rows, known), rows, outputs, library_versions()
+        )
+    fitted.write(folder)
+    return fitted.captured
+
+
+def fit_chain(
+    records: Iterable[Record],
+    answers: Iterable[Any] | None,
+    *,
+    chain: Chain,
+    before: Chain | None = None,
+    limits: Limits = _DEFAULT_LIMITS,
+) -> FittedChain:
+    """Fit what has to be fitted of a chain, and put a captured range through it.
+
+    Args:
+        records: the captured range.
+        answers: what is to be learnt of each record; None where no step needs any.
+        chain: steps of this package.
+        before: what the declaration will say as its own `before`.
+        limits: bounds on a record.
+
+    Raises:
+        ConfigError: nothing can be learnt from these records, or not by this chain.
+    """
     plain = chain.plain()
     if any(":" in step["step"] for step in plain) or (before and before.fitted_steps):
         raise ConfigError(
@@ -123,21 +206,7 @@ def fit(  # noqa: PLR0913 - all but three are told by name
     learnt: list[dict[str, Any] | None] = [None] * (first - len(declared))
     for step in steps[first:]:
         learnt.append(_learn(step, captured, arrays, f"{len(learnt)}.", limits))
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    if estimator is not None:
-        _fit_estimator(folder, estimator, captured, outputs)
-    frozen = Frozen(
-        declared=before.plain() if before else [],
-        steps=plain,
-        learnt=learnt,
-        libraries=library_versions(),
-        rows=len(captured.values),
-        refused=dict(captured.refused),
-        ranges=captured.ranges,
-    )
-    write_chain(folder, frozen, arrays)
-    return captured
+    return FittedChain(captured, before.plain() if before else [], plain, learnt, arrays)
 
 
 def _pairs(
@@ -183,16 +252,15 @@ def _learn(
     return learned.freeze(arrays, prefix)
 
 
-def _fit_estimator(
-    folder: Path, estimator: Any, captured: Captured, outputs: Sequence[str]
-) -> None:
+def fit_estimator(estimator: Any, rows: NDArray[np.float64], known: NDArray[Any] | None) -> Any:
+    """A fitted copy of an estimator.
+
+    Raises:
+        ConfigError: it cannot be fitted on these rows.
+    """
     from sklearn.base import clone
 
-    captured.go_on(whole)
-    known = None if all(one is None for one in captured.answers) else np.array(captured.answers)
     try:
-        rows = np.stack(captured.values)
-        fitted = clone(estimator).fit(rows, known)
+        return clone(estimator).fit(rows, known)
     except (TypeError, ValueError) as error:
         raise ConfigError(f"{estimator!r} cannot be fitted: {error}") from error
-    write_estimator(folder, fitted, rows, outputs, library_versions())

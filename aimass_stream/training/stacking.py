@@ -25,8 +25,8 @@ import numpy as np
 
 from aimass_stream.ensembles.combiner import Combiner, features
 from aimass_stream.ensembles.members import Member, Opened, load_member
+from aimass_stream.ensembles.poll import EVERY_LABEL
 from aimass_stream.ensembles.rules import counted
-from aimass_stream.ensembles.voter import EVERY_LABEL
 from aimass_stream.errors import AimassError, ConfigError, RecordError
 from aimass_stream.model import Model
 from aimass_stream.records import Prediction

@@ -17,7 +17,14 @@ from aimass_stream.transforms.images import (
     MedianFilter,
 )
 from aimass_stream.transforms.sounds import BandPass, ClipPeaks, Mel, Resample, Stft, WienerDenoise
-from aimass_stream.transforms.texts import Keywords, Lowercase, StopWords, StripSpace, Tfidf
+from aimass_stream.transforms.texts import (
+    CutWords,
+    Keywords,
+    Lowercase,
+    StopWords,
+    StripSpace,
+    Tfidf,
+)
 from aimass_stream.transforms.vectors import (
     Category,
     ChiSquare,
@@ -47,6 +54,7 @@ __all__ = [
     "ClipOutliers",
     "ClipPeaks",
     "ColourHistogram",
+    "CutWords",
     "DenoiseTotalVariation",
     "EdgeDirection",
     "EqualizeHistogram",

@@ -30,34 +30,56 @@ class StripSpace(_Cleaning, frozen=True):
     does = _DOES + "strip_space"
 
 
+ChineseWords = Literal["pairs", "spaced"]
+"""What counts as a word of Chinese: overlapping pairs of characters between function words, or what
+stands between spaces, as `CutWords` leaves it."""
+
+
+class CutWords(_Cleaning, frozen=True):
+    """Set the words of Chinese apart by single spaces, by a dictionary; needs `chinese`.
+
+    The dictionary is jieba's, the way through it the likeliest one, and words it does not have are
+    found by a hidden Markov model of characters (`rjieba`). Whatever else is in the text stays.
+    Steps behind it take these words for words with `chinese="spaced"`.
+    """
+
+    does = _DOES + "cut_words"
+    library, extra = "rjieba", "chinese"
+
+
 class StopWords(_Cleaning, frozen=True):
     """Take out the words that every text has; what is left is joined by single spaces.
 
-    English words are scikit-learn's 318. Chinese ones are a list of function words, found without
-    a dictionary, longest first: `words.KEPT` has the commonest words that contain one and stay.
+    English words are scikit-learn's 318. Chinese ones are a list of function words. Among `pairs`
+    they are found wherever they stand, longest first: `words.KEPT` has the commonest words that
+    contain one and stay. Among words that are `spaced` they are taken out where they stand alone.
 
     Attributes:
         languages: whose words.
-        extra_words: taken out beside, whole words in small letters; Chinese wherever they stand.
+        extra_words: taken out beside, whole words in small letters; Chinese as function words are.
+        chinese: what its words are.
     """
 
     does = _DOES + "without_stop_words"
 
     languages: tuple[Literal["english", "chinese"], ...] = ("english", "chinese")
     extra_words: tuple[str, ...] = ()
+    chinese: ChineseWords = "pairs"
 
 
 class Keywords(_Cleaning, frozen=True):
     """The words with the highest TF-IDF, best first, joined by spaces: fitted.
 
     English and other words between spaces are words; runs of Chinese characters are cut at stop
-    words into overlapping pairs, as search engines do it without a dictionary. A text none of
-    whose words was in the captured range is refused as `empty`.
+    words into overlapping pairs, as search engines do it without a dictionary, or are words
+    themselves where they are `spaced`. A text none of whose words was in the captured range is
+    refused as `empty`.
 
     Attributes:
         top: words at the most.
         max_words: of the vocabulary, the commonest first.
         min_records: that a word must be in to enter it.
+        chinese: what its words are.
     """
 
     does = _DOES + "Keywords"
@@ -66,6 +88,7 @@ class Keywords(_Cleaning, frozen=True):
     top: Annotated[int, Meta(ge=1, le=1_000)] = 10
     max_words: Annotated[int, Meta(ge=1, le=200_000)] = 20_000
     min_records: Annotated[int, Meta(ge=1)] = 2
+    chinese: ChineseWords = "pairs"
 
 
 class Tfidf(Transform, frozen=True):
@@ -76,6 +99,7 @@ class Tfidf(Transform, frozen=True):
     Attributes:
         max_words: of the vocabulary, the commonest first.
         min_records: that a word must be in to enter it.
+        chinese: what its words are.
     """
 
     takes = Kind.TEXT
@@ -85,3 +109,4 @@ class Tfidf(Transform, frozen=True):
 
     max_words: Annotated[int, Meta(ge=1, le=20_000)] = 1_000
     min_records: Annotated[int, Meta(ge=1)] = 2
+    chinese: ChineseWords = "pairs"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from aimass_stream.transforms.estimators import Arrays
 
 _HAN = "\u3400-\u4dbf\u4e00-\u9fff"
 _RUNS = re.compile(f"[{_HAN}]+|[^\\W_{_HAN}]+")
+_HAN_RUNS = re.compile(f"[{_HAN}]+")
 _WORD = re.compile(f"[^\\W_{_HAN}]+(?:['\u2019][^\\W_{_HAN}]+)*")
 
 
@@ -31,24 +32,37 @@ def strip_space(text: str) -> str:
     return " ".join(text.split())
 
 
-def without_stop_words(text: str, languages: tuple[str, ...], extra_words: tuple[str, ...]) -> str:
+def cut_words(text: str) -> str:
+    """The text with its Chinese words set apart by single spaces."""
+    import rjieba
+
+    return strip_space(_HAN_RUNS.sub(lambda run: f" {' '.join(rjieba.cut(run[0]))} ", text))
+
+
+def without_stop_words(
+    text: str,
+    languages: tuple[str, ...],
+    extra_words: tuple[str, ...],
+    chinese: texts.ChineseWords = "pairs",
+) -> str:
     """The text without them, its words joined by single spaces."""
     if "english" in languages or extra_words:
         english = ENGLISH_STOP_WORDS if "english" in languages else frozenset()
         stop = english.union(extra_words)
         text = _WORD.sub(lambda found: " " if found[0].lower() in stop else found[0], text)
-    chinese = FUNCTION_WORDS if "chinese" in languages else ()
-    taken = frozenset((*chinese, *filter(_is_han, extra_words)))
-    spaced = _found(taken).sub(lambda found: " " if found[0] in taken else found[0], text)
+    function_words = FUNCTION_WORDS if "chinese" in languages else ()
+    taken = frozenset((*function_words, *filter(_is_han, extra_words)))
+    found_in = _HAN_RUNS if chinese == "spaced" else _found(taken)
+    spaced = found_in.sub(lambda found: " " if found[0] in taken else found[0], text)
     return strip_space(spaced)
 
 
-def words_of(text: str) -> list[str]:
-    """The words of a text in small letters: pairs of Chinese characters, and words of letters.
+def words_of(text: str, chinese: texts.ChineseWords = "pairs") -> list[str]:
+    """The words of a text in small letters: words of letters, and those of Chinese.
 
     Stop words, and single letters, are left out.
     """
-    return list(_words(text.lower()))
+    return list(_words(text.lower(), chinese))
 
 
 class _Vocabulary:
@@ -61,7 +75,9 @@ class _Vocabulary:
     def __init__(self, step: texts.Keywords | texts.Tfidf) -> None:
         self._step = step
         self._vectorizer = TfidfVectorizer(
-            analyzer=words_of, max_features=step.max_words, min_df=step.min_records
+            analyzer=partial(words_of, chinese=step.chinese),
+            max_features=step.max_words,
+            min_df=step.min_records,
         )
         self._names: list[str] = []
 
@@ -86,7 +102,9 @@ class _Vocabulary:
     def thaw(self, plain: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> None:
         """Have these words."""
         self._names = [str(word) for word in plain["words"]]
-        self._vectorizer = TfidfVectorizer(analyzer=words_of, vocabulary=self._names)
+        self._vectorizer = TfidfVectorizer(
+            analyzer=partial(words_of, chinese=self._step.chinese), vocabulary=self._names
+        )
         self._vectorizer.idf_ = arrays[plain["idf"]]
 
     def weights(self, text: str) -> Any:
@@ -119,11 +137,15 @@ class Keywords(_Vocabulary):
         return " ".join(self._names[place] for _, place in best)
 
 
-def _words(text: str) -> Iterator[str]:
+def _words(text: str, chinese: texts.ChineseWords) -> Iterator[str]:
     for found in _RUNS.finditer(text):
         run = found[0]
         if not _is_han(run):
             if len(run) > 1 and run not in ENGLISH_STOP_WORDS:
+                yield run
+            continue
+        if chinese == "spaced":
+            if run not in FUNCTION_WORDS:
                 yield run
             continue
         for part in without_stop_words(run, ("chinese",), ()).split():

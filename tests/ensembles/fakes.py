@@ -12,7 +12,15 @@ import numpy as np
 
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.model import Model, ModelSpec
-from aimass_stream.records import Detection, Detections, Generated, Prediction, Transcript
+from aimass_stream.records import (
+    Detection,
+    Detections,
+    Estimate,
+    Generated,
+    Labels,
+    Prediction,
+    Transcript,
+)
 
 LABELS = ["no", "yes"]
 
@@ -86,6 +94,42 @@ class ScriptedPredictor:
         scores = dict(sorted({"yes": yes, "no": 1 - yes}.items(), key=lambda pair: -pair[1]))
         label = next(iter(scores))
         return Prediction(label, scores[label], dict(list(scores.items())[: self.top]))
+
+
+@dataclass(frozen=True)
+class Guess(Scripted):
+    """Answers with the numbers or the labels' probabilities that the payload has under its name.
+
+    Attributes:
+        gives: `Estimate` or `Labels`.
+    """
+
+    adapter: ClassVar[str] = "tests.ensembles.fakes:GuessPredictor"
+
+    gives: type[Any] = Estimate
+
+    @property
+    def answer_type(self) -> type[Any]:
+        return self.gives
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return {**super().options, "gives": self.gives.__name__}
+
+
+class GuessPredictor(ScriptedPredictor):
+    """A label applies to a `Labels` of its own from a probability of 0.9 on."""
+
+    def __init__(self, spec: ModelSpec, device: str) -> None:
+        super().__init__(spec, device)
+        self._gives = spec.options["gives"]
+
+    def _answer(self, told: Any) -> Any:
+        if not isinstance(told, dict):
+            return super()._answer(told)
+        if self._gives == "Estimate":
+            return Estimate(told)
+        return Labels([name for name, score in told.items() if score >= 0.9], told)
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from sklearn.linear_model import LogisticRegression
 
 from aimass_stream import Ensemble, Graph, Sklearn, Step, Torch, Transformers
 from aimass_stream import transforms as t
+from aimass_stream.ensembles.poll import EVERY_LABEL
 from aimass_stream.ensembles.runner import Runner
-from aimass_stream.ensembles.voter import EVERY_LABEL, Voter
+from aimass_stream.ensembles.voter import Voter
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import Model, import_adapter
 from aimass_stream.records import Prediction, Text

@@ -12,7 +12,8 @@ import pytest
 
 from aimass_stream.ensembles.combiner import Combiner
 from aimass_stream.ensembles.ensemble import Ensemble
-from aimass_stream.ensembles.voter import EVERY_LABEL, Voter
+from aimass_stream.ensembles.poll import EVERY_LABEL
+from aimass_stream.ensembles.voter import Voter
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import Model
 from aimass_stream.records import Prediction, Vote

@@ -8,7 +8,7 @@ import orjson
 from numpy.typing import NDArray
 
 from aimass_stream.learner import Event
-from aimass_stream.records import Embedding
+from aimass_stream.records import Embedding, Generated
 from tests.codecs.image_files import encoded
 
 Floats = NDArray[np.float64]
@@ -256,3 +256,20 @@ def frame_log(rows: int) -> list[Event]:
         Event(i, "frames", NOON_MS + i, f"frames/0/{i}", b"c%d" % camera, encoded(picture, "PNG"))
         for i, (camera, picture) in enumerate(zip(cameras, pictures, strict=True))
     ]
+
+
+def chat_log(rows: int) -> list[Event]:
+    """Messages of six people, most of them replied to somewhat later."""
+    draw = np.random.default_rng(4)
+    events: list[Event] = []
+    open_messages: list[tuple[bytes, str]] = []
+    for at in range(rows):
+        if open_messages and draw.random() < 0.4:
+            key, root = open_messages.pop(0)
+            value = msgspec.json.encode(Generated(f"reply {at}", "end", 1, 1))
+            events.append(Event(at, "replies", NOON_MS + at, root, key, value))
+            continue
+        key, root = b"k%d" % draw.integers(6), f"messages/0/{at}"
+        open_messages.append((key, root))
+        events.append(Event(at, "messages", NOON_MS + at, root, key, b"message %d" % at))
+    return events

@@ -17,6 +17,7 @@ from aimass_stream.learners.anomaly import (
     ValueDetector,
 )
 from aimass_stream.learners.clusters import Clusters
+from aimass_stream.learners.conversations import Conversations
 from aimass_stream.learners.frames import FrameWindows
 from aimass_stream.learners.gallery import Gallery
 from aimass_stream.learners.heads import Head
@@ -24,6 +25,7 @@ from aimass_stream.learners.online import OnlineClassifier, OnlineRegressor
 from aimass_stream.learners.recommendation import Recommender, Rules
 from aimass_stream.testing import LEARNER_CHECKS, check_learner
 from tests.learners.events import (
+    chat_log,
     cluster_log,
     described_shopping,
     frame_log,
@@ -198,6 +200,10 @@ CASES = {
     "frames": Case(
         FrameWindows("windows", frames=3, stride=2, keys=3, block_rows=4),
         lambda: frame_log(40),
+    ),
+    "conversations": Case(
+        Conversations("chats", replies="replies", turns=3, turn_chars=8, keys=4, block_rows=4),
+        lambda: chat_log(60),
     ),
     "gallery": Case(
         Gallery(

@@ -17,6 +17,7 @@ from aimass_stream.records import (
     FeedbackRecord,
     Image,
     Limits,
+    Prompt,
     Question,
     Text,
 )
@@ -25,7 +26,7 @@ from aimass_stream.records.payload import PayloadRecord
 
 COUNT = 300
 LIMITS = Limits()
-KINDS = [Record, Image, Audio, Clip, Text, Question, Behaviour, FeedbackRecord]
+KINDS = [Record, Image, Audio, Clip, Text, Prompt, Question, Behaviour, FeedbackRecord]
 
 
 def record_types(kind: type[Record] = Record) -> set[type[Record]]:

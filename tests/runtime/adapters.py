@@ -7,14 +7,14 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
 
 from aimass_stream.errors import Reason, RecordError, SetupError
-from aimass_stream.model import ModelSpec
+from aimass_stream.model import ModelSpec, Written
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -126,3 +126,55 @@ class Launching(Obedient):
             assert self._launched.acquire(timeout=10)
             assert self._launched.acquire(timeout=10)
         return self.predict(inputs)
+
+
+class Scribe:
+    """Writes as many words as the payload says, one a step; a step takes some milliseconds.
+
+    `5` is answered with its five words, `5 raise` fails in the third step, `5 hang` hangs there.
+    """
+
+    def __init__(self, spec: ModelSpec, device: str) -> None:
+        self._step_s = spec.options.get("step_s", 0.002)
+        self._next = 0
+        self._open: dict[int, tuple[int, str, list[str]]] = {}
+
+    def decode(self, payload: bytes | memoryview) -> tuple[int, str]:
+        number, _, word = bytes(payload).decode().partition(" ")
+        if not number.isdigit():
+            raise RecordError(Reason.BAD_ENVELOPE, "no number of words")
+        return int(number), word
+
+    def predict(self, inputs: Sequence[tuple[int, str]]) -> list[str]:
+        raise AssertionError("a model that writes is not asked to predict")
+
+    def begin(self, inputs: Sequence[tuple[int, str]]) -> list[int]:
+        tickets = []
+        for count, word in inputs:
+            self._open[self._next] = (count, word, [])
+            tickets.append(self._next)
+            self._next += 1
+        return tickets
+
+    def step(self) -> list[Written]:
+        time.sleep(self._step_s)
+        told = []
+        for ticket, (count, word, written) in list(self._open.items()):
+            if len(written) == 2 and word == "raise":
+                raise ArithmeticError("told to raise")
+            if len(written) == 2 and word == "hang":
+                time.sleep(1000)
+            written.append(f"{len(written)};")
+            text = "".join(written)
+            is_done = len(written) >= count
+            told.append(Written(ticket, written[-1], text if is_done else None))
+            if is_done:
+                del self._open[ticket]
+        return told
+
+    def drop(self, tickets: Iterable[int]) -> None:
+        for ticket in tickets:
+            self._open.pop(ticket, None)
+
+    def close(self) -> None:
+        self._open.clear()

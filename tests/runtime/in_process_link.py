@@ -16,7 +16,7 @@ import msgspec
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import Model, ModelSpec
 from aimass_stream.records import Prediction, Record
-from aimass_stream.runtime.batch import BatchFailed, Scored
+from aimass_stream.runtime.batch import BatchFailed, Hear, Scored
 
 encode = msgspec.msgpack.Encoder().encode
 
@@ -123,7 +123,9 @@ class InProcessLink:
             raise SetupError(f"{spec.id} cannot be loaded")
         self.specs.append(spec)
 
-    async def predict(self, model_id: str, payloads: Sequence[bytes | memoryview], /) -> Scored:
+    async def predict(
+        self, model_id: str, payloads: Sequence[bytes | memoryview], hear: Hear | None = None, /
+    ) -> Scored:
         call = Call(model_id, [bytes(payload) for payload in payloads], asyncio.Future())
         self.calls.append(call)
         self.batches.append(call.payloads)

@@ -9,6 +9,7 @@ import pytest
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.model import Model, ModelSpec
 from aimass_stream.records import Chunk, Limits, Record
+from aimass_stream.runtime.batch import Hear
 from aimass_stream.runtime.body import AgentError, Body, run_body
 from aimass_stream.runtime.handover import Handover, Unit, Work
 from aimass_stream.runtime.scored import NOTHING_DUE, Outcomes, ScoredStream
@@ -260,7 +261,12 @@ class SlowScoring:
         return ModelSpec(model.location, "1", "", "")
 
     async def submit(
-        self, model: Model[Any], chunk: Chunk, kind: type[Record], lag: int
+        self,
+        model: Model[Any],
+        chunk: Chunk,
+        kind: type[Record],
+        lag: int,
+        hear: Hear | None = None,
     ) -> Outcomes:
         self.submitted += list(chunk.offsets)
         return Rows(self, [self.answer(record) for record in chunk.records(kind)])

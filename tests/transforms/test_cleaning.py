@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
+import orjson
 import pytest
 from PIL import Image, ImageFilter, ImageOps
 from scipy import signal
@@ -14,6 +16,7 @@ from aimass_stream.codecs.images import Pixels
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.records import Limits
 from aimass_stream.transforms.chain import Chain, Transform
+from aimass_stream.transforms.frozen import learned_of
 from aimass_stream.transforms.running import Running
 from aimass_stream.transforms.values import Sound, Vector
 from aimass_stream.transforms.words import words_of
@@ -203,3 +206,41 @@ def test_words_are_pairs_in_chinese() -> None:
     ]
     assert words_of("是") == []
     assert words_of("单") == ["单"]
+
+
+needs_dictionary = pytest.mark.skipif(find_spec("rjieba") is None, reason="no rjieba")
+
+
+@needs_dictionary
+def test_a_dictionary_sets_chinese_words_apart() -> None:
+    assert run(t.CutWords(), "请取消我的订单 order 12") == "请 取消 我 的 订单 order 12"
+    assert run(t.CutWords(), "no Chinese at all") == "no Chinese at all"
+
+
+@needs_dictionary
+def test_stop_words_are_whole_words_where_they_are_spaced() -> None:
+    text = "我们的目的地和平的首都"
+    cleaned = run(t.StopWords(chinese="spaced"), run(t.CutWords(), text))
+    assert cleaned == "目的地 和平 首都"
+
+
+def test_spaced_words_are_not_cut_again() -> None:
+    assert words_of("请 取消 自然语言 的 订单 the order", "spaced") == [
+        *("请", "取消", "自然语言", "订单"),
+        "order",
+    ]
+
+
+@needs_dictionary
+def test_keywords_by_dictionary_are_words_and_survive_freezing() -> None:
+    lines = ["取消自然语言的订单", "自然语言处理", "取消订单", "退款什么时候到账", "退款到账"]
+    cut = [run(t.CutWords(), line) for line in lines]
+    learned: Any = learned_of(t.Keywords(top=2, min_records=2, chinese="spaced"))
+    learned.fit(cut, None)
+    arrays: dict[str, Any] = {}
+    plain = orjson.loads(orjson.dumps(learned.freeze(arrays, "0.")))
+    back: Any = learned_of(t.Keywords(top=2, min_records=2, chinese="spaced"))
+    back.thaw(plain, arrays)
+    assert set(plain["words"]) >= {"取消", "自然语言", "订单", "退款"}
+    assert [back(line) for line in cut] == [learned(line) for line in cut]
+    assert set(back(cut[2]).split()) == {"取消", "订单"}

@@ -72,6 +72,11 @@ class TaskModel(Model[AnswerT], Generic[AnswerT]):
         """Whether the task draws at random."""
         return self.tasks[self.task].seeded
 
+    @property
+    def written_together(self) -> int:
+        """Answers that are written side by side; 0 where the task does not write."""
+        return int(self.settings["together"]) if self.tasks[self.task].writes else 0
+
     def cost(self, record: Record) -> float:
         """Tokens, seconds or pixels where rows differ: rows are padded to the longest."""
         return self.tasks[self.task].cost(record, self.settings)

@@ -29,6 +29,7 @@ class Task(NamedTuple):
         settings: what its declaration takes beside what every model takes.
         cost: what a record adds to a batch, given the settings.
         seeded: whether it draws at random.
+        writes: whether answers grow step by step, `together` of them at a time.
     """
 
     adapter: str
@@ -36,6 +37,7 @@ class Task(NamedTuple):
     settings: Mapping[str, Setting]
     cost: Callable[[Record, Mapping[str, Any]], float] = lambda record, settings: 1.0
     seeded: bool = False
+    writes: bool = False
 
 
 class Common(TypedDict, total=False):
@@ -82,6 +84,14 @@ def template_of(field: str) -> Callable[[Any], str]:
         return ""
 
     return problem
+
+
+def texts_by_name(value: Any) -> str:
+    """Texts, each under a name as a template's gap has it; `text` is taken."""
+    if not isinstance(value, Mapping) or not all(isinstance(held, str) for held in value.values()):
+        return "does not give a text for each name"
+    wrong = [name for name in value if not str(name).isidentifier() or name == "text"]
+    return f"names {wrong[0]!r}, which no field may be called" if wrong else ""
 
 
 def names(value: Any) -> str:

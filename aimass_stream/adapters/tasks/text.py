@@ -19,6 +19,7 @@ from aimass_stream.adapters.tasks.task import (
     between,
     on_or_off,
     template_of,
+    texts_by_name,
 )
 from aimass_stream.codecs.text import estimate_tokens
 from aimass_stream.records import (
@@ -98,6 +99,8 @@ class Generation(CleanedTexts, total=False):
     """Settings of `text-generation`."""
 
     template: str
+    fields: Mapping[str, str]
+    together: int
     max_new_tokens: int
     temperature: float
     top_k: int
@@ -181,12 +184,14 @@ TEXT_TASKS: Mapping[str, Task] = {
         _tokens,
     ),
     "text-generation": Task(
-        _HOME + "generation:TextGenerator",
+        _HOME + "continuation:TextGenerator",
         Generated,
         {
             "before": _BEFORE,
             "max_tokens": MAX_TOKENS,
             "template": _TEMPLATE,
+            "fields": Setting({}, texts_by_name),
+            "together": Setting(16, between(1, 32)),
             "max_new_tokens": _NEW_TOKENS,
             "temperature": Setting(0.0, at_least(0)),
             "top_k": Setting(0, at_least(0)),
@@ -194,6 +199,7 @@ TEXT_TASKS: Mapping[str, Task] = {
         },
         _written,
         seeded=True,
+        writes=True,
     ),
     "summarization": Task(_HOME + "generation:Rewriter", Generated, _WRITING, _written),
     "translation": Task(_HOME + "generation:Rewriter", Generated, _WRITING, _written),
