@@ -138,7 +138,7 @@ def run_cost(chosen: argparse.Namespace, results: Results) -> None:
     results["us_per_record"], results["records_per_s"] = {}, {}
     for name, declared, make in LEARNERS:
         # Over the second half: the first warms it up.
-        spent = sum(cost(declared, make(chosen.records), declared.block_rows))
+        spent = float(sum(cost(declared, make(chosen.records), declared.block_rows)))
         results["us_per_record"][name] = spent
         results["records_per_s"][name] = 1e6 / spent
         print(f"{name}: {spent:.0f} us a record, {1e6 / spent:,.0f} records/s", flush=True)

@@ -106,7 +106,8 @@ class AutoencoderDetector(Detector):
     """A deep autoencoder that is trained on the stream; unusual is what it rebuilds badly.
 
     Attributes:
-        hidden: neurons of the encoder's layers; the decoder mirrors them.
+        hidden: neurons of the encoder's layers; the decoder mirrors them. The last is narrowed
+            to two thirds of the row where the row is not wider.
         learning_rate: of Adam.
         passes: steps of training on a block, each with as many earlier records beside it.
         replay_records: earlier records that are trained on again.
