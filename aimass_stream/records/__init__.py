@@ -27,6 +27,7 @@ from aimass_stream.records.labels import Estimate, Labels
 from aimass_stream.records.limits import Limits
 from aimass_stream.records.match import Match
 from aimass_stream.records.prediction import Prediction
+from aimass_stream.records.quality import ModelQuality, Quality
 from aimass_stream.records.question import Question
 from aimass_stream.records.recommendation import Recommendation, RecommendedItem
 from aimass_stream.records.segmentation import Region, Segmentation
@@ -70,8 +71,10 @@ __all__ = [
     "Limits",
     "Mask",
     "Match",
+    "ModelQuality",
     "Picture",
     "Prediction",
+    "Quality",
     "Question",
     "Recommendation",
     "RecommendedItem",

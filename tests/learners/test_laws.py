@@ -21,6 +21,7 @@ from aimass_stream.learners.frames import FrameWindows
 from aimass_stream.learners.gallery import Gallery
 from aimass_stream.learners.heads import Head
 from aimass_stream.learners.online import OnlineClassifier, OnlineRegressor
+from aimass_stream.learners.quality import QualityWatch
 from aimass_stream.learners.recommendation import Recommender
 from aimass_stream.testing import LEARNER_CHECKS, check_learner
 from tests.learners.events import (
@@ -29,6 +30,7 @@ from tests.learners.events import (
     gallery_log,
     head_log,
     number_log,
+    quality_log,
     rename,
     shopping,
     value_log,
@@ -169,6 +171,20 @@ CASES = {
     ),
     "head": Case(
         Head("head", tuple(LABELS), 16, keep_records=40), lambda: head_log(100, LABELS, 16)
+    ),
+    "quality": Case(
+        QualityWatch(
+            "quality",
+            tuple(LABELS),
+            window_records=20,
+            warm_records=5,
+            models=1,
+            keep_records=30,
+            drift_chance=0.1,
+            least_distance=0.05,
+            block_rows=12,
+        ),
+        lambda: quality_log(60, LABELS),
     ),
     "clusters": Case(
         Clusters("groups", 8, window_records=60, refit_records=40, least_records=5, block_rows=16),
