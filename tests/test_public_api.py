@@ -47,6 +47,7 @@ NAMES = [
     "Model",
     "Picture",
     "Prediction",
+    "Quality",
     "Question",
     "Recommendation",
     "Record",

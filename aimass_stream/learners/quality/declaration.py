@@ -18,7 +18,7 @@ class QualityWatch(Learner[Quality]):
     ```python
     intent_quality = QualityWatch("intent-quality", labels=("refund", "delivery", "other"))
 
-    app.feed(intent_quality, intents)  # what the models said
+    app.feed(intent_quality, Topic(learned_intents.name, Record))  # what a model said
     app.feed(intent_quality, feedback)  # what it was
     ```
 
