@@ -14,7 +14,7 @@ Folders are found by their shape, wherever they lie under `DATA`:
 
 Classifiers that learn record by record are measured on data sets inside River's wheel.
 
-The part `catalogue` makes its events itself.
+The parts `catalogue` and `incidents` make their events themselves.
 
 The result is `learning.json`. One thread of NumPy and torch should be set by the environment
 (`OMP_NUM_THREADS=1`); costs are CPU time, of all threads.
@@ -43,10 +43,13 @@ from benchmarks.learning.anomalies import (
 from benchmarks.learning.cost import LEARNERS, cost
 from benchmarks.learning.data import read_series, series_folders, tables
 from benchmarks.learning.detectors import table_detectors
+from benchmarks.learning.incidents import incidents
 from benchmarks.learning.nab import sweep
 from benchmarks.learning.online import classify, labelled_rows
 from benchmarks.learning.recommend import catalogue, feed, sessions
 from benchmarks.learning.sounds import group
+from models.behaviour_anomaly import behaviour_anomaly
+from models.behaviour_extremes import behaviour_extremes
 
 Results = dict[str, Any]
 
@@ -89,6 +92,15 @@ def run_tabular(chosen: argparse.Namespace, results: Results) -> None:
     if by_learner:
         results["tabular"] = by_learner["ensemble"]
         results["tabular_by_learner"] = by_learner
+
+
+def run_incidents(chosen: argparse.Namespace, results: Results) -> None:
+    """The reference application's detectors on what the demo plants; needs no data."""
+    worlds = max(1, round(8 * chosen.part))
+    found = incidents((behaviour_anomaly, behaviour_extremes), worlds)
+    results["incidents"] = {name: each._asdict() for name, each in found.items()}
+    for name, each in found.items():
+        print(f"{name}: {each}", flush=True)
 
 
 def run_sessions(chosen: argparse.Namespace, results: Results) -> None:
@@ -135,8 +147,11 @@ def run_sounds(chosen: argparse.Namespace, results: Results) -> None:
 
 def run_cost(chosen: argparse.Namespace, results: Results) -> None:
     """Every learner, at the block it is declared with."""
-    results["us_per_record"], results["records_per_s"] = {}, {}
+    results.setdefault("us_per_record", {})
+    results.setdefault("records_per_s", {})
     for name, declared, make in LEARNERS:
+        if chosen.learners and not name.startswith(tuple(chosen.learners)):
+            continue
         # Over the second half: the first warms it up.
         spent = float(sum(cost(declared, make(chosen.records), declared.block_rows)))
         results["us_per_record"][name] = spent
@@ -147,6 +162,7 @@ def run_cost(chosen: argparse.Namespace, results: Results) -> None:
 PARTS: dict[str, Callable[[argparse.Namespace, Results], None]] = {
     "nab": run_nab,
     "tabular": run_tabular,
+    "incidents": run_incidents,
     "sessions": run_sessions,
     "feed": run_feed,
     "online": run_online,
@@ -164,6 +180,7 @@ def main() -> None:
     parser.add_argument("--only", choices=PARTS, nargs="+", help="these parts; all if not given")
     parser.add_argument("--part", type=float, default=1.0, help="share of questions, of tables")
     parser.add_argument("--records", type=int, default=6_000, help="a learner's cost is over")
+    parser.add_argument("--learners", nargs="+", help="cost: those whose names begin so")
     parser.add_argument("--seed", type=int, default=0, help="that tables are shuffled with")
     chosen = parser.parse_args()
     torch.set_num_threads(1)

@@ -10,6 +10,7 @@ from aimass_stream.learner import Event, Learner
 from aimass_stream.learners.anomaly import (
     AutoencoderDetector,
     EnsembleDetector,
+    ExtremesDetector,
     HalfSpaceTreesDetector,
     IsolationForestDetector,
     MahalanobisDetector,
@@ -136,6 +137,14 @@ CASES = {
         TailsDetector("tails", features="vector", dimensions=4, **SMALL_WINDOW),
         lambda: vector_log(330, 4, keys=9)[0],
         rename,
+    ),
+    "extremes-vector": Case(
+        ExtremesDetector("x", features="vector", dimensions=4, **SMALL_WINDOW),
+        lambda: vector_log(330, 4, keys=9)[0],
+        rename,
+    ),
+    "extremes-behaviour": Case(
+        ExtremesDetector("x", **SMALL_WINDOW), lambda: walks(330, 12)[0], rename
     ),
     "ensemble-furthest": Case(
         EnsembleDetector(
