@@ -89,7 +89,7 @@ def incidents(detectors: Sequence[Detector], worlds: int) -> dict[str, Found]:
         for detector in detectors
     }
     rung["either"] = [
-        [set().union(*parts) for parts in zip(*each, strict=True)]
+        [set[int]().union(*parts) for parts in zip(*each, strict=True)]
         for each in zip(*rung.values(), strict=True)
     ]
     return {name: judge(zip(made, alarms, strict=True)) for name, alarms in rung.items()}

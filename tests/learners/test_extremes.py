@@ -53,9 +53,8 @@ def test_a_lasting_change_becomes_usual() -> None:
 @pytest.mark.parametrize("heavy", [False, True])
 def test_chances_far_out_are_those_of_the_distribution(heavy: bool) -> None:
     rng = np.random.default_rng(0)
-    draw = (lambda n: rng.pareto(4, n)) if heavy else (lambda n: rng.exponential(1, n))
-    seen, coming = draw(4_000), draw(400_000)
-    tails = fit_tails(seen[:, None])
+    drawn = rng.pareto(4, 404_000) if heavy else rng.exponential(1, 404_000)
+    tails, coming = fit_tails(drawn[:4_000, None]), drawn[4_000:]
     for chance in (1e-2, 1e-3, 1e-4):
         value = np.quantile(coming, 1 - chance)
         said = float(chances(tails, np.array([[value]]))[0, 0])
