@@ -6,11 +6,15 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
+from scipy.spatial.distance import jensenshannon
+from scipy.stats import chi2_contingency
 from sklearn.metrics import brier_score_loss
 
 from aimass_stream.errors import ConfigError, RecordError
 from aimass_stream.learner import Event
 from aimass_stream.learners.quality import QualityWatch
+from aimass_stream.learners.quality.drift import _chance_of_counts as chance_of_counts
+from aimass_stream.learners.quality.drift import distance_of
 from aimass_stream.learners.quality.figures import LabelledWindow, brier
 from aimass_stream.learners.quality.state import QualityState
 from aimass_stream.records import ModelQuality, Quality
@@ -68,6 +72,14 @@ def test_brier_is_that_of_scikit_learn() -> None:
     mine = [brier(dict(enumerate(row)), labels[at], 3) for at, row in enumerate(shares)]
     theirs = brier_score_loss(labels, shares, labels=[0, 1, 2], scale_by_half=False)
     assert np.mean(mine) == pytest.approx(theirs)
+
+
+def test_distance_and_chance_are_those_of_scipy() -> None:
+    before, latest = np.array([40, 0, 300, 160]), np.array([20, 12, 340, 128])
+    assert distance_of(before, latest) == pytest.approx(jensenshannon(before, latest, base=2))
+    table = [before, latest]
+    theirs = chi2_contingency(table, correction=False, lambda_="log-likelihood").pvalue
+    assert chance_of_counts(before, latest) == pytest.approx(theirs)
 
 
 def test_answers_that_are_as_sure_as_they_are_right_are_calibrated() -> None:
