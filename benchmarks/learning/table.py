@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from benchmarks.table import RESULTS, Files, Row, Table, number, percent, put, render, words
+from benchmarks.table import RESULTS, Files, Row, Table, number, put, render, words
 
 PAGE = Path(__file__).parents[2] / "docs" / "learning.md"
 
@@ -21,23 +21,6 @@ _DETECTORS = {
     "half-space trees": "`HalfSpaceTreesDetector`",
     "tails": "`TailsDetector`",
     "autoencoder": "`AutoencoderDetector`",
-}
-_LOGS = {
-    "values, 100 series": "`ValueDetector`, 100 series",
-    "ensemble, 16 numbers": "`vector_ensemble`, 16 numbers",
-    "mahalanobis, 16 numbers": "`MahalanobisDetector`, 16 numbers",
-    "tails, 16 numbers": "`TailsDetector`, 16 numbers",
-    "autoencoder, 16 numbers": "`AutoencoderDetector`, 16 numbers",
-    "autoencoder, behaviour": "`AutoencoderDetector`, behaviour",
-    "extremes, behaviour": "`ExtremesDetector`, behaviour",
-    "half-space trees, behaviour": "`HalfSpaceTreesDetector`, behaviour",
-    "isolation forest, 16 numbers": "`IsolationForestDetector`, 16 numbers",
-    "isolation forest, behaviour": "`IsolationForestDetector`, behaviour",
-}
-_ALERTS = {
-    "behaviour-anomaly": "the ensemble of the reference application",
-    "behaviour-extremes": "its `ExtremesDetector`",
-    "either": "either, as its agent does",
 }
 _DATA = {"shuttle": "Shuttle", "mammography": "Mammography", "annthyroid": "Annthyroid"}
 
@@ -60,19 +43,6 @@ def _vectors(files: Files) -> Iterator[Row]:
             yield {"detector": shown, **by_data}
 
 
-def _costs(files: Files) -> Iterator[Row]:
-    for file in files.values():
-        for name, shown in _LOGS.items():
-            spent = {"us": file["us_per_record"][name], "rate": file["records_per_s"][name]}
-            yield {"learner": shown, **spent}
-
-
-def _incidents(files: Files) -> Iterator[Row]:
-    for file in files.values():
-        for name, found in file["incidents"].items():
-            yield {"detector": _ALERTS[name], **found}
-
-
 TABLES: Mapping[str, Table] = {
     "values": Table(
         ("learning",),
@@ -91,26 +61,6 @@ TABLES: Mapping[str, Table] = {
             "mean": number("mean", ".3f"),
         },
         _vectors,
-    ),
-    "incidents": Table(
-        ("learning",),
-        {
-            "detector": words("detector"),
-            "precision": percent("precision"),
-            "recall": percent("recall"),
-            "alerts judged": number("alarms", ",d"),
-            "incidents": number("incidents", ",d"),
-        },
-        _incidents,
-    ),
-    "costs": Table(
-        ("learning",),
-        {
-            "learner": words("learner"),
-            "µs a record": number("us", ",.0f"),
-            "records/s a core": number("rate", ",.0f"),
-        },
-        _costs,
     ),
 }
 
