@@ -19,7 +19,7 @@ from aimass_stream.learner import LOG_SUFFIX, Learner
 from aimass_stream.model import Model
 from aimass_stream.records import GeneratedPart, Record, Topic
 from aimass_stream.runtime.body import Agent, Body
-from aimass_stream.runtime.feeds import forward, forward_answers
+from aimass_stream.runtime.feeds import forward, forward_answers, forward_with_models
 from aimass_stream.runtime.scored import ScoredStream
 from aimass_stream.runtime.streams import Stream
 
@@ -155,7 +155,14 @@ class App(WorkerApp):
             through: a model whose answers are written instead of the records.
 
         Raises:
-            ConfigError: the learner is fed with this topic already.
+            ConfigError: the learner is fed with this topic already, or wants to know models
+                and is given one to go through.
         """
-        body: Body = forward if through is None else partial(forward_answers, self.score, through)
+        if learner.reads_models and through is not None:
+            raise ConfigError(
+                f"{learner.id} reads answers with their models: feed it the topic of the answers"
+            )
+        body: Body = forward_with_models if learner.reads_models else forward
+        if through is not None:
+            body = partial(forward_answers, self.score, through)
         self._declare(Agent(f"{learner.name}.{topic.name}", topic, self.log_of(learner), body))

@@ -125,12 +125,15 @@ class Learner(Declaration, Generic[AnswerT]):
         snapshot_rows: records learnt from one snapshot to the next; what a restart replays at
             the most, beside what was in flight.
         timeout_s: seconds a call may take before the learner counts as hung.
+        reads_models: whether it wants to know which model gave an answer that it is fed with;
+            such an answer then stands in its log as `{"model": name@version, "answer": it}`.
 
     Raises:
         ConfigError: it has no name, or a number with which it could not learn.
     """
 
     adapter: ClassVar[str]
+    reads_models: ClassVar[bool] = False
 
     name: str
     _: KW_ONLY

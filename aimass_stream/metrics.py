@@ -103,6 +103,40 @@ LOOP_LAG_MS = _gauge(
     "Longest hold-up of the worker's event loop in the last ten seconds.",
 )
 
+# -- quality, by labels that came --------------------------------------------------------
+
+ACCURACY = _gauge(
+    "aimass_accuracy_ratio",
+    "ratio",
+    "Share of a model's latest labelled answers that were right.",
+    ["model"],
+)
+BRIER = _gauge(
+    "aimass_brier_score",
+    "score",
+    "Mean squared error of a model's probabilities over all labels, 0 to 2.",
+    ["model"],
+)
+CALIBRATION_ERROR = _gauge(
+    "aimass_calibration_error_ratio",
+    "ratio",
+    "Expected calibration error of a model: by how much confidence and accuracy differ.",
+    ["model"],
+)
+ANSWER_DISTANCE = _gauge(
+    "aimass_answer_distance_ratio",
+    "ratio",
+    "Jensen-Shannon distance of a model's latest answers from those before, 0 to 1.",
+    ["model"],
+)
+LABELS = _gauge(
+    "aimass_labels",
+    "labels",
+    "Labels of a model's answers by what became of them: learnt, corrected, or unlabelled where "
+    "none came in time; counted with the state, so a replay repeats none.",
+    ["model", "outcome"],
+)
+
 # -- batches -----------------------------------------------------------------------------
 
 BATCH_ROWS = _histogram(

@@ -66,7 +66,9 @@ def _served(files: Files) -> Iterator[Row]:
                 yield {"data": f"served {name}", **file[name]}
 
 
-def _number(name: str, form: str = ",.1f", unit: str = "") -> Callable[[Row], str]:
+def number(name: str, form: str = ",.1f", unit: str = "") -> Callable[[Row], str]:
+    """Shows a number; nothing where there is none."""
+
     def show(row: Row) -> str:
         value = row.get(name)
         return "" if value is None else f"{value:{form}}{unit}"
@@ -74,7 +76,8 @@ def _number(name: str, form: str = ",.1f", unit: str = "") -> Callable[[Row], st
     return show
 
 
-def _words(name: str) -> Callable[[Row], str]:
+def words(name: str) -> Callable[[Row], str]:
+    """Shows what is there, as it is."""
     return lambda row: str(row[name])
 
 
@@ -85,7 +88,9 @@ def _either(*names: str) -> Callable[[Row], str]:
     return show
 
 
-def _percent(*names: str) -> Callable[[Row], str]:
+def percent(*names: str) -> Callable[[Row], str]:
+    """Shows a share of 1, of the first name that is there; nothing where none is."""
+
     def show(row: Row) -> str:
         value = next((row[name] for name in names if row.get(name) is not None), None)
         return "" if value is None else f"{100 * value:.1f} %"
@@ -97,59 +102,59 @@ TABLES: Mapping[str, Table] = {
     "engine": Table(
         ("engine",),
         {
-            "contestant": _words("contestant"),
-            "promise": _words("guarantee"),
-            "records": _number("records", ","),
-            "CPU a record": _number("cpu_us_per_record", ".1f", " µs"),
-            "records a second": _number("records_per_s", ",.0f"),
-            "times the floor's CPU": _number("cpu_ratio_to_floor", ".2f"),
+            "contestant": words("contestant"),
+            "promise": words("guarantee"),
+            "records": number("records", ","),
+            "CPU a record": number("cpu_us_per_record", ".1f", " µs"),
+            "records a second": number("records_per_s", ",.0f"),
+            "times the floor's CPU": number("cpu_ratio_to_floor", ".2f"),
         },
         _plain,
     ),
     "latency": Table(
         ("latency",),
         {
-            "at 2,000 records a second": _words("contestant"),
-            "p50": _number("p50_ms", ".1f", " ms"),
-            "p99": _number("p99_ms", ".1f", " ms"),
-            "p99.9": _number("p99_9_ms", ".1f", " ms"),
-            "CPU a record": _number("cpu_us_per_record", ".1f", " µs"),
+            "at 2,000 records a second": words("contestant"),
+            "p50": number("p50_ms", ".1f", " ms"),
+            "p99": number("p99_ms", ".1f", " ms"),
+            "p99.9": number("p99_9_ms", ".1f", " ms"),
+            "CPU a record": number("cpu_us_per_record", ".1f", " µs"),
         },
         _plain,
     ),
     "device": Table(
         ("text", "images", "audio"),
         {
-            "kind": _words("kind"),
-            "contestant": _words("contestant"),
-            "records a second": _number("records_per_s", ",.1f"),
-            "padding": _percent("padding_share"),
-            "ours, as a share of it": _percent("share_of"),
-            "the same by the device's CPU time": _percent("share_of_by_device_cpu"),
+            "kind": words("kind"),
+            "contestant": words("contestant"),
+            "records a second": number("records_per_s", ",.1f"),
+            "padding": percent("padding_share"),
+            "ours, as a share of it": percent("share_of"),
+            "the same by the device's CPU time": percent("share_of_by_device_cpu"),
         },
         _device,
     ),
     "scale": Table(
         ("scale",),
         {
-            "workers": _number("workers", "d"),
-            "partitions": _number("partitions", "d"),
-            "records a second": _number("records_per_s", ",.0f"),
-            "CPU a record": _number("cpu_us_per_record", ".1f", " µs"),
-            "records a core-second": _number("records_per_core_s", ",.0f"),
-            "a worker leaves": _number("rebalance_s", ".1f", " s"),
-            "memory a worker": _number("rss_mib_per_worker", ",.0f", " MiB"),
+            "workers": number("workers", "d"),
+            "partitions": number("partitions", "d"),
+            "records a second": number("records_per_s", ",.0f"),
+            "CPU a record": number("cpu_us_per_record", ".1f", " µs"),
+            "records a core-second": number("records_per_core_s", ",.0f"),
+            "a worker leaves": number("rebalance_s", ".1f", " s"),
+            "memory a worker": number("rss_mib_per_worker", ",.0f", " MiB"),
         },
         _plain,
     ),
     "served": Table(
         ("served",),
         {
-            "data": _words("data"),
-            "sent": _number("in", ","),
+            "data": words("data"),
+            "sent": number("in", ","),
             "held out": _either("held_out_rows", "scored_rows"),
-            "right": _percent("accuracy", "hit_rate_at_10"),
-            "baseline": _percent("baseline"),
+            "right": percent("accuracy", "hit_rate_at_10"),
+            "baseline": percent("baseline"),
         },
         _served,
     ),
@@ -157,8 +162,12 @@ TABLES: Mapping[str, Table] = {
 
 
 def table_of(name: str, language: str = "en", results: Path = RESULTS) -> str:
+    """A table of the READMEs in Markdown; empty where none of its files exists."""
+    return render(TABLES[name], language, results)
+
+
+def render(table: Table, language: str = "en", results: Path = RESULTS) -> str:
     """A table in Markdown; empty where none of its files exists."""
-    table = TABLES[name]
     files = {
         file: orjson.loads(path.read_bytes())
         for file in table.files

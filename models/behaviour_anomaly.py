@@ -14,5 +14,6 @@ behaviour_anomaly = EnsembleDetector(
         AutoencoderDetector("autoencoder"),
         HalfSpaceTreesDetector("trees"),
     ),
+    version="2",
     warm_records=200,
 )

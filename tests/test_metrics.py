@@ -4,7 +4,7 @@ from prometheus_client import REGISTRY
 
 from aimass_stream import metrics
 
-LABELS = {"model", "topic", "agent", "reason", "cause", "partition"}
+LABELS = {"model", "topic", "agent", "reason", "cause", "partition", "outcome"}
 
 
 def test_every_metric_says_its_unit_and_meaning() -> None:

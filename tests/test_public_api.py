@@ -49,6 +49,7 @@ NAMES = [
     "Picture",
     "Prediction",
     "Prompt",
+    "Quality",
     "Question",
     "Recommendation",
     "Record",

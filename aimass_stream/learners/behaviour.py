@@ -27,6 +27,7 @@ COLUMNS = (
     Column("time since the last event", "s", heavy=True),
     Column("events in a minute", heavy=True),
     Column("new item"),
+    Column("purchases in ten minutes", heavy=True),
     Column("hour of day (sine)", spoken=False),
     Column("hour of day (cosine)", spoken=False),
     Column("views", spoken=False, flag=True),
@@ -34,13 +35,15 @@ COLUMNS = (
     Column("purchases", spoken=False, flag=True),
     Column("positions", spoken=False, flag=True),
 )
-"""Speed, turn, dwell and distance are of positions; novelty is of views, clicks and purchases."""
+"""Speed, turn, dwell and distance are of positions, novelty and purchases in ten minutes of views,
+clicks and purchases."""
 
 KINDS = ("view", "click", "buy", "position")
 
 _EARTH_M = 6_371_008.8
 _DAY_MS = 86_400_000
 _MINUTE_MS = 60_000
+_TEN_MINUTES_MS = 600_000
 _PLACE_M = 100.0
 _TURN_M = 5.0
 _CENTRE_POSITIONS = 200
@@ -68,6 +71,7 @@ class Track(NamedTuple):
         positions: how many the centre is of, up to a limit.
         times_ms: of the latest events, oldest first.
         items: latest items, each once, oldest first.
+        buys_ms: times of the latest purchases, oldest first.
     """
 
     last_ms: int = -1
@@ -78,6 +82,7 @@ class Track(NamedTuple):
     positions: int = 0
     times_ms: tuple[int, ...] = ()
     items: tuple[str, ...] = ()
+    buys_ms: tuple[int, ...] = ()
 
 
 _NEW = Track()
@@ -93,18 +98,23 @@ def follow(track: Track, event: Action, time_ms: int) -> tuple[list[float], Trac
     day = 2 * pi * (time_ms % _DAY_MS) / _DAY_MS
     moves, moved = _follow_position(track, event, time_ms)
     novelty, items = _follow_item(track, event)
+    buys = track.buys_ms
+    if event.kind == "buy":
+        buys = (*buys, time_ms)[-_KEPT_TIMES:]
+    bought = sum(1 for then in buys if then > time_ms - _TEN_MINUTES_MS)
     features = [
         *moves,
         max(time_ms - track.last_ms, 0) / 1000 if track.last_ms >= 0 else nan,
         float(sum(1 for then in times if then > time_ms - _MINUTE_MS)),
         novelty,
+        nan if event.item is None else float(bought),
         sin(day),
         cos(day),
         *(float(event.kind == kind) for kind in KINDS),
     ]
     # Late events do not turn a user's time back.
     return features, moved._replace(
-        last_ms=max(time_ms, track.last_ms), times_ms=times, items=items
+        last_ms=max(time_ms, track.last_ms), times_ms=times, items=items, buys_ms=buys
     )
 
 
@@ -231,7 +241,7 @@ def _plain(track: Track) -> list[Any]:
 
 
 def _track(plain: Sequence[Any]) -> Track:
-    last_ms, at, heading, stay, centre, positions, times_ms, items = plain
+    last_ms, at, heading, stay, centre, positions, times_ms, items, buys_ms = plain
     return Track(
         last_ms,
         Place(*at) if at else None,
@@ -241,4 +251,5 @@ def _track(plain: Sequence[Any]) -> Track:
         positions,
         tuple(times_ms),
         tuple(items),
+        tuple(buys_ms),
     )

@@ -10,7 +10,6 @@ before it is learnt.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.learner import Event, Snapshot
 from aimass_stream.learners.heads import Head
+from aimass_stream.learners.waiting import Waiting
 from aimass_stream.records import Embedding, Prediction
 
 _FIRST_SHARPNESS = 5.0
@@ -69,11 +69,10 @@ HeadInput = Embedded | Labelled
 """What a head reads from its log."""
 
 
-class _Waiting(NamedTuple):
+class _Taught(NamedTuple):
     """An embedding in memory; `label` is -1 until there is one, `learnt_at` counts labels."""
 
     numbers: NDArray[np.float32]
-    time_ms: int
     label: int = -1
     learnt_at: int = 0
 
@@ -99,7 +98,7 @@ class HeadState:
         self._learnt = 0
         self._corrected = 0
         self._unmatched = 0
-        self._waiting: OrderedDict[str, _Waiting] = OrderedDict()
+        self._waiting: Waiting[_Taught] = Waiting(head.keep_records, head.keep_s)
         self._solved: NDArray[np.float64] | None = None
 
     @property
@@ -149,27 +148,25 @@ class HeadState:
         for item in inputs:
             if isinstance(item, Embedded):
                 # A repeated root keeps its first embedding, which its label was learnt on.
-                self._waiting.setdefault(item.root, _Waiting(item.numbers, item.time_ms))
-                if len(self._waiting) > self._head.keep_records:
-                    self._waiting.popitem(last=False)
+                self._waiting.add(item.root, _Taught(item.numbers), item.time_ms)
             else:
                 self._learn_label(item)
 
     def snapshot(self) -> Snapshot:
         """Lay the state down."""
-        waiting = list(self._waiting.values())
+        waiting = self._waiting.items
         arrays: dict[str, NDArray[np.generic]] = {
             "a": self._a.copy(),
             "b": self._b.copy(),
             "vectors": np.array([w.numbers for w in waiting], np.float32).reshape(
                 len(waiting), self._head.dimensions
             ),
-            "times": np.array([w.time_ms for w in waiting], np.int64),
+            "times": self._waiting.times_ms,
             "labels": np.array([w.label for w in waiting], np.int32),
             "learnt_at": np.array([w.learnt_at for w in waiting], np.int64),
         }
         data = {
-            "roots": list(self._waiting),
+            "roots": self._waiting.roots,
             "sharpness": self._sharpness,
             "squares": self._squares,
             **self.counts,
@@ -191,14 +188,13 @@ class HeadState:
         self._learnt, self._corrected = data["learnt"], data["corrected"]
         self._unmatched = data["unmatched"]
         columns = zip(
-            data["roots"],
             arrays["vectors"].astype(np.float32),
-            arrays["times"].tolist(),
             arrays["labels"].tolist(),
             arrays["learnt_at"].tolist(),
             strict=True,
         )
-        self._waiting = OrderedDict((root, _Waiting(*rest)) for root, *rest in columns)
+        taught = (_Taught(*column) for column in columns)
+        self._waiting.restore(data["roots"], taught, arrays["times"].tolist())
         self._solved = None
 
     def _read_feedback(self, record: str, label: str, time_ms: int) -> Labelled:
@@ -224,10 +220,8 @@ class HeadState:
         return Embedded(event.root, numbers, event.timestamp_ms)
 
     def _learn_label(self, feedback: Labelled) -> None:
-        waiting = self._waiting.get(feedback.root)
-        # Feedback's own time, not the latest seen: one record from the far future must not
-        # expire all others.
-        if waiting is None or feedback.time_ms - waiting.time_ms > self._head.keep_s * 1000:
+        waiting = self._waiting.find(feedback.root, feedback.time_ms)
+        if waiting is None:
             self._unmatched += 1
             return
         row = _row_of(waiting)
@@ -244,11 +238,11 @@ class HeadState:
         self._b *= decay
         self._b[:, feedback.label] += row
         self._solved = None
-        self._waiting[feedback.root] = waiting._replace(
-            label=feedback.label, learnt_at=self._learnt
+        self._waiting.replace(
+            feedback.root, waiting._replace(label=feedback.label, learnt_at=self._learnt)
         )
 
-    def _correct(self, feedback: Labelled, waiting: _Waiting, row: NDArray[np.float64]) -> None:
+    def _correct(self, feedback: Labelled, waiting: _Taught, row: NDArray[np.float64]) -> None:
         if waiting.label == feedback.label:
             return
         weight = self._decay ** (self._learnt - waiting.learnt_at)
@@ -256,7 +250,7 @@ class HeadState:
         self._b[:, feedback.label] += weight * row
         self._corrected += 1
         self._solved = None
-        self._waiting[feedback.root] = waiting._replace(label=feedback.label)
+        self._waiting.replace(feedback.root, waiting._replace(label=feedback.label))
 
     def _learn_sharpness(self, scores: NDArray[np.float64], label: int) -> None:
         shares = _softmax(self._sharpness * scores[None])[0]
@@ -277,7 +271,7 @@ class HeadState:
         return Prediction(label, scores[label], scores)
 
 
-def _row_of(item: HeadInput | _Waiting) -> NDArray[np.float64]:
+def _row_of(item: HeadInput | _Taught) -> NDArray[np.float64]:
     if isinstance(item, Labelled):
         raise TypeError("feedback has no embedding")
     return np.append(item.numbers.astype(np.float64), 1.0)

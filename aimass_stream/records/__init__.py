@@ -28,6 +28,7 @@ from aimass_stream.records.limits import Limits
 from aimass_stream.records.match import Match
 from aimass_stream.records.prediction import Prediction
 from aimass_stream.records.prompt import Prompt, PromptControls, PromptText
+from aimass_stream.records.quality import ModelQuality, Quality
 from aimass_stream.records.question import Question
 from aimass_stream.records.recommendation import Recommendation, RecommendedItem
 from aimass_stream.records.segmentation import Region, Segmentation
@@ -74,11 +75,13 @@ __all__ = [
     "Limits",
     "Mask",
     "Match",
+    "ModelQuality",
     "Picture",
     "Prediction",
     "Prompt",
     "PromptControls",
     "PromptText",
+    "Quality",
     "Question",
     "Recommendation",
     "RecommendedItem",

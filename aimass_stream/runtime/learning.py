@@ -36,6 +36,7 @@ from aimass_stream.runtime.learner_messages import (
 from aimass_stream.runtime.memory_limit import memory_limit_bytes
 from aimass_stream.runtime.messages import LEARNERS
 from aimass_stream.runtime.process_link import LEARNER_OPTIONS, ProcessLink
+from aimass_stream.runtime.quality_metrics import show_quality
 from aimass_stream.runtime.scored import NOTHING_DUE, Outcomes
 from aimass_stream.runtime.streams import Stream
 from aimass_stream.runtime.supervisor import LEARNER_SOCKET
@@ -299,6 +300,7 @@ class StreamLearning:
         outcomes = [
             NOTHING_DUE if outcome is None else outcome for outcome in place.reader.read(answers)
         ]
+        show_quality(outcomes)
         learnt = _decode_learnt(head)
         self._learning.note_unsaved(f"{place.spec.id}/{place.name}", learnt.unsaved)
         found = iter(learnt.states)

@@ -16,7 +16,7 @@ Folders are found by their shape, wherever they lie under `DATA`:
 
 Classifiers that learn record by record are measured on data sets inside River's wheel.
 
-The part `catalogue` makes its events itself.
+The parts `catalogue` and `incidents` make their events themselves.
 
 The results are `learning.json` and, of all that is about the recommender,
 `learning-recommend.json`. One thread of NumPy and torch should be set by the environment
@@ -46,6 +46,7 @@ from benchmarks.learning.anomalies import (
 from benchmarks.learning.cost import LEARNERS, cost
 from benchmarks.learning.data import read_series, series_folders, tables
 from benchmarks.learning.detectors import table_detectors
+from benchmarks.learning.incidents import incidents
 from benchmarks.learning.nab import sweep
 from benchmarks.learning.online import classify, labelled_rows
 from benchmarks.learning.recommend.cold import cold, read_questions
@@ -54,6 +55,8 @@ from benchmarks.learning.recommend.partitions import partitions
 from benchmarks.learning.recommend.protocols import catalogue, feed, sessions
 from benchmarks.learning.recommend.rules import rules
 from benchmarks.learning.sounds import group
+from models.behaviour_anomaly import behaviour_anomaly
+from models.behaviour_extremes import behaviour_extremes
 
 Results = dict[str, Any]
 Run = Callable[[argparse.Namespace, Results], None]
@@ -109,6 +112,15 @@ def of_sessions(measure: Callable[[Path, float], Results]) -> Run:
     return run
 
 
+def run_incidents(chosen: argparse.Namespace, results: Results) -> None:
+    """The reference application's detectors on what the demo plants; needs no data."""
+    worlds = max(1, round(8 * chosen.part))
+    found = incidents((behaviour_anomaly, behaviour_extremes), worlds)
+    results["incidents"] = {name: each._asdict() for name, each in found.items()}
+    for name, each in found.items():
+        print(f"{name}: {each}", flush=True)
+
+
 def of_ratings(measure: Callable[[Path, float], Results]) -> Run:
     """Measure on the first log of ratings."""
 
@@ -160,10 +172,13 @@ def run_sounds(chosen: argparse.Namespace, results: Results) -> None:
 
 def run_cost(chosen: argparse.Namespace, results: Results) -> None:
     """Every learner, at the block it is declared with."""
-    results["us_per_record"], results["records_per_s"] = {}, {}
+    results.setdefault("us_per_record", {})
+    results.setdefault("records_per_s", {})
     for name, declared, make in LEARNERS:
+        if chosen.learners and not name.startswith(tuple(chosen.learners)):
+            continue
         # Over the second half: the first warms it up.
-        spent = sum(cost(declared, make(chosen.records), declared.block_rows))
+        spent = float(sum(cost(declared, make(chosen.records), declared.block_rows)))
         results["us_per_record"][name] = spent
         results["records_per_s"][name] = 1e6 / spent
         print(f"{name}: {spent:.0f} us a record, {1e6 / spent:,.0f} records/s", flush=True)
@@ -172,6 +187,7 @@ def run_cost(chosen: argparse.Namespace, results: Results) -> None:
 PARTS: dict[str, Run] = {
     "nab": run_nab,
     "tabular": run_tabular,
+    "incidents": run_incidents,
     "online": run_online,
     "sounds": run_sounds,
     "cost": run_cost,
@@ -198,6 +214,7 @@ def main() -> None:
     parser.add_argument("--only", choices=names, nargs="+", help="these parts; all if not given")
     parser.add_argument("--part", type=float, default=1.0, help="share of questions, of tables")
     parser.add_argument("--records", type=int, default=6_000, help="a learner's cost is over")
+    parser.add_argument("--learners", nargs="+", help="cost: those whose names begin so")
     parser.add_argument("--seed", type=int, default=0, help="that tables are shuffled with")
     chosen = parser.parse_args()
     torch.set_num_threads(1)

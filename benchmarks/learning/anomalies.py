@@ -124,14 +124,14 @@ def range_scores(values: Floats) -> Floats:
     return scores
 
 
-_WINDOW, _SLIDE = 6_400, 100
+_WINDOW, _SLIDE, _DIGITS = 6_400, 100, 12
 
 
 def gaussian_scores(values: Floats) -> Floats:
     """Numenta's windowed Gaussian: 1 less the tail of a normal fitted on the last 6,400 rows.
 
-    Its best threshold lies within the last bits below 1, where points change by several from
-    one float to the next; one that is searched for in steps earns 2 to 4 points less.
+    Its best threshold lies within the last bits below 1. Numenta's result files hold twelve
+    digits, where those bits are all 1; at full precision it earns 3.7 points more here.
     """
     scores = np.zeros(len(values))
     for i in range(1, len(values)):
@@ -141,4 +141,4 @@ def gaussian_scores(values: Floats) -> Floats:
             window = values[max(0, end - _WINDOW) : end]
             mean, spread = float(window.mean()), float(window.std()) or 1e-6
         scores[i] = 1 - 0.5 * erfc(abs(values[i] - mean) / spread / 2**0.5)
-    return scores
+    return np.round(scores, _DIGITS)

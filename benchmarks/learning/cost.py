@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from aimass_stream.learner import Event, Learner, LearnerState
 from aimass_stream.learners.anomaly import (
     AutoencoderDetector,
+    ExtremesDetector,
     HalfSpaceTreesDetector,
     IsolationForestDetector,
     MahalanobisDetector,
@@ -162,6 +163,7 @@ LEARNERS: Sequence[tuple[str, Learner[Any], Callable[[int], list[Event]]]] = (
         vectors,
     ),
     ("half-space trees, behaviour", HalfSpaceTreesDetector("a"), behaviour),
+    ("extremes, behaviour", ExtremesDetector("a"), behaviour),
     ("values, 100 series", ValueDetector("a"), values),
     (
         "mahalanobis, 16 numbers",

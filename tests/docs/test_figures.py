@@ -5,6 +5,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from benchmarks.learning import table as learning
 from benchmarks.table import READMES, RESULTS, TABLES, marker, put, table_of
 from benchmarks.words import WORDS
 
@@ -18,6 +19,11 @@ def test_a_readme_has_the_table_that_the_result_files_make(name: str, language: 
     assert put(document, name, table_of(name, language)) == document, (
         "python -m benchmarks.table --write"
     )
+
+
+def test_the_page_on_learning_has_the_tables_that_its_result_file_makes() -> None:
+    document = learning.PAGE.read_text(encoding="utf-8")
+    assert learning.document_of(document) == document, "python -m benchmarks.learning.table --write"
 
 
 def test_every_name_and_promise_of_a_result_file_is_worded_in_both_languages() -> None:

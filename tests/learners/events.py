@@ -75,6 +75,42 @@ def head_log(rows: int, labels: list[str], dimensions: int, *, late: int = 5) ->
     ]
 
 
+def quality_log(
+    rows: int, labels: list[str], *, seed: int = 0, right: float = 0.8, until: int = 0
+) -> list[Event]:
+    """Answers of two models to each record, and labels before, behind, twice, or never.
+
+    Args:
+        rows: records.
+        labels: that there are.
+        seed: of what is drawn.
+        right: share of right answers.
+        until: the record from which on the second model always says the first label; 0 for never.
+    """
+    rng = np.random.default_rng(seed)
+    events: list[tuple[str, dict[str, Any]]] = []
+    for i in range(rows):
+        truth = str(rng.choice(labels))
+        root, told = f"texts/0/{i}", {"record": f"texts/0/{i}", "label": truth}
+        if i % 5 == 1:
+            events.append((f"feedback/0/{i}", told))
+        for model in ("head@1", "head@2"):
+            said = truth if rng.random() < right else str(rng.choice(labels))
+            said = labels[0] if model == "head@2" and 0 < until <= i else said
+            answer = {"label": said, "score": 0.8, "scores": {said: 0.8}}
+            events.append((root, {"model": model, "answer": answer}))
+        if i % 5 in {2, 3}:
+            if i % 7 == 3:
+                events.append((f"feedback/1/{i}", {**told, "label": labels[0]}))
+            events.append((f"feedback/0/{i}", told))
+        if i % 11 == 0:
+            events.append((f"feedback/2/{i}", {"record": "texts/9/1", "label": truth}))
+    return [
+        Event(i, "answers", NOON_MS + i * 100, root, None, orjson.dumps(value))
+        for i, (root, value) in enumerate(events)
+    ]
+
+
 def vector_log(
     rows: int, dimensions: int, *, seed: int = 0, share: float = 0.02, keys: int = 1_000_000
 ) -> tuple[list[Event], NDArray[np.bool_]]:

@@ -10,6 +10,7 @@ from aimass_stream.learner import Event, Learner
 from aimass_stream.learners.anomaly import (
     AutoencoderDetector,
     EnsembleDetector,
+    ExtremesDetector,
     HalfSpaceTreesDetector,
     IsolationForestDetector,
     MahalanobisDetector,
@@ -22,6 +23,7 @@ from aimass_stream.learners.frames import FrameWindows
 from aimass_stream.learners.gallery import Gallery
 from aimass_stream.learners.heads import Head
 from aimass_stream.learners.online import OnlineClassifier, OnlineRegressor
+from aimass_stream.learners.quality import QualityWatch
 from aimass_stream.learners.recommendation import Recommender, Rules
 from aimass_stream.testing import LEARNER_CHECKS, check_learner
 from tests.learners.events import (
@@ -32,6 +34,7 @@ from tests.learners.events import (
     gallery_log,
     head_log,
     number_log,
+    quality_log,
     rename,
     shopping,
     value_log,
@@ -138,6 +141,14 @@ CASES = {
         lambda: vector_log(330, 4, keys=9)[0],
         rename,
     ),
+    "extremes-vector": Case(
+        ExtremesDetector("x", features="vector", dimensions=4, **SMALL_WINDOW),
+        lambda: vector_log(330, 4, keys=9)[0],
+        rename,
+    ),
+    "extremes-behaviour": Case(
+        ExtremesDetector("x", **SMALL_WINDOW), lambda: walks(330, 12)[0], rename
+    ),
     "ensemble-furthest": Case(
         EnsembleDetector(
             "any",
@@ -192,6 +203,20 @@ CASES = {
     ),
     "head": Case(
         Head("head", tuple(LABELS), 16, keep_records=40), lambda: head_log(100, LABELS, 16)
+    ),
+    "quality": Case(
+        QualityWatch(
+            "quality",
+            tuple(LABELS),
+            window_records=20,
+            warm_records=5,
+            models=1,
+            keep_records=30,
+            drift_chance=0.1,
+            least_distance=0.05,
+            block_rows=12,
+        ),
+        lambda: quality_log(60, LABELS),
     ),
     "clusters": Case(
         Clusters("groups", 8, window_records=60, refit_records=40, least_records=5, block_rows=16),

@@ -9,10 +9,12 @@ import pytest
 from aimass_stream.errors import ConfigError
 from aimass_stream.learner import Event
 from aimass_stream.learners.anomaly import ValueDetector
-from aimass_stream.learners.anomaly.values.memory import Field, SeriesMemory
+from aimass_stream.learners.anomaly.values.memory import Ahead, Field, Memory, SeriesMemory
 from aimass_stream.learners.anomaly.values.reasons import PARTS
 from aimass_stream.learners.anomaly.values.state import ValueState, rarity_of, score_of
+from aimass_stream.learners.features import Floats
 from aimass_stream.records import Surprise
+from aimass_stream.testing.alike import fingerprint
 from tests.learners.events import event_of, value_log
 
 HOUR_MS = 3_600_000
@@ -97,6 +99,42 @@ def test_blocks_of_any_size_give_the_same_answers() -> None:
     assert np.allclose([a.score for a in small], [a.score for a in large], atol=1e-9)
 
 
+@pytest.mark.parametrize("piece", [1, 3, 64])
+def test_a_block_that_comes_in_pieces_is_answered_and_learnt_bit_for_bit(piece: int) -> None:
+    events, _ = value_log(100, 5)
+    detector = ValueDetector("values", block_rows=100, keys=3)
+    whole, pieces = ValueState(detector.settings), ValueState(detector.settings)
+    for begin in range(0, len(events), 100):
+        block = [whole.read(event) for event in events[begin : begin + 100]]
+        answers = whole.score(block)
+        for end in [*range(piece, 100, piece), 100]:
+            assert pieces.score(block[:end]) == answers[:end]
+        whole.learn(block)
+        pieces.learn(block)
+        assert fingerprint(pieces.snapshot()) == fingerprint(whole.snapshot())
+
+
+def test_a_record_that_comes_behind_others_is_walked_through_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    steps: list[int] = []
+    walked = ValueState._step
+
+    def count(state: ValueState, memory: Memory, values: Floats, times: Any) -> Any:
+        steps.append(len(values))
+        return walked(state, memory, values, times)
+
+    monkeypatch.setattr(ValueState, "_step", count)
+    state = ValueState(ValueDetector("values").settings)
+    block = [state.read(event) for event in value_log(20, 5)[0]]
+    for end in range(1, len(block) + 1):
+        state.score(block[:end])
+    assert steps == [1] * len(block)
+    # A shorter block, or one without a record that could not be answered, is another.
+    state.score([*block[:3], *block[4:]])
+    assert sum(steps) == 2 * len(block) - 1
+
+
 def test_scores_and_rarities_are_two_scales_of_one_thing() -> None:
     assert score_of(np.array([rarity_of(0.99)]))[0] == pytest.approx(0.99)
     assert score_of(np.array([0.0]))[0] == 0.0
@@ -105,9 +143,11 @@ def test_scores_and_rarities_are_two_scales_of_one_thing() -> None:
 def test_the_longest_silent_series_is_forgotten() -> None:
     memory = SeriesMemory({"sum": Field()}, 3)
     for keys in (["a", "b"], ["c"], ["a", "d"]):
-        batch = memory.take(keys)
+        ahead = Ahead(memory)
+        batch = ahead.take(keys)
         batch.memory["sum"] += 1
-        memory.put(batch)
+        ahead.put(batch)
+        ahead.keep()
     arrays, keys = memory.snapshot()
     assert keys == ["c", "a", "d"]
     assert arrays["sum"].tolist() == [1, 2, 1]

@@ -13,6 +13,7 @@ import numpy as np
 
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.learner import Event, Learner, Snapshot
+from aimass_stream.learners.quality import QualityWatch
 
 
 class Folded(msgspec.Struct, frozen=True):
@@ -67,3 +68,7 @@ class FoldState:
     def restore(self, snapshot: Snapshot) -> None:
         self.learnt = int(snapshot.arrays["learnt"])
         self.digest = snapshot.data["digest"]
+
+
+LABELS = ("even", "odd")
+quality = QualityWatch("quality", LABELS, snapshot_rows=500)

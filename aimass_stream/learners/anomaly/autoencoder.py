@@ -23,10 +23,20 @@ _BETAS = (0.9, 0.999)
 _TINY = 1e-8
 _REACH = 8.0
 _TRUSTED_ROWS = 128
+_SETTLED_ROWS = 512
+_ROBUST_FROM = 0.1
+_ERROR_MEMORY = 3_200
+_ERROR_CLIPPED_AT = 9.0
+_LEAST_ERROR = 1e-3
+_NARROWEST = 2 / 3
 
 
 class AutoencoderEye:
-    """How badly a row is rebuilt: the mean squared error in spreads.
+    """How badly a row is rebuilt: the mean of its columns' squared errors, each in its usual one.
+
+    A column that is rebuilt well as a rule betrays by little what a column that never is does
+    not betray by much. So each squared error is divided by its running mean, in which what is
+    beyond nine times that counts as nine times.
 
     Args:
         detector: the declaration.
@@ -35,13 +45,16 @@ class AutoencoderEye:
 
     def __init__(self, detector: AutoencoderDetector, columns: Sequence[Column]) -> None:
         self._detector = detector
-        sizes = [len(columns), *detector.hidden]
+        # Of a row of few numbers a code as wide as the row would let everything pass.
+        code = max(1, min(detector.hidden[-1], round(_NARROWEST * len(columns))))
+        sizes = [len(columns), *detector.hidden[:-1], code]
         self._sizes = [*sizes, *reversed(sizes[:-1])]
         self._weights = _first_weights(self._sizes, detector.seed)
         self._moments = [(np.zeros_like(weight), np.zeros_like(weight)) for weight in self._weights]
         self._steps = 0
         self._learnt = 0
         self._replay: NDArray[np.float32] = np.empty((0, len(columns)), np.float32)
+        self._usual_error: Floats = np.ones(len(columns))
 
     def score(self, look: Look) -> Floats:
         """`(rows,)` float64; NaN before a first few blocks were learnt."""
@@ -52,21 +65,25 @@ class AutoencoderEye:
             rebuilt = _rebuild(
                 torch.from_numpy(rows), [torch.from_numpy(w) for w in self._weights]
             ).numpy()
-        errors = (rows.astype(np.float64) - rebuilt) ** 2
-        raw: Floats = errors.mean(axis=1)
+        raw: Floats = (_squared(rows, rebuilt) / (self._usual_error + _LEAST_ERROR)).mean(axis=1)
         return raw
 
     def learn(self, look: Look) -> None:
         """Train on a block beside records from before it."""
         rows = _squeezed(look)
-        for _ in range(self._detector.passes):
-            self._step(np.concatenate([rows, self._replayed(len(rows))]))
+        for step in range(self._detector.passes):
+            rebuilt = self._step(np.concatenate([rows, self._replayed(len(rows))]))
+            if step == 0:
+                self._learn_errors(_squared(rows, rebuilt[: len(rows)]))
         self._learnt += len(rows)
         self._replay = np.concatenate([self._replay, rows])[-self._detector.replay_records :]
 
     def snapshot(self) -> Snapshot:
         """Weights, moments and the records to replay."""
-        arrays: dict[str, NDArray[np.generic]] = {"replay": self._replay}
+        arrays: dict[str, NDArray[np.generic]] = {
+            "replay": self._replay,
+            "usual_error": self._usual_error,
+        }
         for i, (weight, (first, second)) in enumerate(
             zip(self._weights, self._moments, strict=True)
         ):
@@ -90,6 +107,7 @@ class AutoencoderEye:
             for i in range(len(shapes))
         ]
         self._replay = arrays["replay"].astype(np.float32)
+        self._usual_error = arrays["usual_error"].astype(np.float64)
         self._steps, self._learnt = data["steps"], data["learnt"]
 
     def _replayed(self, rows: int) -> NDArray[np.float32]:
@@ -101,14 +119,31 @@ class AutoencoderEye:
         places = (np.arange(rows) * 0.618034 + self._steps * 0.381966) % 1.0
         return self._replay[(places * kept).astype(np.int64)]
 
-    def _step(self, rows: NDArray[np.float32]) -> None:
-        """One step of Adam (Kingma and Ba, 2015) on the mean of a robust error."""
+    def _learn_errors(self, errors: Floats) -> None:
+        """Move the usual errors towards those of a block that was not trained on yet.
+
+        They are clipped once they have settled: in the beginning most are news.
+        """
+        if self._learnt >= _SETTLED_ROWS:
+            errors = np.minimum(errors, _ERROR_CLIPPED_AT * self._usual_error)
+        share = len(errors) / min(self._learnt + len(errors), _ERROR_MEMORY)
+        self._usual_error = self._usual_error + min(share, 1.0) * (
+            errors.mean(axis=0) - self._usual_error
+        )
+
+    def _step(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """One step of Adam (Kingma and Ba, 2015) on the mean of a robust error.
+
+        Returns:
+            The rows as they were rebuilt before it.
+        """
         # The process may be in inference mode, which forbids gradients.
         with torch.inference_mode(mode=False), torch.enable_grad():
             weights = [torch.from_numpy(w.copy()).requires_grad_() for w in self._weights]
             batch = torch.from_numpy(rows)
-            # A row far off counts by its distance, not its square: anomalies are not learnt.
-            error = torch.nn.functional.huber_loss(_rebuild(batch, weights), batch)
+            rebuilt = _rebuild(batch, weights)
+            # What is off counts by its distance, not its square: anomalies are not learnt.
+            error = torch.nn.functional.huber_loss(rebuilt, batch, delta=_ROBUST_FROM)
             gradients: list[NDArray[np.float32]] = [
                 g.numpy() for g in torch.autograd.grad(error, weights)
             ]
@@ -121,6 +156,8 @@ class AutoencoderEye:
             first_mean = first / (1 - _BETAS[0] ** self._steps)
             second_mean = second / (1 - _BETAS[1] ** self._steps)
             self._weights[i] -= rate * first_mean / (np.sqrt(second_mean) + _TINY)
+        before: NDArray[np.float32] = rebuilt.detach().numpy()
+        return before
 
 
 def _first_weights(sizes: Sequence[int], seed: int) -> list[NDArray[np.float32]]:
@@ -141,6 +178,11 @@ def _rebuild(rows: torch.Tensor, weights: Sequence[torch.Tensor]) -> torch.Tenso
         if i < last:
             rows = torch.tanh(rows)
     return rows
+
+
+def _squared(rows: NDArray[np.float32], rebuilt: NDArray[np.float32]) -> Floats:
+    """`(rows, columns)` float64: squared errors, in squared spreads."""
+    return (rows.astype(np.float64) - rebuilt) ** 2
 
 
 def _squeezed(look: Look) -> NDArray[np.float32]:

@@ -112,7 +112,8 @@ class AutoencoderDetector(Detector):
     """A deep autoencoder that is trained on the stream; unusual is what it rebuilds badly.
 
     Attributes:
-        hidden: neurons of the encoder's layers; the decoder mirrors them.
+        hidden: neurons of the encoder's layers; the decoder mirrors them. The last is narrowed
+            to two thirds of the row where the row is not wider.
         learning_rate: of Adam.
         passes: steps of training on a block, each with as many earlier records beside it.
         replay_records: earlier records that are trained on again.
@@ -199,6 +200,33 @@ class TailsDetector(Detector):
     def __post_init__(self) -> None:
         super().__post_init__()
         require_at_least(self, window_records=1, refit_records=1)
+
+
+@dataclass(frozen=True)
+class ExtremesDetector(Detector):
+    """How far beyond the tails of its columns a record lies, where nothing was seen yet.
+
+    Others say what share of earlier records was less unusual, so a share of records is alarms
+    also where nothing is wrong. This one fits the tails of columns and says how improbable a
+    value beyond them is; where nothing is wrong it is silent, and where one number is out of
+    all proportion it is sure.
+
+    Attributes:
+        alarm_share: a record is an alarm where something as extreme comes so rarely.
+        window_records: records that tails are fitted on, at the most.
+        refit_records: records from one fit to the next; the first come at 64, 128, ...
+    """
+
+    adapter: ClassVar[str] = "aimass_stream.learners.anomaly.extremes:ExtremesState"
+
+    _: KW_ONLY
+    alarm_share: float = 0.001
+    window_records: int = 2_048
+    refit_records: int = 256
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_at_least(self, window_records=64, refit_records=1)
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,10 @@ from aimass_stream.learners.anomaly.detectors import (
 from aimass_stream.learners.anomaly.half_space_trees import HalfSpaceTreesEye
 from aimass_stream.learners.anomaly.isolation_forest import IsolationForestEye
 from aimass_stream.learners.anomaly.mahalanobis import MahalanobisEye
-from aimass_stream.learners.anomaly.state import DetectorState, Eye, Look, features_of, under
+from aimass_stream.learners.anomaly.state import DetectorState, Eye, Look, features_of
 from aimass_stream.learners.anomaly.tails import TailsEye
 from aimass_stream.learners.anomaly.usual import Rarity
+from aimass_stream.learners.arrays import under
 from aimass_stream.learners.features import Column, Floats
 
 _KINDS: dict[str, tuple[type[Detector], Any]] = {

@@ -6,7 +6,7 @@ and learns them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -17,6 +17,7 @@ from aimass_stream.learners.anomaly.detectors import Detector
 from aimass_stream.learners.anomaly.reasons import Reasons
 from aimass_stream.learners.anomaly.rest import Rest
 from aimass_stream.learners.anomaly.usual import Rarity, Usual
+from aimass_stream.learners.arrays import under
 from aimass_stream.learners.behaviour import BehaviourFeatures
 from aimass_stream.learners.features import Features, Floats, Row, VectorFeatures
 from aimass_stream.records import Surprise
@@ -190,15 +191,6 @@ def _same(rows: Sequence[Row[Any]], others: Sequence[Row[Any]]) -> bool:
     return len(rows) == len(others) and all(
         one is other for one, other in zip(rows, others, strict=True)
     )
-
-
-def under(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
-    """The arrays whose names begin with a prefix, without it."""
-    return {
-        name.removeprefix(prefix): array
-        for name, array in arrays.items()
-        if name.startswith(prefix)
-    }
 
 
 def features_of(detector: Detector) -> Features[Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -21,6 +20,7 @@ from aimass_stream.learners.gallery.events import (
     Vector,
     read_event,
 )
+from aimass_stream.learners.waiting import Waiting
 from aimass_stream.records import Match
 
 
@@ -30,7 +30,7 @@ class GalleryState:
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._gallery = Gallery("gallery", **settings)
         self._enrolled: dict[str, list[Vector]] = {}
-        self._waiting: OrderedDict[str, tuple[Vector, int]] = OrderedDict()
+        self._waiting: Waiting[Vector] = Waiting(self._gallery.keep_records, self._gallery.keep_s)
         self._unmatched = 0
         self._refused = 0
         self._stacked: tuple[Vector, list[str]] | None = None
@@ -60,9 +60,7 @@ class GalleryState:
         """Enrol and erase, and remember embeddings that may be enrolled yet."""
         for one in inputs:
             if isinstance(one, Seen):
-                self._waiting.setdefault(one.root, (one.vector, one.time_ms))
-                if len(self._waiting) > self._gallery.keep_records:
-                    self._waiting.popitem(last=False)
+                self._waiting.add(one.root, one.vector, one.time_ms)
             elif isinstance(one, Named):
                 self._enrol_waiting(one)
             elif isinstance(one, Enrolled):
@@ -74,15 +72,14 @@ class GalleryState:
         """Lay the state down."""
         size = self._gallery.dimensions
         vectors, owners = self._rows()
-        waiting = [vector for vector, _ in self._waiting.values()]
         arrays: dict[str, NDArray[np.generic]] = {
             "vectors": vectors.copy(),
-            "waiting": np.array(waiting, np.float32).reshape(len(waiting), size),
-            "times": np.array([time_ms for _, time_ms in self._waiting.values()], np.int64),
+            "waiting": np.array(self._waiting.items, np.float32).reshape(-1, size),
+            "times": self._waiting.times_ms,
         }
         data = {
             "owners": list(owners),
-            "roots": list(self._waiting),
+            "roots": self._waiting.roots,
             "unmatched": self._unmatched,
             "refused": self._refused,
         }
@@ -100,10 +97,9 @@ class GalleryState:
         self._enrolled = {}
         for owner, vector in zip(data["owners"], arrays["vectors"].astype("f4"), strict=True):
             self._enrolled.setdefault(owner, []).append(vector)
-        rows = zip(
-            data["roots"], arrays["waiting"].astype("f4"), arrays["times"].tolist(), strict=True
+        self._waiting.restore(
+            data["roots"], arrays["waiting"].astype("f4"), arrays["times"].tolist()
         )
-        self._waiting = OrderedDict((root, (vector, time_ms)) for root, vector, time_ms in rows)
         self._unmatched, self._refused = data["unmatched"], data["refused"]
         self._stacked = None
 
@@ -126,8 +122,8 @@ class GalleryState:
         return Match(name if score >= threshold else "", score, threshold, best)
 
     def _enrol_waiting(self, named: Named) -> None:
-        vector, time_ms = self._waiting.pop(named.root, (None, 0))
-        if vector is None or named.time_ms - time_ms > self._gallery.keep_s * 1000:
+        vector = self._waiting.take(named.root, named.time_ms)
+        if vector is None:
             self._unmatched += 1
             return
         self._enrol(named.identity, vector)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.learner import Event, Snapshot
@@ -17,8 +18,8 @@ from aimass_stream.learners.online.declarations import (
     OnlineRegressor,
 )
 from aimass_stream.learners.online.ensembles import build
-from aimass_stream.learners.online.examples import Example, OnlineInput, Reader, number
-from aimass_stream.learners.online.waiting import Waiting
+from aimass_stream.learners.online.examples import Example, Numbers, OnlineInput, Reader, number
+from aimass_stream.learners.waiting import Waiting
 from aimass_stream.records import Estimate, Prediction
 
 AnswerT = TypeVar("AnswerT")
@@ -35,7 +36,7 @@ class OnlineState(ABC, Generic[AnswerT]):
     def __init__(self, learner: OnlineLearner[AnswerT], labels: int) -> None:
         self._learner = learner
         self._model = build(learner, labels)
-        self._waiting = Waiting(learner.keep_records, learner.keep_s)
+        self._waiting: Waiting[Numbers] = Waiting(learner.keep_records, learner.keep_s)
         self._read = Reader(learner, self._read_target)
         self._learnt = 0
         self._unmatched = 0
@@ -65,12 +66,12 @@ class OnlineState(ABC, Generic[AnswerT]):
         for one in inputs:
             if isinstance(one, Example):
                 if one.target is None:
-                    self._waiting.add(one)
+                    self._waiting.add(one.root, one.numbers, one.time_ms)
                 else:
                     self._waiting.drop(one.root)
                     self._model.learn(one.numbers, one.target)
                     self._learnt += 1
-            elif (numbers := self._waiting.take(one)) is None:
+            elif (numbers := self._waiting.take(one.root, one.time_ms)) is None:
                 self._unmatched += 1
             else:
                 self._model.learn(numbers, one.target)
@@ -78,8 +79,13 @@ class OnlineState(ABC, Generic[AnswerT]):
 
     def snapshot(self) -> Snapshot:
         """Lay the state down."""
-        arrays, data = self._waiting.snapshot()
-        return Snapshot(arrays, {**data, **self.counts, "model": self._model.snapshot()})
+        rows = [list(numbers.values()) for numbers in self._waiting.items]
+        arrays: dict[str, NDArray[np.generic]] = {
+            "waiting": np.array(rows, np.float64).reshape(len(rows), -1 if rows else 0),
+            "times": self._waiting.times_ms,
+        }
+        data = {"roots": self._waiting.roots, **self.counts, "model": self._model.snapshot()}
+        return Snapshot(arrays, data)
 
     def restore(self, snapshot: Snapshot) -> None:
         """Become a state that was laid down.
@@ -89,7 +95,8 @@ class OnlineState(ABC, Generic[AnswerT]):
         """
         arrays, data = snapshot
         self._model.restore(data["model"])
-        self._waiting.restore(arrays, data["roots"])
+        numbers = [dict(enumerate(row)) for row in arrays["waiting"].tolist()]
+        self._waiting.restore(data["roots"], numbers, arrays["times"].tolist())
         self._learnt, self._unmatched = data["learnt"], data["unmatched"]
 
     @abstractmethod

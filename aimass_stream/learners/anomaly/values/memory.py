@@ -27,12 +27,12 @@ class Field(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """The series of a block, copied out, those with the most records first.
+    """The series of some records, copied out, those with the most records first.
 
     Attributes:
         keys: of the series.
         memory: `(len(keys), ...)` each; whoever holds the batch may change it.
-        places: of each of the block's records, `(rows,)`: its series in `keys`.
+        places: of each of the records, `(rows,)`: its series in `keys`.
         turns: of each record, `(rows,)`: how many records of its series stand before it.
     """
 
@@ -57,10 +57,10 @@ class SeriesMemory:
         self._arrays = self._fresh(0)
 
     def take(self, keys: Sequence[str]) -> Batch:
-        """Copies of the memories of a block's series; what is not known is fresh.
+        """Copies of the memories of records' series; what is not known is fresh.
 
         Args:
-            keys: of the block's records, in order.
+            keys: of the records, in order.
         """
         counts: dict[str, int] = {}
         turns = np.empty(len(keys), np.int64)
@@ -77,15 +77,23 @@ class SeriesMemory:
             array[known] = self._arrays[name][slots[known]]
         return Batch(ordered, memory, places, turns)
 
-    def put(self, batch: Batch) -> None:
-        """Remember a batch as it has become."""
-        # In the order of their last records, so that the dict is in the order of silence.
-        last = np.full(len(batch.keys), -1)
-        last[batch.places] = np.arange(len(batch.places))
-        order = np.argsort(last, kind="stable")[-self._most :]
-        slots = [self._slot(batch.keys[i]) for i in order.tolist()]
-        for name, array in batch.memory.items():
-            self._arrays[name][slots] = array[order]
+    def put(self, series: Mapping[str, tuple[Memory, int]]) -> None:
+        """Remember series as they have become.
+
+        Args:
+            series: by key, in the order of their last records: a memory, and the row in it.
+        """
+        latest = dict(list(series.items())[-self._most :])
+        # All slots before any copy, since arrays may grow.
+        slots = {key: self._slot(key) for key in latest}
+        shared: dict[int, tuple[Memory, list[str]]] = {}
+        for key, (memory, _) in latest.items():
+            shared.setdefault(id(memory), (memory, []))[1].append(key)
+        for memory, keys in shared.values():
+            into = [slots[key] for key in keys]
+            rows = [latest[key][1] for key in keys]
+            for name, array in memory.items():
+                self._arrays[name][into] = array[rows]
 
     def snapshot(self) -> tuple[Memory, list[str]]:
         """Copies of the arrays, and the keys, both from the longest silent on."""
@@ -129,3 +137,38 @@ class SeriesMemory:
             name: np.full((series, *field.shape), field.fill, field.dtype)
             for name, field in self._fields.items()
         }
+
+
+class Ahead:
+    """Series as the records of a block have left them so far, beside a memory that waits.
+
+    Args:
+        memory: what is remembered of before the block; it stays as it is until `keep`.
+    """
+
+    def __init__(self, memory: SeriesMemory) -> None:
+        self._memory = memory
+        self._series: dict[str, tuple[Memory, int]] = {}
+
+    def take(self, keys: Sequence[str]) -> Batch:
+        """Copies of records' series, as the records before these have left them."""
+        batch = self._memory.take(keys)
+        for row, key in enumerate(batch.keys):
+            if key in self._series:
+                memory, at = self._series[key]
+                for name, array in batch.memory.items():
+                    array[row] = memory[name][at]
+        return batch
+
+    def put(self, batch: Batch) -> None:
+        """Have the series of a batch as it has become; nobody may change it from now on."""
+        # In the order of their last records, so that the dict is in the order of silence.
+        last = np.full(len(batch.keys), -1)
+        last[batch.places] = np.arange(len(batch.places))
+        for row in np.argsort(last, kind="stable").tolist():
+            self._series.pop(batch.keys[row], None)
+            self._series[batch.keys[row]] = (batch.memory, row)
+
+    def keep(self) -> None:
+        """Have the memory remember all of it."""
+        self._memory.put(self._series)

@@ -1,13 +1,15 @@
 """The state of the detector for single values.
 
-The records of a block are walked through in turns: the first of every series at once, then the
-second of those that have one. So a record is judged behind those before it of its series, and
-the cost of a step is shared by as many series as a block holds.
+Records that come together are walked through in turns: the first of every series at once, then
+the second of those that have one. So a record is judged behind those before it of its series, and
+the cost of a step is shared by as many series as come together. What comes later of the same block
+goes on from there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from operator import is_
 from typing import Any, NamedTuple
 
 import msgspec
@@ -18,7 +20,7 @@ from aimass_stream.errors import Reason, RecordError
 from aimass_stream.learner import Event, Snapshot
 from aimass_stream.learners.anomaly.values import norm, novelty, signals
 from aimass_stream.learners.anomaly.values.detector import ValueDetector
-from aimass_stream.learners.anomaly.values.memory import Batch, Field, Memory, SeriesMemory
+from aimass_stream.learners.anomaly.values.memory import Ahead, Batch, Field, Memory, SeriesMemory
 from aimass_stream.learners.anomaly.values.reasons import PARTS, reason_of
 from aimass_stream.learners.features import LARGEST, Floats
 from aimass_stream.records import Surprise
@@ -45,7 +47,7 @@ class Reading(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """What is known of a block's records, `(rows, ...)` each.
+    """What is known of records, `(rows, ...)` each.
 
     Attributes:
         rarity: how unusual, 0 and more.
@@ -62,6 +64,28 @@ class Judged(NamedTuple):
     high: Floats
     near: Floats
     alarms: NDArray[np.bool_]
+
+
+class _Walk:
+    """How far a block has been walked through.
+
+    Args:
+        memory: what was remembered at its start.
+
+    Attributes:
+        rows: its records so far.
+        ahead: their series, as these records have left them.
+        answers: one for each.
+    """
+
+    def __init__(self, memory: SeriesMemory) -> None:
+        self.rows: list[Reading] = []
+        self.ahead = Ahead(memory)
+        self.answers: list[Surprise] = []
+
+    def leads_to(self, rows: Sequence[Reading]) -> bool:
+        """Whether its records are the first of these."""
+        return len(self.rows) <= len(rows) and all(map(is_, self.rows, rows))
 
 
 class _Value(msgspec.Struct, frozen=True):
@@ -88,7 +112,7 @@ class ValueState:
         }
         self._memory = SeriesMemory(fields, self._detector.keys)
         self._bar = rarity_of(self._detector.alarm_score)
-        self._last: tuple[list[Reading], Batch, Judged] | None = None
+        self._walk = _Walk(self._memory)
 
     def read(self, event: Event) -> Reading:
         """A number, its series and its time.
@@ -107,18 +131,12 @@ class ValueState:
 
     def score(self, inputs: Sequence[Reading]) -> list[Surprise]:
         """How unusual each value is for its series."""
-        _, judged = self._judge(inputs)
-        scores = score_of(judged.rarity)
-        # An event is one alarm: what else belongs to it stays below.
-        below = np.nextafter(self._detector.alarm_score, 0.0)
-        scores = np.where(judged.alarms, scores, np.minimum(scores, below)).tolist()
-        return [self._surprise(judged, i, scores[i]) for i in range(len(inputs))]
+        return list(self._walked(inputs).answers)
 
     def learn(self, inputs: Sequence[Reading]) -> None:
         """Learn a block."""
-        batch, _ = self._judge(inputs)
-        self._memory.put(batch)
-        self._last = None
+        self._walked(inputs).ahead.keep()
+        self._walk = _Walk(self._memory)
 
     def snapshot(self) -> Snapshot:
         """Every series' memory."""
@@ -134,14 +152,23 @@ class ValueState:
         if snapshot.data["parts"] != list(PARTS):
             raise ValueError("a detector of other parts")
         self._memory.restore(snapshot.arrays, snapshot.data["keys"])
-        self._last = None
+        self._walk = _Walk(self._memory)
 
-    def _judge(self, rows: Sequence[Reading]) -> tuple[Batch, Judged]:
-        """Judge a block, or give again what was judged when the same block was scored."""
-        last = self._last
-        if last is not None and len(last[0]) == len(rows) and all(map(_is, last[0], rows)):
-            return last[1:]
-        batch = self._memory.take([row.key for row in rows])
+    def _walked(self, rows: Sequence[Reading]) -> _Walk:
+        """The walk through a block, gone on with where these records continue the last ones."""
+        if not self._walk.leads_to(rows):
+            self._walk = _Walk(self._memory)
+        walk = self._walk
+        new = rows[len(walk.rows) :]
+        if new:
+            batch = walk.ahead.take([row.key for row in new])
+            walk.answers += self._answers(self._judge(batch, new))
+            walk.ahead.put(batch)
+            walk.rows += new
+        return walk
+
+    def _judge(self, batch: Batch, rows: Sequence[Reading]) -> Judged:
+        """Judge records in turns, each remembered in the batch."""
         values = np.array([row.value for row in rows], np.float64)
         times = np.array([row.time_ms for row in rows], np.int64)
         order = np.lexsort([batch.places, batch.turns])
@@ -153,9 +180,7 @@ class ValueState:
             memory = {name: array[: end - begin] for name, array in batch.memory.items()}
             steps.append(self._step(memory, values[turn], times[turn]))
         back = np.argsort(order, kind="stable")
-        judged = Judged(*(np.concatenate(part)[back] for part in zip(*steps, strict=True)))
-        self._last = (list(rows), batch, judged)
-        return batch, judged
+        return Judged(*(np.concatenate(part)[back] for part in zip(*steps, strict=True)))
 
     def _step(self, memory: Memory, values: Floats, times_ms: NDArray[np.int64]) -> Judged:
         """Judge one record of each series, and remember it."""
@@ -185,6 +210,13 @@ class ValueState:
         tired += _TIRING * alarms
         return alarms
 
+    def _answers(self, judged: Judged) -> list[Surprise]:
+        scores = score_of(judged.rarity)
+        # An event is one alarm: what else belongs to it stays below.
+        below = np.nextafter(self._detector.alarm_score, 0.0)
+        scores = np.where(judged.alarms, scores, np.minimum(scores, below))
+        return [self._surprise(judged, i, score) for i, score in enumerate(scores.tolist())]
+
     def _surprise(self, judged: Judged, i: int, score: float) -> Surprise:
         threshold = self._detector.alarm_score
         if not judged.alarms[i]:
@@ -193,10 +225,6 @@ class ValueState:
             judged.parts[i], judged.signals[i], judged.low[i], judged.high[i], judged.near[i]
         )
         return Surprise(score, threshold, is_alarm=True, reason=reason, parts=parts)
-
-
-def _is(one: object, other: object) -> bool:
-    return one is other
 
 
 _SCALE = 0.045
