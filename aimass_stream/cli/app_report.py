@@ -181,7 +181,10 @@ def report_app(app: App, examples: int = 0, seed: int = 0) -> AppReport:
         app_id,
         own_topics,
         agents,
-        models=sorted(_locations(_held(Path.cwd(), Model))),
+        models=sorted(
+            _locations(_held(Path.cwd(), Model))
+            | {learner.location for learner in _held(Path.cwd(), Learner) if learner.location}
+        ),
         plans=plans,
         learners=sorted({learner.name for learner in _held(Path.cwd(), Learner)}),
         sources=[

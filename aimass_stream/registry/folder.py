@@ -149,7 +149,7 @@ def resolve(
     )
 
 
-class _Found(NamedTuple):
+class Found(NamedTuple):
     """A model's files: its name and version by them, their folder, their checksum."""
 
     name: str
@@ -158,28 +158,42 @@ class _Found(NamedTuple):
     digest: str
 
 
-def _locate(model: Model[Any], models_folder: Path, registered_version: str | None) -> _Found:
-    location = model.location
-    if not location:
-        version = str(getattr(model, "version", ""))
-        if not version and not model.parts:
-            raise ConfigError(
-                f"{type(model).__name__} {_declared(model)!r} has no version; give it one"
-            )
-        return _Found(_declared(model), version, "", "")
+def _locate(model: Model[Any], models_folder: Path, registered_version: str | None) -> Found:
+    if model.location:
+        return locate(model.location, models_folder, registered_version=registered_version)
+    version = str(getattr(model, "version", ""))
+    if not version and not model.parts:
+        raise ConfigError(
+            f"{type(model).__name__} {_declared(model)!r} has no version; give it one"
+        )
+    return Found(_declared(model), version, "", "")
+
+
+def locate(location: str, models_folder: Path, *, registered_version: str | None = None) -> Found:
+    """The files that a location stands for, verified.
+
+    Args:
+        location: `models://name[@version]`, `package://name/folder`, or a folder.
+        models_folder: the registry.
+        registered_version: the version of a registered model, whatever its location says.
+
+    Raises:
+        ConfigError: there is no such model, version or folder.
+        SetupError: a file differs from its checksum, or is of no accepted kind.
+    """
     if location.startswith(SCHEME):
         reference = location.removeprefix(SCHEME)
         if registered_version is not None:
             reference = f"{reference.partition('@')[0]}@{registered_version}"
         name, version, path, entries = _registered(reference, models_folder)
-        return _Found(name, version, str(path), digest_of(entries))
+        return Found(name, version, str(path), digest_of(entries))
     if location.startswith(packages.SCHEME):
         name, path = packages.packaged_folder(location)
     else:
         path = _plain_folder(location)
         name = path.name
     digest = digest_of(scan(path))
-    return _Found(name, digest[:VERSION_DIGITS], str(path), digest)
+    return Found(name, digest[:VERSION_DIGITS], str(path), digest)
 
 
 def _declared(model: Model[Any]) -> str:
