@@ -29,6 +29,7 @@ class Task(NamedTuple):
         settings: what its declaration takes beside what every model takes.
         cost: what a record adds to a batch, given the settings.
         seeded: whether it draws at random.
+        payload: what the model is given of a record, but for the seed.
     """
 
     adapter: str
@@ -36,6 +37,7 @@ class Task(NamedTuple):
     settings: Mapping[str, Setting]
     cost: Callable[[Record, Mapping[str, Any]], float] = lambda record, settings: 1.0
     seeded: bool = False
+    payload: Callable[[Record], bytes] = lambda record: record.bytes
 
 
 class Common(TypedDict, total=False):
