@@ -29,6 +29,7 @@ from aimass_stream.records.match import Match
 from aimass_stream.records.prediction import Prediction
 from aimass_stream.records.question import Question
 from aimass_stream.records.recommendation import Recommendation, RecommendedItem
+from aimass_stream.records.reply import Reply
 from aimass_stream.records.segmentation import Region, Segmentation
 from aimass_stream.records.span import Span
 from aimass_stream.records.stored import Depth, Picture, Speech, VisualAnomaly
@@ -77,6 +78,7 @@ __all__ = [
     "RecommendedItem",
     "Record",
     "Region",
+    "Reply",
     "Segmentation",
     "Severity",
     "Span",

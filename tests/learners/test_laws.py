@@ -17,6 +17,7 @@ from aimass_stream.learners.anomaly import (
     ValueDetector,
 )
 from aimass_stream.learners.clusters import Clusters
+from aimass_stream.learners.dialogue import Dialogue, Form
 from aimass_stream.learners.frames import FrameWindows
 from aimass_stream.learners.gallery import Gallery
 from aimass_stream.learners.heads import Head
@@ -25,6 +26,7 @@ from aimass_stream.learners.recommendation import Recommender
 from aimass_stream.testing import LEARNER_CHECKS, check_learner
 from tests.learners.events import (
     cluster_log,
+    dialogue_log,
     frame_log,
     gallery_log,
     head_log,
@@ -177,6 +179,20 @@ CASES = {
     "frames": Case(
         FrameWindows("windows", frames=3, stride=2, keys=3, block_rows=4),
         lambda: frame_log(40),
+    ),
+    "dialogue": Case(
+        Dialogue(
+            "talk",
+            {
+                "track": Form("{order} to {city}", {"order": "Which?", "city": "Where?"}),
+                "hours": Form("At nine."),
+            },
+            otherwise="What?",
+            keys=3,
+            pause_s=20.0,
+            block_rows=8,
+        ),
+        lambda: dialogue_log(120),
     ),
     "gallery": Case(
         Gallery(
