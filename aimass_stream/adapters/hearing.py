@@ -201,9 +201,7 @@ class Sequence2Sequence(Hearing):
         if self._first_time is not None:
             return self._phrases(arguments, seconds, self._first_time)
         with torch.inference_mode():
-            found = self._model.generate(
-                **arguments, max_new_tokens=self._most, do_sample=False
-            )
+            found = self._model.generate(**arguments, max_new_tokens=self._most, do_sample=False)
         texts = self._tokenizer.batch_decode(found, skip_special_tokens=True)
         return [
             Transcript(str(text).strip(), [], length)

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from copy import copy
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,7 +48,7 @@ class Progress(NamedTuple):
     waiting: Samples = np.empty(0, np.float32)
     frames: int = 0
     steps: int = 0
-    context: Context = {}
+    context: Context = MappingProxyType({})
 
 
 class StreamingTransducer:

@@ -259,7 +259,9 @@ def said_of(
     found = [Entity(label, 0, len(text), text, 1.0) for label, text in slots.items()]
     value = {
         "words": msgspec.to_builtins(Transcript("what was said", [], 1.0)),
-        "intent": msgspec.to_builtins(Prediction(intent, score, {intent: score})) if intent else None,
+        "intent": msgspec.to_builtins(Prediction(intent, score, {intent: score}))
+        if intent
+        else None,
         "slots": msgspec.to_builtins(Entities(found)),
     }
     return event_of(offset, value, key=key, after_ms=after_ms)

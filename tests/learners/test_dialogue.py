@@ -17,7 +17,9 @@ from aimass_stream.testing.learners import stored
 from tests.learners.events import said_of
 
 FORMS = {
-    "track": Form("Parcel {order} to {city} is late.", {"order": "Which one?", "city": "Where to?"}),
+    "track": Form(
+        "Parcel {order} to {city} is late.", {"order": "Which one?", "city": "Where to?"}
+    ),
     "hours": Form("We open at nine.", style="calm"),
 }
 
@@ -98,7 +100,11 @@ def test_behind_a_pause_a_talk_begins_anew_and_a_late_turn_belongs_to_it() -> No
 
 
 def test_a_talk_goes_on_behind_a_restart() -> None:
-    events = [said_of(0, "track", {}), said_of(1, "", {"order": "1"}), said_of(2, "", {"city": "R"})]
+    events = [
+        said_of(0, "track", {}),
+        said_of(1, "", {"order": "1"}),
+        said_of(2, "", {"city": "R"}),
+    ]
     expected = replies(DialogueState(dialogue().settings), events)
     first, second = DialogueState(dialogue().settings), DialogueState(dialogue().settings)
     replies(first, events[:2])

@@ -159,16 +159,16 @@ def test_the_longest_silent_speaker_is_forgotten(folder: Path) -> None:
 
 
 def laws_log() -> list[Event]:
-    logs = [cut(sound(3.0, seed), [3_000 + 700 * seed] * 20, key=f"k{seed}") for seed in range(3)]
+    logs = [cut(sound(1.5, seed), [3_000 + 700 * seed] * 8, key=f"k{seed}") for seed in range(3)]
     mixed = sorted((event for log in logs for event in log), key=lambda one: one.offset)
-    mixed.insert(20, piece(END, 0, key="k1"))
+    mixed.insert(10, piece(END, 0, key="k1"))
     log = [msgspec.structs.replace(one, offset=at) for at, one in enumerate(mixed)]
     return [msgspec.structs.replace(one, timestamp_ms=NOON_MS + one.offset) for one in log]
 
 
 @pytest.mark.parametrize("check", LEARNER_CHECKS)
 def test_law(folder: Path, check: str) -> None:
-    made = Listener("calls", str(folder), lookahead=LOOKAHEAD, keys=2, keep_s=1.0, block_rows=4)
+    made = Listener("calls", str(folder), lookahead=LOOKAHEAD, keys=2, keep_s=0.5, block_rows=2)
     check_learner(made, laws_log(), only=[check])
 
 

@@ -130,7 +130,9 @@ def build_marian(folder: Path) -> None:
     known = {piece: at for at, piece in enumerate(["</s>", "<unk>", ">>fra<<", *pieces, "<pad>"])}
     (folder / "vocab.json").write_text(json.dumps(known))
     files = {"source_spm": folder / "source.spm", "target_spm": folder / "target.spm"}
-    words = MarianTokenizer(**{name: str(file) for name, file in files.items()}, vocab=str(folder / "vocab.json"))
+    words = MarianTokenizer(
+        **{name: str(file) for name, file in files.items()}, vocab=str(folder / "vocab.json")
+    )
     config = MarianConfig(
         vocab_size=len(known),
         d_model=16,
@@ -226,9 +228,7 @@ def translator(folder: str) -> Transformers[Generated]:
 
 def marian(folder: str) -> Transformers[Generated]:
     template = ">>fra<< {text}"
-    return Transformers(
-        "translation", folder, template=template, max_new_tokens=NEW, max_tokens=64
-    )
+    return Transformers("translation", folder, template=template, max_new_tokens=NEW, max_tokens=64)
 
 
 BROKEN = (b"\0" * SEED_BYTES + b"\xff", Reason.UNDECODABLE)

@@ -1,0 +1,178 @@
+"""Every recording is answered in speech, as an uninterrupted run would, also behind a kill."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from aimass_stream.kafka.reader import TopicReader
+from aimass_stream.kafka.sender import Place, Sender
+from aimass_stream.learner import Event
+from aimass_stream.learners.dialogue.state import DialogueState
+from aimass_stream.model import Model, import_adapter
+from aimass_stream.records import Audio, Record, Reply, Speech, Text, identity
+from aimass_stream.registry.folder import resolve
+from tests.delivery.harness import Harness, running_app
+from tests.voice import declared
+from tests.zoo.case import Read
+from tests.zoo.same import same
+from tests.zoo.sounds import noisy
+
+pytestmark = [
+    pytest.mark.kafka,
+    pytest.mark.slow,
+    pytest.mark.timeout(900),
+    pytest.mark.filterwarnings("ignore"),
+]
+
+ROOT = Path(__file__).parents[2]
+DEADLINE_S = 400.0
+SPEAKERS = ("anna", "bo", "cy")
+TURNS = [noisy(0.35 + 0.05 * (turn % 5), turn) for turn in range(15)]
+
+
+@pytest.fixture
+def env(worker_env: dict[str, str], tmp_path: Path) -> dict[str, str]:
+    """A project that has these models and no others."""
+    declared.build(tmp_path)
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "__init__.py").touch()
+    path = os.pathsep.join([str(ROOT), *sys.path])
+    own = {"PYTHONPATH": path, "TEST_VOICE": str(tmp_path), "OMP_NUM_THREADS": "1"}
+    return {**worker_env, **own, "AIMASS_SLOT": "1"}
+
+
+async def send(url: str, topic: str, turns: Sequence[int]) -> list[Place]:
+    async with Sender(url) as sender:
+        keys = [SPEAKERS[turn % len(SPEAKERS)].encode() for turn in turns]
+        sent = [
+            await sender.send(topic, TURNS[turn], key=key)
+            for turn, key in zip(turns, keys, strict=True)
+        ]
+        return [await place for place in sent]
+
+
+async def read(url: str, topic: str) -> list[Record]:
+    """A topic from its beginning to its end, each partition in order."""
+    found: list[Record] = []
+    async with asyncio.timeout(60), TopicReader(url, [topic]) as reader:
+        for place, end in (await reader.end_offsets()).items():
+            while await reader.position(*place) < end:
+                for chunk in await reader.poll():
+                    found += chunk.records(Record)
+    return found
+
+
+async def settle(harness: Harness, count: int) -> None:
+    accounts = harness.oracle.accounts
+    await harness.until(
+        lambda: (
+            all(len(accounts[name].fates) >= count for name in declared.AGENTS)
+            and harness.oracle.settled()
+        ),
+        DEADLINE_S,
+    )
+
+
+def loaded(model: Model[Any], home: Path) -> Any:
+    spec = resolve(model, home)
+    predictor = import_adapter(spec.adapter)(spec, "cpu")
+    return Read(predictor, model.answer_type) if spec.parts else predictor
+
+
+def answer_to(model: Model[Any], predictor: Any, record: Record) -> Any:
+    record.check(model.limits)
+    (found,) = predictor.predict([predictor.decode(model.payload(record))])
+    return found
+
+
+def replies_to(turns: Sequence[Record]) -> dict[str, Reply]:
+    """What a dialogue that nobody interrupts says to a log; by the root of each turn."""
+    states: dict[int, DialogueState] = {}
+    found = {}
+    for turn in turns:
+        state = states.setdefault(turn.partition, DialogueState(declared.talk().settings))
+        root = str(turn.header(identity.ROOT))
+        event = Event(turn.offset, turn.topic, turn.timestamp_ms, root, turn.key, turn.value or b"")
+        said = state.read(event)
+        (found[root],) = state.score([said])
+        state.learn([said])
+    return found
+
+
+async def test_turns_are_answered_in_speech_and_outlive_a_kill(
+    broker_url: str, topic_name: str, env: dict[str, str], tmp_path: Path
+) -> None:
+    names = declared.topics_of(topic_name)
+    topics, watched = dict.fromkeys(names, 2), declared.watched_of(topic_name)
+    async with running_app(
+        "tests.voice.app", topic_name, broker_url, env, tmp_path, topics, watched
+    ) as harness:
+        harness.cwd = tmp_path
+        half = len(TURNS) // 2
+        places = await send(broker_url, names[0], range(half))
+        killed = harness.start_worker()
+        await settle(harness, half)
+        assert await harness.stop(killed, signal.SIGKILL) == -signal.SIGKILL
+        places += await send(broker_url, names[0], range(half, len(TURNS)))
+        worker = harness.start_worker()
+        await settle(harness, len(TURNS))
+        assert await harness.stop(worker) == 0
+        heard, turns, said, spoken = [await read(broker_url, name) for name in names]
+    roots = {f"{names[0]}/{partition}/{offset}" for partition, offset in places}
+    for records in (turns, said, spoken):
+        assert {record.header(identity.ROOT) for record in records} == roots
+    check_hearing(tmp_path, heard, turns)
+    by_root = {str(one.header(identity.ROOT)): one for one in said}
+    due = replies_to([one for one in turns if is_first(one, turns)])
+    assert {
+        root: msgspec.json.decode(one.bytes, type=Reply) for root, one in by_root.items()
+    } == due
+    assert len({reply.text for reply in due.values()}) > 1
+    assert max(reply.turn for reply in due.values()) > 2
+    check_speech(tmp_path, said, spoken)
+
+
+def is_first(one: Record, among: Sequence[Record]) -> bool:
+    """Whether a record is no repeat of an answer that stands before it."""
+    same_id = [other for other in among if other.header(identity.ID) == one.header(identity.ID)]
+    return same_id[0] is one
+
+
+def check_hearing(home: Path, heard: Sequence[Record], turns: Sequence[Record]) -> None:
+    """Each turn was understood as the graph by itself understands it."""
+    model = declared.hearing(str(home))
+    graph = loaded(model, home)
+    for turn in turns:
+        source = turn.header(identity.SOURCE)
+        (record,) = [one for one in heard if f"{one.topic}/{one.partition}/{one.offset}" == source]
+        audio = Audio(
+            record.topic, record.partition, record.offset, 0, record.key, record.value, ()
+        )
+        given = msgspec.json.decode(turn.bytes, type=declared.Understood)
+        assert same(given, answer_to(model, graph, audio), 1e-4)
+
+
+def check_speech(home: Path, said: Sequence[Record], spoken: Sequence[Record]) -> None:
+    """Each reply was spoken as the voice by itself speaks it, in its style."""
+    model = declared.voice(str(home))
+    voice = loaded(model, home)
+    styles = set()
+    for answer in spoken:
+        source = answer.header(identity.SOURCE)
+        (reply,) = [one for one in said if f"{one.topic}/{one.partition}/{one.offset}" == source]
+        text = Text(
+            reply.topic, reply.partition, reply.offset, 0, reply.key, reply.value, reply.headers
+        )
+        due = answer_to(model, voice, text)
+        styles.add(text.metadata["style"])
+        assert same(msgspec.json.decode(answer.bytes, type=Speech), due, 1e-4)
+    assert styles == {"", "slow"}
