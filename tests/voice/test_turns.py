@@ -72,14 +72,13 @@ async def read(url: str, topic: str) -> list[Record]:
 
 
 async def settle(harness: Harness, count: int) -> None:
-    accounts = harness.oracle.accounts
-    await harness.until(
-        lambda: (
-            all(len(accounts[name].fates) >= count for name in declared.AGENTS)
-            and harness.oracle.settled()
-        ),
-        DEADLINE_S,
-    )
+    oracle = harness.oracle
+
+    def is_settled() -> bool:
+        known = [len(oracle.accounts[name].fates) for name in declared.AGENTS]
+        return min(known) >= count and oracle.settled()
+
+    await harness.until(is_settled, DEADLINE_S)
 
 
 def loaded(model: Model[Any], home: Path) -> Any:
