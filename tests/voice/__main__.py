@@ -2,7 +2,8 @@
 
 From a recording's arrival on the broker to the outcome of its spoken answer, by the broker's
 timestamps. The models are of random weights and cost next to nothing, so this is the engine's
-share of a turn: three topics, a graph, a learner and a voice.
+share of a turn: three topics, a graph, a learner and a voice. A listener works on the same
+recordings meanwhile.
 """
 
 from __future__ import annotations

@@ -9,11 +9,13 @@ import msgspec
 from aimass_stream.adapters.transformers import Transformers
 from aimass_stream.ensembles.graph import Graph, Step
 from aimass_stream.learners.dialogue import Dialogue, Form
+from aimass_stream.learners.listener import Listener
 from aimass_stream.records import Entities, Prediction, Speech, Transcript
 from aimass_stream.verify.oracle import Watched
 
-AGENTS = ("hear", "answer", "speak")
-PARTS = ("speech", "understood", "replies", "spoken")
+AGENTS = ("hear", "answer", "speak", "listen")
+PARTS = ("speech", "understood", "replies", "spoken", "written")
+LOOKAHEAD = 1
 PATIENCE_S = 300.0
 """A machine that runs many tests takes long over a first batch."""
 
@@ -25,11 +27,9 @@ def topics_of(name: str) -> list[str]:
 
 def watched_of(name: str) -> list[Watched]:
     """What an oracle watches of it."""
-    topics = topics_of(name)
-    return [
-        Watched(agent, source, to)
-        for agent, source, to in zip(AGENTS, topics[:-1], topics[1:], strict=True)
-    ]
+    speech, understood, replies, spoken, written = topics_of(name)
+    turn = [(speech, understood), (understood, replies), (replies, spoken), (speech, written)]
+    return [Watched(agent, *ends) for agent, ends in zip(AGENTS, turn, strict=True)]
 
 
 class Understood(msgspec.Struct, frozen=True):
@@ -70,6 +70,11 @@ def talk() -> Dialogue:
     )
 
 
+def calls(home: str) -> Listener:
+    """The same recordings as pieces of one speech of each speaker."""
+    return Listener("calls", f"{home}/pieces", lookahead=LOOKAHEAD, snapshot_rows=4)
+
+
 def voice(home: str) -> Transformers[Speech]:
     """A voice with a slow style."""
     return Transformers(
@@ -89,12 +94,14 @@ def build(home: Path) -> None:
         BertForTokenClassification,
     )
 
+    from tests.learners.streaming import build_streaming
     from tests.zoo import sounds, texts
 
     torch.manual_seed(7)
-    for part in ("words", "intent", "slots", "voice"):
+    for part in ("words", "intent", "slots", "voice", "pieces"):
         (home / part).mkdir()
     sounds.build_wav2vec2("layer", home / "words")
     texts.build(BertForSequenceClassification, BertConfig, home / "intent", id2label=texts.LABELS)
     texts.build(BertForTokenClassification, BertConfig, home / "slots", id2label=texts.TAGS)
     sounds.build_fastspeech2(home / "voice")
+    build_streaming(home / "pieces")

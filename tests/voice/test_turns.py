@@ -15,10 +15,9 @@ import pytest
 
 from aimass_stream.kafka.reader import TopicReader
 from aimass_stream.kafka.sender import Place, Sender
-from aimass_stream.learner import Event
-from aimass_stream.learners.dialogue.state import DialogueState
+from aimass_stream.learner import Event, Learner
 from aimass_stream.model import Model, import_adapter
-from aimass_stream.records import Audio, Record, Reply, Speech, Text, identity
+from aimass_stream.records import Audio, Record, Reply, Speech, Text, Transcript, identity
 from aimass_stream.registry.folder import resolve
 from tests.delivery.harness import Harness, running_app
 from tests.voice import declared
@@ -26,6 +25,7 @@ from tests.zoo.case import Read
 from tests.zoo.same import same
 from tests.zoo.sounds import noisy
 
+pytest.importorskip("librosa")
 pytestmark = [
     pytest.mark.kafka,
     pytest.mark.slow,
@@ -93,17 +93,23 @@ def answer_to(model: Model[Any], predictor: Any, record: Record) -> Any:
     return found
 
 
-def replies_to(turns: Sequence[Record]) -> dict[str, Reply]:
-    """What a dialogue that nobody interrupts says to a log; by the root of each turn."""
-    states: dict[int, DialogueState] = {}
+def place_of(record: Record) -> str:
+    return f"{record.topic}/{record.partition}/{record.offset}"
+
+
+def learnt(declaration: Learner[Any], log: Sequence[Record]) -> dict[str, Any]:
+    """What a learner that nobody interrupts answers to a log, by the place of each record."""
+    states: dict[int, Any] = {}
     found = {}
-    for turn in turns:
-        state = states.setdefault(turn.partition, DialogueState(declared.talk().settings))
-        root = str(turn.header(identity.ROOT))
-        event = Event(turn.offset, turn.topic, turn.timestamp_ms, root, turn.key, turn.value or b"")
-        said = state.read(event)
-        (found[root],) = state.score([said])
-        state.learn([said])
+    for record in log:
+        if record.partition not in states:
+            states[record.partition] = import_adapter(declaration.adapter)(declaration.settings)
+        state = states[record.partition]
+        place, value = place_of(record), record.value or b""
+        event = Event(record.offset, record.topic, record.timestamp_ms, place, record.key, value)
+        read = state.read(event)
+        (found[place],) = state.score([read])
+        state.learn([read])
     return found
 
 
@@ -125,19 +131,25 @@ async def test_turns_are_answered_in_speech_and_outlive_a_kill(
         worker = harness.start_worker()
         await settle(harness, len(TURNS))
         assert await harness.stop(worker) == 0
-        heard, turns, said, spoken = [await read(broker_url, name) for name in names]
+        heard, turns, said, spoken, written = [await read(broker_url, name) for name in names]
     roots = {f"{names[0]}/{partition}/{offset}" for partition, offset in places}
     for records in (turns, said, spoken):
         assert {record.header(identity.ROOT) for record in records} == roots
     check_hearing(tmp_path, heard, turns)
-    by_root = {str(one.header(identity.ROOT)): one for one in said}
-    due = replies_to([one for one in turns if is_first(one, turns)])
-    assert {
-        root: msgspec.json.decode(one.bytes, type=Reply) for root, one in by_root.items()
-    } == due
+    due = learnt(declared.talk(), [one for one in turns if is_first(one, turns)])
+    assert told(said, Reply) == due
     assert len({reply.text for reply in due.values()}) > 1
     assert max(reply.turn for reply in due.values()) > 2
     check_speech(tmp_path, said, spoken)
+    check_pieces(tmp_path, heard, written)
+
+
+def told(answers: Sequence[Record], kind: type[Any]) -> dict[str, Any]:
+    """Answers by the place of what they answer."""
+    return {
+        str(one.header(identity.SOURCE)): msgspec.json.decode(one.bytes, type=kind)
+        for one in answers
+    }
 
 
 def is_first(one: Record, among: Sequence[Record]) -> bool:
@@ -152,7 +164,7 @@ def check_hearing(home: Path, heard: Sequence[Record], turns: Sequence[Record]) 
     graph = loaded(model, home)
     for turn in turns:
         source = turn.header(identity.SOURCE)
-        (record,) = [one for one in heard if f"{one.topic}/{one.partition}/{one.offset}" == source]
+        (record,) = [one for one in heard if place_of(one) == source]
         audio = Audio(
             record.topic, record.partition, record.offset, 0, record.key, record.value, ()
         )
@@ -167,7 +179,7 @@ def check_speech(home: Path, said: Sequence[Record], spoken: Sequence[Record]) -
     styles = set()
     for answer in spoken:
         source = answer.header(identity.SOURCE)
-        (reply,) = [one for one in said if f"{one.topic}/{one.partition}/{one.offset}" == source]
+        (reply,) = [one for one in said if place_of(one) == source]
         text = Text(
             reply.topic, reply.partition, reply.offset, 0, reply.key, reply.value, reply.headers
         )
@@ -175,3 +187,10 @@ def check_speech(home: Path, said: Sequence[Record], spoken: Sequence[Record]) -
         styles.add(text.metadata["style"])
         assert same(msgspec.json.decode(answer.bytes, type=Speech), due, 1e-4)
     assert styles == {"", "slow"}
+
+
+def check_pieces(home: Path, heard: Sequence[Record], written: Sequence[Record]) -> None:
+    """Each piece was written down as by a listener that nobody interrupts."""
+    due = learnt(declared.calls(str(home)), heard)
+    assert told(written, Transcript) == {place: one for place, one in due.items() if one}
+    assert max(len(one.words) for one in due.values() if one) > 1
