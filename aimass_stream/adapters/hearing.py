@@ -231,7 +231,7 @@ class Sequence2Sequence(Hearing):
         begun = 0.0
         for segment in segments:
             tokens = [token for token in segment["tokens"].tolist() if token < first_time]
-            text = self.text(tokens)
+            text = str(self._tokenizer.decode(tokens, skip_special_tokens=True)).strip()
             if text:
                 # A window begins where a phrase ended, and may hear one that began before that.
                 begun = min(seconds, max(begun, float(segment["start"])))
