@@ -228,15 +228,20 @@ class Sequence2Sequence(Hearing):
         self, segments: Sequence[dict[str, Any]], seconds: float, first_time: int
     ) -> Transcript:
         phrases: list[Word] = []
+        spoken: list[int] = []
         begun = 0.0
         for segment in segments:
             tokens = [token for token in segment["tokens"].tolist() if token < first_time]
-            text = str(self._tokenizer.decode(tokens, skip_special_tokens=True)).strip()
+            spoken += tokens
+            text = self._spelt(tokens)
             if text:
                 # A window begins where a phrase ended, and may hear one that began before that.
                 begun = min(seconds, max(begun, float(segment["start"])))
                 phrases.append(Word(text, begun, min(seconds, max(begun, float(segment["end"])))))
-        return Transcript(" ".join(phrase.text for phrase in phrases), phrases, seconds)
+        return Transcript(self._spelt(spoken), phrases, seconds)
+
+    def _spelt(self, tokens: list[int]) -> str:
+        return str(self._tokenizer.decode(tokens, skip_special_tokens=True)).strip()
 
 
 def groups_of(tokenizer: Any, tokens: Sequence[Token]) -> list[list[Token]]:

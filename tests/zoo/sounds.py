@@ -273,15 +273,17 @@ def write_phrases(folder: Path, payload: bytes) -> Transcript:
         return_timestamps=True,
         return_segments=True,
     )
-    said = []
+    said: list[Word] = []
+    spoken: list[int] = []
     for segment in found["segments"][0]:
         kept = [token for token in segment["tokens"].tolist() if token < len(words)]
+        spoken += kept
         text = words.decode(kept, skip_special_tokens=True).strip()
         times = [min(seconds, float(segment[name])) for name in ("start", "end")]
         said += [Word(text, *times)] if text else []
     assert seconds <= WINDOW_S or said[-1].start_s > WINDOW_S
     assert said == sorted(said, key=lambda one: one.start_s)
-    return Transcript(" ".join(one.text for one in said), said, seconds)
+    return Transcript(words.decode(spoken, skip_special_tokens=True).strip(), said, seconds)
 
 
 def build_moonshine(folder: Path) -> None:
