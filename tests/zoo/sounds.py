@@ -274,16 +274,16 @@ def write_phrases(folder: Path, payload: bytes) -> Transcript:
         return_segments=True,
     )
     said: list[Word] = []
-    spoken: list[int] = []
+    tokens: list[int] = []
     for segment in found["segments"][0]:
         kept = [token for token in segment["tokens"].tolist() if token < len(words)]
-        spoken += kept
+        tokens += kept
         text = words.decode(kept, skip_special_tokens=True).strip()
         times = [min(seconds, float(segment[name])) for name in ("start", "end")]
         said += [Word(text, *times)] if text else []
     assert seconds <= WINDOW_S or said[-1].start_s > WINDOW_S
     assert said == sorted(said, key=lambda one: one.start_s)
-    return Transcript(words.decode(spoken, skip_special_tokens=True).strip(), said, seconds)
+    return Transcript(words.decode(tokens, skip_special_tokens=True).strip(), said, seconds)
 
 
 def build_moonshine(folder: Path) -> None:
