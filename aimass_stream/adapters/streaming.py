@@ -184,7 +184,8 @@ class StreamingTransducer:
             generation_nemotron_asr_streaming as library,
         )
 
-        made = library.NemotronAsrStreamingRNNTDecoderCache(self._model.config)
+        new_cache: Any = library.NemotronAsrStreamingRNNTDecoderCache
+        made = new_cache(self._model.config)
         if context:
             made.is_initialized = True
             for name in _PREDICTOR:

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import AutoFeatureExtractor, AutoModelForRNNT, AutoTokenizer
+from transformers import AutoModelForRNNT
 
 from aimass_stream.records import Word
-from tests.zoo.sounds import save_spelling
+from tests.zoo.library import model_of, words_of
+from tests.zoo.sounds import extractor_of, save_spelling
 
 RATE_HZ = 16_000
 STEP_S = 0.08
@@ -30,7 +31,8 @@ def build_streaming(folder: Path) -> None:
     )
 
     torch.manual_seed(7)
-    NemotronAsrStreamingFeatureExtractor().save_pretrained(folder)
+    extractor: Any = NemotronAsrStreamingFeatureExtractor
+    extractor().save_pretrained(folder)
     pieces = save_spelling(folder)
     encoder = NemotronAsrStreamingEncoderConfig(
         hidden_size=16,
@@ -70,8 +72,9 @@ def sound(seconds: float, seed: int) -> NDArray[np.float32]:
 
 def features(folder: Path, samples: NDArray[np.float32]) -> Iterator[torch.Tensor]:
     """The whole of a sound as its model's chunks, as many as it fills."""
-    extractor = AutoFeatureExtractor.from_pretrained(folder, local_files_only=True)
-    whole = extractor(samples, sampling_rate=RATE_HZ, return_tensors="pt")["input_features"]
+    whole = extractor_of(folder)(samples, sampling_rate=RATE_HZ, return_tensors="pt")[
+        "input_features"
+    ]
     at, count = 0, 1 + 8 * LOOKAHEAD
     while (at + count - 1) * HOP + HALF <= len(samples):
         yield whole[:, at : at + count]
@@ -80,8 +83,7 @@ def features(folder: Path, samples: NDArray[np.float32]) -> Iterator[torch.Tenso
 
 def heard_by_library(folder: Path, samples: NDArray[np.float32]) -> tuple[str, list[Word]]:
     """Text and words of one pass of the library's own `generate` over all of it."""
-    model: Any = AutoModelForRNNT.from_pretrained(folder, local_files_only=True).eval()
-    words = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    model, words = model_of(AutoModelForRNNT, folder), words_of(folder)
     model.generation_config.decoder_start_token_id = model.config.blank_token_id
     found = model.generate(
         input_features=features(folder, samples),
@@ -105,4 +107,5 @@ def heard_by_library(folder: Path, samples: NDArray[np.float32]) -> tuple[str, l
             said.append(Word(piece.lstrip("▁"), at * STEP_S, end))
         else:
             said[-1] = Word(said[-1].text + piece, said[-1].start_s, end)
-    return words.decode([token for token, _ in kept], skip_special_tokens=True).strip(), said
+    text: str = words.decode([token for token, _ in kept], skip_special_tokens=True).strip()
+    return text, said

@@ -129,10 +129,11 @@ def build_marian(folder: Path) -> None:
     pieces = [read.id_to_piece(at) for at in range(3, read.get_piece_size())]
     known = {piece: at for at, piece in enumerate(["</s>", "<unk>", ">>fra<<", *pieces, "<pad>"])}
     (folder / "vocab.json").write_text(json.dumps(known))
-    files = {"source_spm": folder / "source.spm", "target_spm": folder / "target.spm"}
-    words = MarianTokenizer(
-        **{name: str(file) for name, file in files.items()}, vocab=str(folder / "vocab.json")
+    spelling: Any = MarianTokenizer
+    source, target, vocabulary = (
+        str(folder / file) for file in ("source.spm", "target.spm", "vocab.json")
     )
+    words = spelling(source_spm=source, target_spm=target, vocab=vocabulary)
     config = MarianConfig(
         vocab_size=len(known),
         d_model=16,
