@@ -192,7 +192,8 @@ def test_what_is_no_piece_is_refused(folder: Path) -> None:
     in_json, _ = Audio.encode_json(event.value)
     pieces = [state.read(event), state.read(msgspec.structs.replace(event, value=in_json))]
     raw, packed = (one.samples for one in pieces)
-    assert raw is not None and packed is not None
+    assert raw is not None
+    assert packed is not None
     assert np.array_equal(raw, packed)
 
 
