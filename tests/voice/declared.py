@@ -66,6 +66,7 @@ def talk() -> Dialogue:
         },
         otherwise="please say that again",
         least_score=0.3,
+        pause_s=3_600,
         snapshot_rows=4,
     )
 
