@@ -160,6 +160,16 @@ class Learner(Declaration, Generic[AnswerT]):
         raise NotImplementedError
 
     @property
+    def location(self) -> str:
+        """`models://name[@version]` or a folder, of weights that its state loads; else empty.
+
+        Where there is one, the state's settings hold two things more: `folder`, the absolute path
+        that was found, and `digest`, the checksum of its files. A state of other weights is another
+        state: `restore` refuses a snapshot that was laid down with another digest.
+        """
+        return ""
+
+    @property
     def settings(self) -> Mapping[str, Any]:
         """What the `LearnerState` is made with: numbers, text, lists and dicts of them."""
         return {}

@@ -39,6 +39,11 @@ class Hearing(ABC):
         self._tokenizer = tokenizer
         self._most = most
 
+    @property
+    def goes_on(self) -> bool:
+        """Whether it hears recordings beyond a window of its model's."""
+        return True
+
     @abstractmethod
     def encode(self, arguments: dict[str, torch.Tensor]) -> torch.Tensor | None:
         """Numbers `(rows, frames, ...)` that must not depend on padding; None: never pad."""
@@ -66,29 +71,11 @@ class Hearing(ABC):
 
     def words(self, tokens: Sequence[Token], frames: int, seconds: float) -> list[Word]:
         """The words that tokens make up, with their times."""
-        delimiter = getattr(self._tokenizer, "word_delimiter_token", None)
-        groups: list[list[Token]] = [[]]
-        for token in tokens:
-            piece = str(self._tokenizer.convert_ids_to_tokens(token.token))
-            if piece == delimiter:
-                groups.append([])
-                continue
-            if piece.startswith(_WORD_STARTS):
-                groups.append([])
-            groups[-1].append(token)
-        step = seconds / max(1, frames)
-        found = []
-        for group in filter(None, groups):
-            text = self.text([token.token for token in group])
-            if text:
-                end = min(seconds, group[-1].end * step)
-                found.append(Word(text, min(end, group[0].first * step), end))
-        return found
+        return words_of(self._tokenizer, tokens, seconds / max(1, frames), seconds)
 
     def text(self, tokens: Sequence[int], **how: Any) -> str:
-        """Tokens as text, none of them joined to its neighbour."""
-        how = {"group_tokens": False, **how}
-        return str(self._tokenizer.decode(list(tokens), skip_special_tokens=True, **how)).strip()
+        """Tokens as text, none of them joined to its neighbour unless told."""
+        return text_of(self._tokenizer, tokens, **how)
 
 
 class Frames(Hearing):
@@ -179,14 +166,31 @@ class Transducer(Hearing):
 
 
 class Sequence2Sequence(Hearing):
-    """Whisper, Moonshine and their like: a decoder that writes, and tells no times."""
+    """Whisper, Moonshine and their like: a decoder that writes.
+
+    Whisper tells when each phrase is said, if it was trained to; then it hears recordings beyond
+    its window, too, by the library's own way: the next window begins where the last phrase that
+    was finished ended (Radford et al. 2022, arXiv:2212.04356). Others tell no times.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, most: int) -> None:
+        super().__init__(model, tokenizer, most)
+        places = getattr(model.config, "max_target_positions", None)
+        self._most = int(min(most, (places or math.inf) - 8))
+        before = getattr(model.generation_config, "no_timestamps_token_id", None)
+        self._first_time = None if before is None else int(before) + 1
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it tells times, and so where its next window begins."""
+        return self._first_time is not None
 
     def encode(self, arguments: dict[str, torch.Tensor]) -> None:
         """Nothing that could be compared frame by frame."""
         del arguments
 
     def frames(self, length: int) -> int:
-        """Of no use where no times are told."""
+        """Of no use where phrases tell their own times."""
         return length
 
     def transcribe(
@@ -194,15 +198,89 @@ class Sequence2Sequence(Hearing):
     ) -> list[Transcript]:
         """Greedy decoding, by the library."""
         del frames
-        places = getattr(self._model.config, "max_target_positions", None)
-        most = min(self._most, (places or math.inf) - 8)
+        if self._first_time is not None:
+            return self._phrases(arguments, seconds, self._first_time)
         with torch.inference_mode():
-            found = self._model.generate(**arguments, max_new_tokens=int(most), do_sample=False)
+            found = self._model.generate(**arguments, max_new_tokens=self._most, do_sample=False)
         texts = self._tokenizer.batch_decode(found, skip_special_tokens=True)
         return [
             Transcript(str(text).strip(), [], length)
             for text, length in zip(texts, seconds, strict=True)
         ]
+
+    def _phrases(
+        self, arguments: dict[str, torch.Tensor], seconds: Sequence[float], first_time: int
+    ) -> list[Transcript]:
+        with torch.inference_mode():
+            found = self._model.generate(
+                **arguments,
+                max_new_tokens=self._most,
+                do_sample=False,
+                return_timestamps=True,
+                return_segments=True,
+            )
+        return [
+            self._told(segments, length, first_time)
+            for segments, length in zip(found["segments"], seconds, strict=True)
+        ]
+
+    def _told(
+        self, segments: Sequence[dict[str, Any]], seconds: float, first_time: int
+    ) -> Transcript:
+        phrases: list[Word] = []
+        spoken: list[int] = []
+        begun = 0.0
+        for segment in segments:
+            tokens = [token for token in segment["tokens"].tolist() if token < first_time]
+            spoken += tokens
+            text = self._spelt(tokens)
+            if text:
+                # A window begins where a phrase ended, and may hear one that began before that.
+                begun = min(seconds, max(begun, float(segment["start"])))
+                phrases.append(Word(text, begun, min(seconds, max(begun, float(segment["end"])))))
+        return Transcript(self._spelt(spoken), phrases, seconds)
+
+    def _spelt(self, tokens: list[int]) -> str:
+        return str(self._tokenizer.decode(tokens, skip_special_tokens=True)).strip()
+
+
+def groups_of(tokenizer: Any, tokens: Sequence[Token]) -> list[list[Token]]:
+    """Tokens by the word that they belong to; delimiters belong to none."""
+    delimiter = getattr(tokenizer, "word_delimiter_token", None)
+    groups: list[list[Token]] = [[]]
+    for token in tokens:
+        piece = str(tokenizer.convert_ids_to_tokens(token.token))
+        if piece == delimiter:
+            groups.append([])
+            continue
+        if piece.startswith(_WORD_STARTS):
+            groups.append([])
+        groups[-1].append(token)
+    return [group for group in groups if group]
+
+
+def words_of(tokenizer: Any, tokens: Sequence[Token], step_s: float, most_s: float) -> list[Word]:
+    """The words that tokens make up, with their times.
+
+    Args:
+        tokenizer: of the tokens.
+        tokens: in order.
+        step_s: seconds that a frame lasts.
+        most_s: where the recording ends; no word does later.
+    """
+    found = []
+    for group in groups_of(tokenizer, tokens):
+        text = text_of(tokenizer, [token.token for token in group])
+        if text:
+            end = min(most_s, group[-1].end * step_s)
+            found.append(Word(text, min(end, group[0].first * step_s), end))
+    return found
+
+
+def text_of(tokenizer: Any, tokens: Sequence[int], **how: Any) -> str:
+    """Tokens as text, none of them joined to its neighbour unless told."""
+    how = {"group_tokens": False, **how}
+    return str(tokenizer.decode(list(tokens), skip_special_tokens=True, **how)).strip()
 
 
 def _base(model: Any) -> Any:

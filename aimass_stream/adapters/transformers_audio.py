@@ -109,6 +109,7 @@ class Extraction:
     Attributes:
         rate_hz: the rate it takes.
         name: what the model calls its features.
+        window_samples: what it brings all samples to; None where it leaves their length as it is.
         settings: equal for extractors that make the same features; None where it cannot be told.
 
     Raises:
@@ -124,13 +125,21 @@ class Extraction:
                 f"The feature extractor in {folder} is none for audio: it has no sampling_rate."
             )
         self.name = str(extractor.model_input_names[0])
+        self.window_samples: int | None = getattr(extractor, "n_samples", None)
         self._least = int(MIN_S * self.rate_hz)
 
     def __call__(self, samples: Samples) -> Features:
         """Features of `(samples,)` float32 at `rate_hz`; the extractor decides their shape."""
         if len(samples) < self._least:
             samples = np.pad(samples, (0, self._least - len(samples)))
-        made = self._extractor(samples, sampling_rate=self.rate_hz, return_tensors="np")
+        return self._features(samples)
+
+    def whole(self, samples: Samples) -> Features:
+        """Features of all samples, where there are more than the window takes."""
+        return self._features(samples, truncation=False, padding="longest")
+
+    def _features(self, samples: Samples, **how: Any) -> Features:
+        made = self._extractor(samples, sampling_rate=self.rate_hz, return_tensors="np", **how)
         features = made[self.name][0]
         mask = made.get("attention_mask")
         if mask is not None and len(mask[0]) == len(features):

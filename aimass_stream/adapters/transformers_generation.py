@@ -39,6 +39,8 @@ class Writer(TextModel):
         SetupError: the folder holds no such model that can be loaded.
     """
 
+    tells_places = False
+
     def __init__(
         self, spec: ModelSpec, device: str, auto_class: Any, what: str, beams: int = 1
     ) -> None:

@@ -32,19 +32,22 @@ class Heard(NamedTuple):
     Attributes:
         features: as the extractor made them, time first.
         seconds: how long it is.
+        is_long: whether it is more than the model's window.
     """
 
     features: Features
     seconds: float
+    is_long: bool = False
 
 
 class Recogniser(OpensAudio):
     """The `Predictor` of `Transformers("automatic-speech-recognition", ...)`.
 
     CTC (Wav2Vec2, HuBERT, Parakeet) and transducers (Parakeet RNN-T and TDT) tell when each word
-    is said; Whisper and Moonshine do not. Recordings of several lengths are padded and masked if
-    the model then hears what it hears without, which is tried when it is loaded; else those of one
-    length go together. A model with a window (Whisper: 30 s) hears no more than that.
+    is said, Whisper when each phrase is; Moonshine does not. Recordings of several lengths are
+    padded and masked if the model then hears what it hears without, which is tried when it is
+    loaded; else those of one length go together. Those beyond a model's window (Whisper: 30 s) are
+    heard window by window, each recording alone.
 
     Args:
         spec: the resolved declaration; option `max_new_tokens`.
@@ -73,14 +76,26 @@ class Recogniser(OpensAudio):
         self._pads = self._may_pad()
 
     def _prepare(self, cleaned: Samples) -> Heard:
-        return Heard(self._extraction(cleaned), len(cleaned) / self._extraction.rate_hz)
+        seconds, window = len(cleaned) / self._extraction.rate_hz, self._extraction.window_samples
+        if window is None or len(cleaned) <= window:
+            return Heard(self._extraction(cleaned), seconds)
+        if not self._hearing.goes_on:
+            most = window / self._extraction.rate_hz
+            detail = f"{seconds:.1f} s are more than the {most:g} s that this model hears"
+            raise RecordError(Reason.TOO_LARGE, detail)
+        return Heard(self._extraction.whole(cleaned), seconds, is_long=True)
 
     def predict(self, inputs: Sequence[Heard]) -> list[Transcript | RecordError]:
         """What is said in each recording, in the order of the inputs.
 
         A recording on which the model's scores are not finite is a RecordError, INVALID_OUTPUT.
         """
-        groups = alike(inputs, lambda heard: 0 if self._pads else heard.features.shape)
+        groups = [
+            part
+            for rows in alike(inputs, self._shape)
+            # Windows of several recordings would be moved on together.
+            for part in ([[row] for row in rows] if inputs[rows[0]].is_long else [rows])
+        ]
         found = [self._answers([inputs[row] for row in rows]) for rows in groups]
         return in_order(groups, found)
 
@@ -89,6 +104,10 @@ class Recogniser(OpensAudio):
         del self._model, self._hearing
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
+
+    def _shape(self, heard: Heard) -> Any:
+        """Equal for recordings that go through the model together."""
+        return 0 if self._pads else (heard.is_long, heard.features.shape)
 
     def _answers(self, inputs: Sequence[Heard]) -> list[Transcript | RecordError]:
         try:

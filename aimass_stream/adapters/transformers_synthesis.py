@@ -1,7 +1,8 @@
 """Speech synthesis with transformers, in a device process.
 
-Texts are spoken one at a time: the library draws noise for a whole batch at once, so what a text
-sounds like would depend on its neighbours. What is drawn comes from the record's seed.
+Texts are spoken one at a time: the library draws noise for a whole batch at once, and no vocoder
+of its knows padding from silence, so what a text sounds like would depend on its neighbours. What
+is drawn comes from the record's seed.
 """
 
 from __future__ import annotations
@@ -13,28 +14,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from safetensors.torch import load_file
-from transformers import (
-    AutoConfig,
-    AutoModelForTextToSpectrogram,
-    AutoModelForTextToWaveform,
-    AutoTokenizer,
-    SpeechT5HifiGan,
-)
+from transformers import AutoTokenizer
 
-from aimass_stream.adapters.classification import describe, load_model
+from aimass_stream.adapters.classification import describe
 from aimass_stream.adapters.draws import Draws
 from aimass_stream.adapters.storing import store, wav_of
+from aimass_stream.adapters.voices import Style, load_voice
+from aimass_stream.codecs.spoken import Manner, decode_spoken
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import SEED_BYTES, ModelSpec
 from aimass_stream.records import Speech
 from aimass_stream.records.audio import WAV
 from aimass_stream.transforms.chain import Kind
 from aimass_stream.transforms.reading import Reading
-
-VOICES = "speakers.safetensors"
-"""Beside a SpeechT5 model: one tensor `speakers`, `(speakers, dimensions)`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,57 +36,70 @@ class Line:
     Attributes:
         ids: `(tokens,)`.
         seed: of what is drawn.
+        speaker: a number.
+        style: what is changed.
     """
 
     ids: list[int]
     seed: int
+    speaker: int
+    style: Style
 
 
 class Speaker:
-    """The `Predictor` of `Transformers("text-to-speech", ...)`: VITS, and SpeechT5 with HiFi-GAN.
+    """The `Predictor` of `Transformers("text-to-speech", ...)`.
+
+    VITS, FastSpeech 2 with HiFi-GAN, and SpeechT5 with HiFi-GAN.
 
     Args:
-        spec: the resolved declaration; options `max_tokens`, `max_seconds`, `speaker` and
-            `vocoder`.
+        spec: the resolved declaration; options `max_tokens`, `max_seconds`, `speaker`, `styles`
+            and `vocoder`.
         device: `cpu` or `cuda:0`.
 
     Raises:
-        SetupError: the folder holds no such model that can be loaded, or no such speaker.
+        SetupError: the folder holds no such model that can be loaded, no such speaker, or one
+            that cannot do what a style asks for.
     """
 
     def __init__(self, spec: ModelSpec, device: str) -> None:
         self._folder = Path(spec.folder)
         self._reading = Reading(spec, Kind.TEXT)
-        self._options = spec.options
+        self._speaker = int(spec.options.get("speaker", 0))
+        self._styles: dict[str, Style] = {"": {}, **spec.options.get("styles", {})}
         self._device = torch.device(device)
         self._store = store()
         self._max_tokens = int(spec.options.get("max_tokens", 512))
         self._max_seconds = float(spec.options.get("max_seconds", 60.0))
         self._tokenizer = _load_tokenizer(self._folder)
-        self._voice = self._load_voice()
+        vocoder = str(spec.options.get("vocoder", "vocoder"))
+        self._voice = load_voice(self._folder, self._device, vocoder, self._max_seconds)
+        self._check_declared()
         try:
             with torch.inference_mode():
-                self._voice.speak(self._ids("a e i o u"))
+                self._voice.speak(self._ids("a e i o u"), self._speaker, {})
         except Exception as error:
             raise SetupError(
                 f"{describe(self._folder, error)} It failed on a short text."
             ) from error
 
     def decode(self, payload: bytes | memoryview) -> Line:
-        """A seed and a text in UTF-8 as tokens; several threads may call at once.
+        """A seed and a text in UTF-8, with its manner, as tokens; several threads may call.
 
         Raises:
-            RecordError: EMPTY, TOO_LARGE (half a text would be another one), or UNDECODABLE (also
-                where no character is one that the model can speak).
+            RecordError: EMPTY, TOO_LARGE (half a text would be another one), UNDECODABLE (also
+                where no character is one that the model can speak), or BAD_ENVELOPE (there is no
+                such speaker or style).
         """
         seed = int.from_bytes(payload[:SEED_BYTES], "little") >> 1
-        ids = self._ids(self._reading.text(payload[SEED_BYTES:]))
+        text, manner = decode_spoken(bytes(payload[SEED_BYTES:]))
+        speaker, style = self._chosen(manner)
+        ids = self._ids(self._reading.text(text))
         if not ids:
             raise RecordError(Reason.UNDECODABLE, "the model knows no character of the text")
         if len(ids) > self._max_tokens:
             detail = f"{len(ids)} tokens are more than the limit of {self._max_tokens}"
             raise RecordError(Reason.TOO_LARGE, detail)
-        return Line(ids, seed)
+        return Line(ids, seed, speaker, style)
 
     def predict(self, inputs: Sequence[Line]) -> list[Speech | RecordError]:
         """Speak each text, in the order of the inputs; files are stored before this returns.
@@ -114,9 +119,35 @@ class Speaker:
         ids: list[int] = self._tokenizer(text)["input_ids"]
         return ids
 
+    def _check_declared(self) -> None:
+        """See that the model has the speaker, and can do what the styles ask for."""
+        count = self._voice.speakers
+        if self._speaker >= count:
+            raise SetupError(f"The model in {self._folder} has {count} speakers, numbered from 0.")
+        for name, style in self._styles.items():
+            cannot = sorted(style.keys() - self._voice.styles)
+            if cannot:
+                raise SetupError(
+                    f"The model in {self._folder} cannot change its {' or '.join(cannot)}, as the "
+                    f"style {name!r} asks; it can change: "
+                    f"{', '.join(sorted(self._voice.styles)) or 'nothing'}."
+                )
+
+    def _chosen(self, manner: Manner) -> tuple[int, Style]:
+        speaker = self._speaker if manner.speaker is None else manner.speaker
+        if not 0 <= speaker < self._voice.speakers:
+            detail = f"there is no speaker {speaker}; there are {self._voice.speakers}, from 0"
+            raise RecordError(Reason.BAD_ENVELOPE, detail)
+        style = self._styles.get(manner.style)
+        if style is None:
+            known = ", ".join(sorted(filter(None, self._styles))) or "none"
+            detail = f"no style {manner.style[:40]!r} is declared; there are: {known}"
+            raise RecordError(Reason.BAD_ENVELOPE, detail)
+        return speaker, style
+
     def _speak(self, line: Line) -> Speech | RecordError:
         with torch.inference_mode(), Draws(line.seed):
-            samples = self._voice.speak(line.ids)
+            samples = self._voice.speak(line.ids, line.speaker, line.style)
         seconds = len(samples) / self._voice.rate_hz
         if not np.isfinite(samples).all():
             return RecordError(Reason.INVALID_OUTPUT, "the model's samples are not all finite")
@@ -125,78 +156,6 @@ class Speaker:
             return RecordError(Reason.TOO_LARGE, detail)
         claim = self._store.put(wav_of(samples, self._voice.rate_hz), WAV)
         return Speech(claim, self._voice.rate_hz, seconds)
-
-    def _load_voice(self) -> _Whole | _Spectrogram:
-        config = AutoConfig.from_pretrained(
-            self._folder, local_files_only=True, trust_remote_code=False
-        )
-        number = int(self._options.get("speaker", 0))
-        if config.model_type != "speecht5":
-            model = load_model(self._folder, AutoModelForTextToWaveform, "speech model")
-            return _Whole(model.to(self._device).eval(), number, self._folder)
-        model = load_model(self._folder, AutoModelForTextToSpectrogram, "speech model")
-        place = self._folder / str(self._options.get("vocoder", "vocoder"))
-        vocoder = load_model(place, SpeechT5HifiGan, "vocoder")
-        person = _load_person(self._folder, number).to(self._device)
-        parts = (model.to(self._device).eval(), vocoder.to(self._device).eval())
-        return _Spectrogram(*parts, person, self._max_seconds)
-
-
-class _Whole:
-    """A model that makes samples by itself: VITS."""
-
-    def __init__(self, model: Any, speaker: int, folder: Path) -> None:
-        self._model = model
-        self.rate_hz = int(model.config.sampling_rate)
-        speakers = int(getattr(model.config, "num_speakers", 1))
-        if speaker >= max(1, speakers):
-            raise SetupError(f"The model in {folder} has {speakers} speakers, numbered from 0.")
-        self._speaker = {"speaker_id": speaker} if speakers > 1 else {}
-
-    def speak(self, ids: list[int]) -> NDArray[np.float32]:
-        """`(samples,)`, -1 to 1."""
-        tokens = torch.tensor([ids], device=self._model.device)
-        found = self._model(input_ids=tokens, **self._speaker)
-        samples: NDArray[np.float32] = found.waveform[0].float().cpu().numpy()
-        return samples
-
-
-class _Spectrogram:
-    """A model that makes a spectrogram, and a vocoder that makes samples of it: SpeechT5."""
-
-    def __init__(self, model: Any, vocoder: Any, person: torch.Tensor, max_seconds: float) -> None:
-        self._model = model
-        self._vocoder = vocoder
-        self._person = person
-        self.rate_hz = int(vocoder.config.sampling_rate)
-        hop = int(np.prod(vocoder.config.upsample_rates))
-        self._most_frames = max_seconds * self.rate_hz / hop + model.config.reduction_factor
-
-    def speak(self, ids: list[int]) -> NDArray[np.float32]:
-        """`(samples,)`, -1 to 1."""
-        tokens = torch.tensor([ids], device=self._person.device)
-        found = self._model.generate_speech(
-            tokens,
-            self._person,
-            # The model stops by itself; a text that it never finishes must end all the same.
-            maxlenratio=min(20.0, self._most_frames / len(ids)),
-            vocoder=self._vocoder,
-        )
-        samples: NDArray[np.float32] = found.float().cpu().numpy()
-        return samples
-
-
-def _load_person(folder: Path, number: int) -> torch.Tensor:
-    try:
-        people = load_file(folder / VOICES)["speakers"]
-    except (OSError, KeyError) as error:
-        raise SetupError(
-            f"{describe(folder, error)} SpeechT5 speaks with a voice: {VOICES} beside it holds one "
-            "tensor `speakers`, a row of it for each speaker."
-        ) from error
-    if number >= len(people):
-        raise SetupError(f"{VOICES} in {folder} has {len(people)} speakers, numbered from 0.")
-    return people[number : number + 1].float()
 
 
 def _load_tokenizer(folder: Path) -> Any:

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
+from transformers import AutoModelForSequenceClassification
 
 from aimass_stream.adapters.classification import (
     TOLERANCES,
@@ -29,6 +29,7 @@ from aimass_stream.adapters.classification import (
     load_model,
 )
 from aimass_stream.adapters.opening import OpensTexts
+from aimass_stream.adapters.tokenizers import backend_of, load_tokenizer
 from aimass_stream.adapters.transfers import Transfers
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import ModelSpec
@@ -50,6 +51,7 @@ class TextInputs:
         spec: the resolved declaration; option `max_tokens`.
         model: what takes the inputs, loaded.
         max_tokens: a bound beside the declaration's, the tokenizer's and the model's.
+        tells_places: whether the tokenizer has to know where its tokens lie.
 
     Attributes:
         tokenizer: the folder's.
@@ -62,9 +64,16 @@ class TextInputs:
         SetupError: the folder has no tokenizer, or none that knows where its tokens lie.
     """
 
-    def __init__(self, spec: ModelSpec, model: Any, max_tokens: int | None = None) -> None:
-        folder = Path(spec.folder)
-        tokenizer = self.tokenizer = _load_tokenizer(folder)
+    def __init__(
+        self,
+        spec: ModelSpec,
+        model: Any,
+        max_tokens: int | None = None,
+        *,
+        tells_places: bool = True,
+    ) -> None:
+        tokenizer = load_tokenizer(Path(spec.folder), tells_places=tells_places)
+        self.tokenizer, self._backend = tokenizer, backend_of(tokenizer)
         bounds = [int(spec.options.get("max_tokens", 512)), positions(model)]
         bounds += [tokenizer.model_max_length, max_tokens]
         self.max_tokens = min(bound for bound in bounds if bound)
@@ -72,9 +81,9 @@ class TextInputs:
         self._lock = Lock()
         self._id = spec.id
         self._reading = Reading(spec, Kind.TEXT)
-        self._encode = tokenizer.backend_tokenizer.encode
-        tokenizer.backend_tokenizer.no_padding()
-        tokenizer.backend_tokenizer.enable_truncation(self.max_tokens)
+        self._encode = self._backend.encode
+        self._backend.no_padding()
+        self._backend.enable_truncation(self.max_tokens)
         self.padding_id = tokenizer.pad_token_id or 0
         if getattr(model.config, "pad_token_id", None) is None:
             # Families that read the last token need to know which are none.
@@ -107,9 +116,7 @@ class TextInputs:
             cut: which.
             stride: tokens that a piece shares with the one before.
         """
-        self.tokenizer.backend_tokenizer.enable_truncation(
-            self.max_tokens, stride=stride, strategy=cut
-        )
+        self._backend.enable_truncation(self.max_tokens, stride=stride, strategy=cut)
 
     def pair(self, first: str, second: str) -> Any:
         """The `tokenizers.Encoding` of two texts; what did not fit is in its `overflowing`.
@@ -146,8 +153,7 @@ class TextInputs:
             except RecordError as error:
                 made.append(error)
         rows = [row for row, text in enumerate(made) if isinstance(text, str)]
-        backend = self.tokenizer.backend_tokenizer
-        encodings = backend.encode_batch_fast([made[row] for row in rows])
+        encodings = self._backend.encode_batch_fast([made[row] for row in rows])
         for row, encoding in zip(rows, encodings, strict=True):
             if encoding.overflowing:
                 self._note_cut()
@@ -180,7 +186,7 @@ class TextInputs:
     @property
     def settings(self) -> bytes:
         """Equal for tokenizers that cut and tokenise alike."""
-        return blake2b(self.tokenizer.backend_tokenizer.to_str().encode()).digest()
+        return blake2b(self._backend.to_str().encode()).digest()
 
     def blank(self) -> Ids:
         """The shortest input there is."""
@@ -282,6 +288,7 @@ class TextModel(ABC):
     """
 
     unused: tuple[str, ...] = ()
+    tells_places = True
 
     def __init__(self, spec: ModelSpec, device: str, auto_class: Any, what: str) -> None:
         self._folder = Path(spec.folder)
@@ -289,7 +296,8 @@ class TextModel(ABC):
         self._transfers = Transfers(self._device)
         model = load_model(self._folder, auto_class, what, self.unused, dtype_of(spec))
         self._model = model.to(self._device).eval()
-        self._inputs = TextInputs(spec, self._model, self._length(self._folder))
+        most = self._length(self._folder)
+        self._inputs = TextInputs(spec, self._model, most, tells_places=self.tells_places)
         try:
             blank = self._values([self._inputs.blank()])
         except Exception as error:
@@ -322,23 +330,6 @@ class TextModel(ABC):
 def pack(encoding: Any) -> Ids:
     """The ids of a `tokenizers.Encoding`, `(tokens, 2)` int32."""
     return np.array([encoding.ids, encoding.type_ids], np.int32).T.copy()
-
-
-def _load_tokenizer(folder: Path) -> Any:
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=False
-        )
-        # Without its files some families' tokenizers are made all the same, knowing no word.
-        if len(tokenizer) <= len(tokenizer.all_special_tokens):
-            raise ValueError("its tokenizer has no vocabulary")  # noqa: TRY301 - told as the loader's own
-        tokenizer.backend_tokenizer.encode("a")
-    except Exception as error:
-        raise SetupError(
-            f"{describe(folder, error)} Is there a tokenizer.json? It is written by "
-            "tokenizer.save_pretrained(folder), beside the model."
-        ) from error
-    return tokenizer
 
 
 def positions(model: Any) -> int | None:

@@ -192,7 +192,10 @@ def report_app(app: App, examples: int = 0, seed: int = 0) -> AppReport:
         app_id,
         own_topics,
         agents,
-        models=sorted(_located(_held(Path.cwd(), Model))),
+        models=sorted(
+            _located(_held(Path.cwd(), Model))
+            | {ModelReport(one.location, "") for one in _held(Path.cwd(), Learner) if one.location}
+        ),
         plans=plans,
         learners=sorted({learner.name for learner in _held(Path.cwd(), Learner)}),
         sources=[

@@ -31,6 +31,7 @@ from aimass_stream.records.prompt import Prompt, PromptControls, PromptText
 from aimass_stream.records.quality import ModelQuality, Quality
 from aimass_stream.records.question import Question
 from aimass_stream.records.recommendation import Recommendation, RecommendedItem
+from aimass_stream.records.reply import Reply
 from aimass_stream.records.segmentation import Region, Segmentation
 from aimass_stream.records.span import Span
 from aimass_stream.records.stored import Depth, Picture, Speech, VisualAnomaly
@@ -87,6 +88,7 @@ __all__ = [
     "RecommendedItem",
     "Record",
     "Region",
+    "Reply",
     "Segmentation",
     "Severity",
     "Span",

@@ -73,7 +73,13 @@ def read_configuration(folder: Path) -> Configuration:
         problem=_problem(config),
         prepares=bool(prepared),
         sampling_rate_hz=rate if isinstance(rate, int) else 0,
-        limits=tuple(_limits(config, prepared, _read(folder / "tokenizer_config.json"))),
+        limits=tuple(
+            _limits(
+                {**config, **_read(folder / "generation_config.json")},
+                prepared,
+                _read(folder / "tokenizer_config.json"),
+            )
+        ),
     )
 
 
@@ -168,6 +174,9 @@ def _problem(config: dict[str, Any]) -> str:
     return str(problem or "")
 
 
+_TACOTRON_S_HEIR = "FastSpeech2ConformerWithHifiGan"
+
+
 def _limits(
     config: dict[str, Any], prepared: dict[str, Any], tokenizer: dict[str, Any]
 ) -> Iterator[str]:
@@ -177,8 +186,15 @@ def _limits(
     rate, length_s = prepared.get("sampling_rate"), prepared.get("chunk_length")
     if isinstance(rate, int):
         yield f"Audio is resampled to {rate:,} Hz."
-        if isinstance(length_s, int):
+        if isinstance(length_s, int) and "no_timestamps_token_id" in config:
+            yield f"It hears {length_s} s of a recording at a time."
+        elif isinstance(length_s, int):
             yield f"It hears {length_s} s of a recording at the most."
+    if _TACOTRON_S_HEIR in (config.get("architectures") or ()):
+        yield (
+            "It speaks where Tacotron 2 would, whose class is not maintained any more: both make a "
+            "spectrogram of a text, and HiFi-GAN sound of that."
+        )
     for tokens in (tokenizer.get("model_max_length"), config.get("max_position_embeddings")):
         if isinstance(tokens, int) and not rate and 0 < tokens < _MAX_TOKENS:
             yield f"It reads {tokens:,} tokens of a text at the most."

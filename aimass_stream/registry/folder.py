@@ -152,7 +152,7 @@ def resolve(
     )
 
 
-class _Found(NamedTuple):
+class Found(NamedTuple):
     """A model's files: its name and version by them, their folder, their checksum."""
 
     name: str
@@ -161,29 +161,56 @@ class _Found(NamedTuple):
     digest: str
 
 
-def _locate(model: Model[Any], models_folder: Path, registered_version: str | None) -> _Found:
-    location = model.location
-    if not location:
-        version = str(getattr(model, "version", ""))
-        if not version and not model.parts:
-            raise ConfigError(
-                f"{type(model).__name__} {_declared(model)!r} has no version; give it one"
-            )
-        return _Found(_declared(model), version, "", "")
+def _locate(model: Model[Any], models_folder: Path, registered_version: str | None) -> Found:
+    if model.location:
+        return locate(
+            model.location,
+            models_folder,
+            registered_version=registered_version,
+            task=getattr(model, "task", ""),
+        )
+    version = str(getattr(model, "version", ""))
+    if not version and not model.parts:
+        raise ConfigError(
+            f"{type(model).__name__} {_declared(model)!r} has no version; give it one"
+        )
+    return Found(_declared(model), version, "", "")
+
+
+def locate(
+    location: str,
+    models_folder: Path,
+    *,
+    registered_version: str | None = None,
+    task: str = "",
+) -> Found:
+    """The files that a location stands for, verified.
+
+    Args:
+        location: `models://name[@version]`, `package://name/folder`, or a folder.
+        models_folder: the registry.
+        registered_version: the version of a registered model, whatever its location says.
+        task: what it is declared for; empty where nothing is said.
+
+    Raises:
+        ConfigError: there is no such model, version or folder, or what is registered is for
+            another task.
+        SetupError: a file differs from its checksum, or is of no accepted kind.
+    """
     if location.startswith(SCHEME):
         reference = location.removeprefix(SCHEME)
         if registered_version is not None:
             reference = f"{reference.partition('@')[0]}@{registered_version}"
         manifest, path = _registered(reference, models_folder)
-        _check_task(model, manifest, path)
-        return _Found(manifest.name, manifest.version, str(path), digest_of(manifest.files))
+        _check_task(task, manifest, path)
+        return Found(manifest.name, manifest.version, str(path), digest_of(manifest.files))
     if location.startswith(packages.SCHEME):
         name, path = packages.packaged_folder(location)
     else:
         path = _plain_folder(location)
         name = path.name
     digest = digest_of(scan(path))
-    return _Found(name, digest[:VERSION_DIGITS], str(path), digest)
+    return Found(name, digest[:VERSION_DIGITS], str(path), digest)
 
 
 def _declared(model: Model[Any]) -> str:
@@ -195,13 +222,12 @@ def _declared(model: Model[Any]) -> str:
     return str(name)
 
 
-def _check_task(model: Model[Any], manifest: Manifest, folder: Path) -> None:
+def _check_task(wanted: str, manifest: Manifest, folder: Path) -> None:
     """See that a model is declared for what its registered folder is for, as far as both say.
 
     Raises:
         ConfigError: it is declared for something else.
     """
-    wanted = getattr(model, "task", "")
     known = manifest.task in KNOWN_TASKS or manifest.task in SKLEARN_TASKS
     if wanted and known and not may_serve(manifest.task, wanted):
         raise ConfigError(

@@ -47,6 +47,8 @@ _ZERO_SHOT_CLASSIFIERS = (
 _NAMES = {
     **dict.fromkeys(_ZERO_SHOT_DETECTORS, "zero-shot-object-detection"),
     **dict.fromkeys(_ZERO_SHOT_CLASSIFIERS, "zero-shot-image-classification"),
+    "FastSpeech2ConformerWithHifiGan": "text-to-speech",
+    "MarianMTModel": "translation",
     "VitsModel": "text-to-speech",
 }
 _SEQUENCE = "ForSequenceClassification"

@@ -21,6 +21,7 @@ from aimass_stream.learner import Event, Learner
 from aimass_stream.model import ModelSpec
 from aimass_stream.records import Chunk, Record
 from aimass_stream.records.identity import ID, ROOT, SOURCE
+from aimass_stream.registry.folder import locate
 from aimass_stream.runtime.answers import AnswerReader
 from aimass_stream.runtime.batch import BatchFailed, Hear, Scored
 from aimass_stream.runtime.learner_messages import (
@@ -82,7 +83,7 @@ class Learning:
     """Loads learners, once each for the worker. Lives on one event loop.
 
     Args:
-        settings: where snapshots lie.
+        settings: where snapshots and models lie.
         app_id: names the app's snapshots.
         logs: the broker's.
         on_error: told when a learner process of its own cannot be kept alive.
@@ -100,6 +101,7 @@ class Learning:
         on_error: Callable[[BaseException], None],
     ) -> None:
         self._snapshots = f"{settings.snapshots_url}/{app_id}"
+        self._models_folder = settings.models_folder
         options = replace(LEARNER_OPTIONS, rss_limit_bytes=memory_limit_bytes(settings))
         self._process = ProcessLink(LEARNER_SOCKET, LEARNERS, options, on_error)
         self.logs = logs
@@ -121,8 +123,13 @@ class Learning:
         """Have a learner loaded.
 
         Raises:
+            ConfigError: the weights that it needs are not there.
             SetupError: it cannot be loaded.
         """
+        made_with = dict(learner.settings)
+        if learner.location:
+            found = await asyncio.to_thread(locate, learner.location, self._models_folder)
+            made_with |= {"folder": found.folder, "digest": found.digest}
         spec = ModelSpec(
             name=learner.name,
             version=learner.version,
@@ -130,7 +137,7 @@ class Learning:
             folder="",
             options={
                 "adapter": learner.adapter,
-                "settings": dict(learner.settings),
+                "settings": made_with,
                 "block_rows": learner.block_rows,
                 "snapshot_rows": learner.snapshot_rows,
                 "snapshots": self._snapshots,

@@ -8,7 +8,14 @@ import orjson
 from numpy.typing import NDArray
 
 from aimass_stream.learner import Event
-from aimass_stream.records import Embedding, Generated
+from aimass_stream.records import (
+    Embedding,
+    Entities,
+    Entity,
+    Generated,
+    Prediction,
+    Transcript,
+)
 from tests.codecs.image_files import encoded
 
 Floats = NDArray[np.float64]
@@ -308,4 +315,38 @@ def chat_log(rows: int) -> list[Event]:
         key, root = b"k%d" % draw.integers(6), f"messages/0/{at}"
         open_messages.append((key, root))
         events.append(Event(at, "messages", NOON_MS + at, root, key, b"message %d" % at))
+    return events
+
+
+def said_of(
+    offset: int,
+    intent: str,
+    slots: dict[str, str],
+    *,
+    key: str = "anna",
+    score: float = 1.0,
+    after_ms: int = 0,
+) -> Event:
+    """A turn as a graph of speech understands it; without an intent where nothing was said."""
+    found = [Entity(label, 0, len(text), text, 1.0) for label, text in slots.items()]
+    value = {
+        "words": msgspec.to_builtins(Transcript("what was said", [], 1.0)),
+        "intent": msgspec.to_builtins(Prediction(intent, score, {intent: score}))
+        if intent
+        else None,
+        "slots": msgspec.to_builtins(Entities(found)),
+    }
+    return event_of(offset, value, key=key, after_ms=after_ms)
+
+
+def dialogue_log(rows: int) -> list[Event]:
+    """Turns of five speakers about two things, some of them about nothing."""
+    draw = np.random.default_rng(0)
+    events = []
+    for row in range(rows):
+        intent = str(draw.choice(["track", "hours", "dance", ""]))
+        names = [name for name in ("order", "city", "name") if draw.random() < 0.3]
+        slots = {name: f"{name}-{row}" for name in names}
+        key = f"k{draw.integers(5)}"
+        events.append(said_of(row, intent, slots, key=key, after_ms=row * 1000))
     return events

@@ -19,6 +19,7 @@ from aimass_stream.learners.anomaly import (
 )
 from aimass_stream.learners.clusters import Clusters
 from aimass_stream.learners.conversations import Conversations
+from aimass_stream.learners.dialogue import Dialogue, Form
 from aimass_stream.learners.frames import FrameWindows
 from aimass_stream.learners.gallery import Gallery
 from aimass_stream.learners.heads import Head
@@ -30,6 +31,7 @@ from tests.learners.events import (
     chat_log,
     cluster_log,
     described_shopping,
+    dialogue_log,
     frame_log,
     gallery_log,
     head_log,
@@ -229,6 +231,20 @@ CASES = {
     "conversations": Case(
         Conversations("chats", replies="replies", turns=3, turn_chars=8, keys=4, block_rows=4),
         lambda: chat_log(60),
+    ),
+    "dialogue": Case(
+        Dialogue(
+            "talk",
+            {
+                "track": Form("{order} to {city}", {"order": "Which?", "city": "Where?"}),
+                "hours": Form("At nine."),
+            },
+            otherwise="What?",
+            keys=3,
+            pause_s=20.0,
+            block_rows=8,
+        ),
+        lambda: dialogue_log(120),
     ),
     "gallery": Case(
         Gallery(

@@ -133,6 +133,8 @@ def test_a_task_says_what_goes_in_and_what_comes_out(
         ("BertModel", {}, "sentence-embedding"),
         ("GPT2LMHeadModel", {}, "text-generation"),
         ("VideoMAEForVideoClassification", {}, "video-classification"),
+        ("MarianMTModel", {}, "translation"),
+        ("FastSpeech2ConformerWithHifiGan", {}, "text-to-speech"),
     ],
 )
 def test_a_task_is_told_from_the_architecture(
@@ -163,6 +165,19 @@ def test_what_takes_audio_is_known_by_its_sampling_rate(
         "Audio is resampled to 16,000 Hz.",
         "It hears 30 s of a recording at the most.",
     )
+
+
+def test_a_whisper_that_tells_times_hears_one_window_after_the_other(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "m", "WhisperForConditionalGeneration")
+    write_json(folder / "preprocessor_config.json", {"sampling_rate": 16000, "chunk_length": 30})
+    write_json(folder / "generation_config.json", {"no_timestamps_token_id": 50363})
+    assert read_configuration(folder).limits[1] == "It hears 30 s of a recording at a time."
+
+
+def test_what_stands_for_another_says_so(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "m", "FastSpeech2ConformerWithHifiGan")
+    (limit,) = read_configuration(folder).limits
+    assert "Tacotron 2" in limit
 
 
 TABLES = {

@@ -219,7 +219,7 @@ CASES = [
     Case("graph-crops", ("E2",), build_street, street, PICTURES, street_by_hand),
     Case(
         "graph-speech",
-        ("E2",),
+        ("E2", "A5"),
         build_speech,
         speech,
         sounds.RECORDINGS,

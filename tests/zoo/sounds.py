@@ -20,6 +20,7 @@ from transformers import (
     AutoModelForSpeechSeq2Seq,
     AutoModelForTextToSpectrogram,
     AutoModelForTextToWaveform,
+    GenerationConfig,
     MoonshineConfig,
     MoonshineForConditionalGeneration,
     SpeechT5Config,
@@ -50,6 +51,9 @@ from tests.zoo.writers import open_ended
 LETTERS = ["<pad>", "<s>", "</s>", "<unk>", "|", *"abcdefgh"]
 SOUNDS = {0: "tone", 1: "speech", 2: "knock"}
 RATE_HZ = 16_000
+WINDOW_S = 2
+TIMES = 102
+"""A token that says that no times follow, and one for each 0.02 s of the tiny Whisper's window."""
 
 
 def noisy(seconds: float, seed: int) -> bytes:
@@ -58,6 +62,7 @@ def noisy(seconds: float, seed: int) -> bytes:
     return encoded((samples + draw.normal(0, 0.1, len(samples))).astype(np.float32))
 
 
+LONG = [noisy(5.3, 4), noisy(2.4, 5)]
 RECORDINGS = [noisy(0.6, 0), noisy(0.6, 1), noisy(0.9, 2), noisy(0.35, 3)]
 
 
@@ -144,22 +149,30 @@ def spell(folder: Path, payload: bytes) -> Transcript:
     return Transcript(found["text"].strip(), said, seconds)
 
 
-def parakeet_parts(folder: Path) -> tuple[Any, Any]:
-    """A tiny encoder's settings, and a tokenizer whose words begin with a mark."""
+def save_spelling(folder: Path) -> list[str]:
+    """A tokenizer whose words begin with a mark; its tokens, the last of which is the blank."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-    from transformers import (
-        ParakeetEncoderConfig,
-        ParakeetFeatureExtractor,
-        PreTrainedTokenizerFast,
-    )
+    from transformers import PreTrainedTokenizerFast
 
-    ParakeetFeatureExtractor(feature_size=80).save_pretrained(folder)
     pieces = ["<unk>", "<pad>", *(f"\u2581{one}" for one in "abcdefgh"), *"abcdefgh", "<blank>"]
     backend = Tokenizer(models.WordLevel({one: at for at, one in enumerate(pieces)}, "<unk>"))
     backend.pre_tokenizer = pre_tokenizers.Metaspace()
     backend.decoder = decoders.Metaspace()
     special = {"unk_token": "<unk>", "pad_token": "<pad>"}
     PreTrainedTokenizerFast(tokenizer_object=backend, **special).save_pretrained(folder)
+    return pieces
+
+
+def build_parakeet(folder: Path) -> None:
+    from transformers import (
+        ParakeetEncoderConfig,
+        ParakeetFeatureExtractor,
+        ParakeetForRNNT,
+        ParakeetRNNTConfig,
+    )
+
+    ParakeetFeatureExtractor(feature_size=80).save_pretrained(folder)
+    pieces = save_spelling(folder)
     encoder = ParakeetEncoderConfig(
         hidden_size=16,
         num_hidden_layers=1,
@@ -169,13 +182,6 @@ def parakeet_parts(folder: Path) -> tuple[Any, Any]:
         initializer_range=0.3,
         convolution_bias=False,
     )
-    return encoder, pieces
-
-
-def build_parakeet(folder: Path) -> None:
-    from transformers import ParakeetForRNNT, ParakeetRNNTConfig
-
-    encoder, pieces = parakeet_parts(folder)
     config = ParakeetRNNTConfig(
         vocab_size=len(pieces),
         decoder_hidden_size=16,
@@ -221,7 +227,7 @@ def transduce(folder: Path, payload: bytes) -> Transcript:
     return Transcript(text, said, seconds)
 
 
-def build_whisper(folder: Path) -> None:
+def build_whisper(folder: Path, *, tells_times: bool = False) -> None:
     words = open_ended()
     special = {
         "bos_token_id": words.cls_token_id,
@@ -230,7 +236,7 @@ def build_whisper(folder: Path) -> None:
         "decoder_start_token_id": words.cls_token_id,
     }
     config = WhisperConfig(
-        vocab_size=len(words),
+        vocab_size=len(words) + TIMES,
         d_model=16,
         encoder_layers=1,
         decoder_layers=1,
@@ -245,9 +251,39 @@ def build_whisper(folder: Path) -> None:
         suppress_tokens=None,
         **special,
     )
-    WhisperForConditionalGeneration(config).save_pretrained(folder)
-    WhisperFeatureExtractor(chunk_length=2).save_pretrained(folder)
+    model = WhisperForConditionalGeneration(config)
+    if tells_times:
+        model.generation_config = GenerationConfig(**special, no_timestamps_token_id=len(words))
+    model.save_pretrained(folder)
+    WhisperFeatureExtractor(chunk_length=WINDOW_S).save_pretrained(folder)
     words.save_pretrained(folder)
+
+
+def write_phrases(folder: Path, payload: bytes) -> Transcript:
+    """The library's own long form, which takes features of any length."""
+    model, words = model_of(AutoModelForSpeechSeq2Seq, folder), words_of(folder)
+    samples = heard(payload)
+    seconds = len(samples) / RATE_HZ
+    how = {} if seconds <= WINDOW_S else {"truncation": False, "padding": "longest"}
+    inputs = extractor_of(folder)(samples, sampling_rate=RATE_HZ, return_tensors="pt", **how)
+    found = model.generate(
+        inputs["input_features"],
+        do_sample=False,
+        max_new_tokens=10,
+        return_timestamps=True,
+        return_segments=True,
+    )
+    said: list[Word] = []
+    tokens: list[int] = []
+    for segment in found["segments"][0]:
+        kept = [token for token in segment["tokens"].tolist() if token < len(words)]
+        tokens += kept
+        text = words.decode(kept, skip_special_tokens=True).strip()
+        times = [min(seconds, float(segment[name])) for name in ("start", "end")]
+        said += [Word(text, *times)] if text else []
+    assert seconds <= WINDOW_S or said[-1].start_s > WINDOW_S
+    assert said == sorted(said, key=lambda one: one.start_s)
+    return Transcript(words.decode(tokens, skip_special_tokens=True).strip(), said, seconds)
 
 
 def build_moonshine(folder: Path) -> None:
@@ -330,6 +366,64 @@ def speak(folder: Path, payload: bytes) -> Speech:
         return spoken(model(**inputs).waveform[0], model.config.sampling_rate)
 
 
+def build_fastspeech2(folder: Path) -> None:
+    from transformers import (
+        FastSpeech2ConformerConfig,
+        FastSpeech2ConformerHifiGanConfig,
+        FastSpeech2ConformerWithHifiGan,
+        FastSpeech2ConformerWithHifiGanConfig,
+    )
+
+    words = tokenizer()
+    small = {"layers": 1, "linear_units": 16, "num_attention_heads": 2, "kernel_size": 3}
+    layers = FastSpeech2ConformerConfig().encoder_config | small
+    config = FastSpeech2ConformerConfig(
+        hidden_size=16,
+        vocab_size=len(words),
+        num_mel_bins=8,
+        encoder_config=layers,
+        decoder_config=layers,
+        duration_predictor_layers=1,
+        duration_predictor_channels=8,
+        pitch_predictor_layers=1,
+        pitch_predictor_channels=8,
+        energy_predictor_layers=1,
+        energy_predictor_channels=8,
+        speech_decoder_postnet_layers=2,
+        speech_decoder_postnet_units=8,
+        num_speakers=3,
+        speaker_embed_dim=None,
+    )
+    sound = FastSpeech2ConformerHifiGanConfig(
+        model_in_dim=8,
+        upsample_initial_channel=16,
+        upsample_rates=[8, 8],
+        upsample_kernel_sizes=[16, 16],
+        resblock_kernel_sizes=[3],
+        resblock_dilation_sizes=[[1, 3, 5]],
+    )
+    both = FastSpeech2ConformerWithHifiGanConfig(
+        model_config=config.to_dict(), vocoder_config=sound.to_dict()
+    )
+    model = FastSpeech2ConformerWithHifiGan(both)
+    with torch.no_grad():
+        # Untrained, it gives nothing any time.
+        model.model.duration_predictor.linear.bias.fill_(2.0)
+    model.save_pretrained(folder)
+    words.save_pretrained(folder)
+
+
+def speak_at_once(folder: Path, payload: bytes) -> Speech:
+    model, words = model_of(AutoModelForTextToWaveform, folder), words_of(folder)
+    text, _, said = payload[SEED_BYTES:].partition(b"\0")
+    manner = json.loads(said or b"{}")
+    ids = words(text.decode(), return_tensors="pt")["input_ids"]
+    model.model.config.speaking_speed = 2.0 if manner.get("style") == "slow" else 1.0
+    with torch.no_grad():
+        made = model(input_ids=ids, speaker_ids=torch.tensor([int(manner.get("speaker", 2))]))
+    return spoken(made.waveform[0], 22_050)
+
+
 def build_speecht5(folder: Path) -> None:
     words = tokenizer()
     config = SpeechT5Config(
@@ -382,6 +476,10 @@ def speaker(folder: str) -> Transformers[Speech]:
     return Transformers("text-to-speech", folder)
 
 
+def third_speaker(folder: str) -> Transformers[Speech]:
+    return Transformers("text-to-speech", folder, speaker=2, styles={"slow": {"speed": 0.5}})
+
+
 def second_speaker(folder: str) -> Transformers[Speech]:
     return Transformers("text-to-speech", folder, speaker=1, max_seconds=1.0)
 
@@ -396,6 +494,11 @@ def case(name: str, row: str, build: Any, declare: Any, library: Any, needs: str
 
 
 LINES = [b"hello there", b"where is my parcel", b"thank you"]
+TOLD = [
+    b"where is my parcel",
+    b'{"text": "where is my parcel", "speaker": 0}',
+    b'{"text": "where is my parcel", "speaker": 0, "style": "slow"}',
+]
 BROKEN = (b"\0" * SEED_BYTES + b"\xff", Reason.UNDECODABLE)
 HEARING = "automatic-speech-recognition"
 CASES = [
@@ -404,8 +507,28 @@ CASES = [
     case(f"{HEARING}-wav2vec2-group", "A2", partial(build_wav2vec2, "group"), recogniser, spell),
     case(f"{HEARING}-parakeet-rnnt", "A2", build_parakeet, recogniser, transduce, "librosa"),
     case(f"{HEARING}-whisper", "A2", build_whisper, recogniser, write_down),
+    Case(
+        f"{HEARING}-whisper-phrases",
+        ("A2",),
+        partial(build_whisper, tells_times=True),
+        recogniser,
+        [*RECORDINGS, *LONG],
+        write_phrases,
+        (RECORDINGS[0][:40], Reason.UNDECODABLE),
+        Audio,
+    ),
     case(f"{HEARING}-moonshine", "A2", build_moonshine, recogniser, write_down),
     Case("text-to-speech-vits", ("A3",), build_vits, speaker, LINES, speak, BROKEN, Text),
+    Case(
+        "text-to-speech-fastspeech2",
+        ("A3",),
+        build_fastspeech2,
+        third_speaker,
+        TOLD,
+        speak_at_once,
+        (bytes(SEED_BYTES) + b'hello\0{"style": "loud"}', Reason.BAD_ENVELOPE),
+        Text,
+    ),
     Case(
         "text-to-speech-speecht5",
         ("A3",),

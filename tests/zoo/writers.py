@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from transformers import (
     FalconForCausalLM,
     GPT2Config,
     GPT2LMHeadModel,
+    MarianConfig,
+    MarianMTModel,
     T5Config,
     T5ForConditionalGeneration,
 )
@@ -108,10 +111,53 @@ def build_bart(folder: Path) -> None:
     save(BartForConditionalGeneration(config), words, folder)
 
 
+def build_marian(folder: Path) -> None:
+    import sentencepiece
+    from transformers import MarianTokenizer
+
+    for side in ("source", "target"):
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=(value.decode() for value in VALUES * 3),
+            model_prefix=str(folder / side),
+            vocab_size=60,
+            hard_vocab_limit=False,
+            minloglevel=2,
+        )
+        (folder / f"{side}.vocab").unlink()
+        (folder / f"{side}.model").rename(folder / f"{side}.spm")
+    read = sentencepiece.SentencePieceProcessor(model_file=str(folder / "source.spm"))
+    pieces = [read.id_to_piece(at) for at in range(3, read.get_piece_size())]
+    known = {piece: at for at, piece in enumerate(["</s>", "<unk>", ">>fra<<", *pieces, "<pad>"])}
+    (folder / "vocab.json").write_text(json.dumps(known))
+    spelling: Any = MarianTokenizer
+    source, target, vocabulary = (
+        str(folder / file) for file in ("source.spm", "target.spm", "vocab.json")
+    )
+    words = spelling(source_spm=source, target_spm=target, vocab=vocabulary)
+    config = MarianConfig(
+        vocab_size=len(known),
+        d_model=16,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=16,
+        decoder_ffn_dim=16,
+        max_position_embeddings=80,
+        init_std=0.5,
+        pad_token_id=known["<pad>"],
+        eos_token_id=0,
+        decoder_start_token_id=known["<pad>"],
+        forced_eos_token_id=None,
+    )
+    save(MarianMTModel(config), words, folder)
+
+
 def written(words: Any, tokens: list[int], prompt: int) -> Generated:
     """What the new tokens of a row say."""
-    ended = words.sep_token_id in tokens
-    kept = tokens[: tokens.index(words.sep_token_id)] if ended else tokens
+    end = words.eos_token_id if words.sep_token_id is None else words.sep_token_id
+    ended = end in tokens
+    kept = tokens[: tokens.index(end)] if ended else tokens
     text = words.decode(kept, skip_special_tokens=True)
     return Generated(text, "end" if ended else "length", prompt, len(kept) + ended)
 
@@ -181,6 +227,11 @@ def translator(folder: str) -> Transformers[Generated]:
     )
 
 
+def marian(folder: str) -> Transformers[Generated]:
+    template = ">>fra<< {text}"
+    return Transformers("translation", folder, template=template, max_new_tokens=NEW, max_tokens=64)
+
+
 BROKEN = (b"\0" * SEED_BYTES + b"\xff", Reason.UNDECODABLE)
 CASES = [
     Case(
@@ -215,5 +266,16 @@ CASES = [
         partial(rewrite, before="", beams=2, forced="paris"),
         (b"\xff", Reason.UNDECODABLE),
         Text,
+    ),
+    Case(
+        "translation-marian",
+        ("T5",),
+        build_marian,
+        marian,
+        VALUES,
+        partial(rewrite, before=">>fra<< ", beams=1, forced=None),
+        (b"\xff", Reason.UNDECODABLE),
+        Text,
+        "sentencepiece",
     ),
 ]

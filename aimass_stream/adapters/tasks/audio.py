@@ -17,8 +17,9 @@ from aimass_stream.adapters.tasks.task import (
     between,
 )
 from aimass_stream.codecs.audio_headers import length_s
+from aimass_stream.codecs.spoken import encode_spoken
 from aimass_stream.codecs.text import estimate_tokens
-from aimass_stream.records import Prediction, Record, Speech, Transcript
+from aimass_stream.records import Prediction, Record, Speech, Text, Transcript
 from aimass_stream.transforms.chain import Chain, Kind, chain_of
 
 _HOME = "aimass_stream.adapters.transformers_"
@@ -50,6 +51,7 @@ class Synthesis(Common, total=False):
     max_tokens: int
     max_seconds: float
     speaker: int
+    styles: Mapping[str, Mapping[str, float]]
     vocoder: str
 
 
@@ -64,6 +66,26 @@ def _tokens(record: Record, settings: Mapping[str, Any]) -> float:
     return min(estimate_tokens(record.bytes), float(settings["max_tokens"]))
 
 
+def _spoken(record: Record) -> bytes:
+    """The text, and what its metadata says of `speaker` and `style`."""
+    return encode_spoken(record.bytes, record.metadata if isinstance(record, Text) else {})
+
+
+def _styles(value: Any) -> str:
+    """Names, each with what it changes."""
+    if not isinstance(value, Mapping) or not all(isinstance(one, str) for one in value):
+        return "is no mapping of names to styles"
+    for name, style in value.items():
+        if not isinstance(style, Mapping) or not name or style.keys() - _CHANGES.keys():
+            return f"has the style {name!r}, which is none: it may have {', '.join(_CHANGES)}"
+        for change, number in style.items():
+            wrong = between(*_CHANGES[change])(number)
+            if wrong:
+                return f"has the style {name!r}, whose {change} {wrong}"
+    return ""
+
+
+_CHANGES = {"speed": (0.25, 4.0), "variation": (0.0, 2.0)}
 _BEFORE = Setting([], chain_of(Kind.SOUND))
 
 AUDIO_TASKS: Mapping[str, Task] = {
@@ -87,10 +109,12 @@ AUDIO_TASKS: Mapping[str, Task] = {
             "max_tokens": MAX_TOKENS,
             "max_seconds": Setting(60.0, between(0.1, 600)),
             "speaker": Setting(0, at_least(0)),
+            "styles": Setting({}, _styles),
             "vocoder": Setting("vocoder", a_text),
         },
         _tokens,
         seeded=True,
+        payload=_spoken,
     ),
 }
 """By name."""

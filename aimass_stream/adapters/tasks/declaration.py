@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Generic
 
 from aimass_stream.adapters.tasks import checked, takes_of
 from aimass_stream.adapters.tasks.task import Task
-from aimass_stream.model import AnswerT, Model
+from aimass_stream.model import AnswerT, Model, seed_of
 from aimass_stream.records import Record
 
 
@@ -76,6 +76,11 @@ class TaskModel(Model[AnswerT], Generic[AnswerT]):
     def written_together(self) -> int:
         """Answers that are written side by side; 0 where the task does not write."""
         return int(self.settings["together"]) if self.tasks[self.task].writes else 0
+
+    def payload(self, record: Record) -> bytes:
+        """What the task takes of a record, behind a seed where it is `seeded`."""
+        told = self.tasks[self.task].payload(record)
+        return seed_of(record) + told if self.seeded else told
 
     def cost(self, record: Record) -> float:
         """Tokens, seconds or pixels where rows differ: rows are padded to the longest."""

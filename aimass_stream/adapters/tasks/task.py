@@ -30,6 +30,7 @@ class Task(NamedTuple):
         cost: what a record adds to a batch, given the settings.
         seeded: whether it draws at random.
         writes: whether answers grow step by step, `together` of them at a time.
+        payload: what the model is given of a record, but for the seed.
     """
 
     adapter: str
@@ -38,6 +39,7 @@ class Task(NamedTuple):
     cost: Callable[[Record, Mapping[str, Any]], float] = lambda record, settings: 1.0
     seeded: bool = False
     writes: bool = False
+    payload: Callable[[Record], bytes] = lambda record: record.bytes
 
 
 class Common(TypedDict, total=False):

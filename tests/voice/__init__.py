@@ -1,0 +1,1 @@
+"""A voice turn from topic to topic: heard, understood, remembered, answered and spoken."""
