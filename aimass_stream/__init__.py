@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from aimass_stream.adapters.diffusers import Diffusers
     from aimass_stream.adapters.inline import Inline
     from aimass_stream.adapters.sklearn import Sklearn
     from aimass_stream.adapters.torch import Torch
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         Depth,
         Detection,
         Detections,
+        Drawing,
         Embedding,
         Entities,
         Estimate,
@@ -79,6 +81,8 @@ _HOMES = {
     "Depth": "aimass_stream.records",
     "Detection": "aimass_stream.records",
     "Detections": "aimass_stream.records",
+    "Diffusers": "aimass_stream.adapters.diffusers",
+    "Drawing": "aimass_stream.records",
     "Embedding": "aimass_stream.records",
     "Ensemble": "aimass_stream.ensembles.ensemble",
     "Entities": "aimass_stream.records",
@@ -136,6 +140,8 @@ __all__ = [
     "Depth",
     "Detection",
     "Detections",
+    "Diffusers",
+    "Drawing",
     "Embedding",
     "Ensemble",
     "Entities",

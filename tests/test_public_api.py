@@ -26,6 +26,8 @@ NAMES = [
     "Depth",
     "Detection",
     "Detections",
+    "Diffusers",
+    "Drawing",
     "Embedding",
     "Ensemble",
     "Entities",

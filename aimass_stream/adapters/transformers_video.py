@@ -29,8 +29,8 @@ from aimass_stream.model import ModelSpec
 class ActionClassifier(Classifier):
     """The `Predictor` of `Transformers("video-classification", ...)`.
 
-    VideoMAE, TimeSformer and ViViT. Of a clip as many frames are looked at as the model was trained on,
-    in their order.
+    VideoMAE, TimeSformer and ViViT. Of a clip as many frames are looked at as the model was
+    trained on, in their order.
 
     Args:
         spec: the resolved declaration; option `top`.

@@ -31,7 +31,7 @@ from aimass_stream.records.question import Question
 from aimass_stream.records.recommendation import Recommendation, RecommendedItem
 from aimass_stream.records.segmentation import Region, Segmentation
 from aimass_stream.records.span import Span
-from aimass_stream.records.stored import Depth, Picture, Speech, VisualAnomaly
+from aimass_stream.records.stored import Depth, Drawing, Picture, Speech, VisualAnomaly
 from aimass_stream.records.surprise import Surprise
 from aimass_stream.records.text import Text
 from aimass_stream.records.topic import Topic
@@ -54,6 +54,7 @@ __all__ = [
     "Depth",
     "Detection",
     "Detections",
+    "Drawing",
     "Embedding",
     "Entities",
     "Entity",

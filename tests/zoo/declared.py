@@ -11,6 +11,7 @@ import msgspec
 
 from aimass_stream import (
     Detections,
+    Diffusers,
     Ensemble,
     FinerDetections,
     Graph,
@@ -24,7 +25,12 @@ from aimass_stream import (
     Transformers,
 )
 
-TASKS: dict[str, Any] = {"Sklearn": Sklearn, "Torch": Torch, "Transformers": Transformers}
+TASKS: dict[str, Any] = {
+    "Diffusers": Diffusers,
+    "Sklearn": Sklearn,
+    "Torch": Torch,
+    "Transformers": Transformers,
+}
 
 
 class Street(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Generic
 
 from aimass_stream.adapters.tasks import checked
 from aimass_stream.adapters.tasks.task import Task
+from aimass_stream.adapters.tasks.told import write_told
 from aimass_stream.model import AnswerT, Model
 from aimass_stream.records import Record
 
@@ -65,6 +66,23 @@ class TaskModel(Model[AnswerT], Generic[AnswerT]):
     def seeded(self) -> bool:
         """Whether the task draws at random."""
         return self.tasks[self.task].seeded
+
+    @property
+    def is_told(self) -> bool:
+        """Whether its task, with these settings, takes more of a record than the payload."""
+        told = self.tasks[self.task].told
+        return told is not None and told.needed(self.settings)
+
+    def told(self, record: Record) -> bytes:
+        """What its task takes of a record beside the payload, as `split_told` reads it.
+
+        Raises:
+            RecordError: the record does not say what it must.
+        """
+        told = self.tasks[self.task].told
+        if told is None or not told.needed(self.settings):
+            return b""
+        return write_told(told.read(record))
 
     def cost(self, record: Record) -> float:
         """Tokens, seconds or pixels where rows differ: rows are padded to the longest."""
