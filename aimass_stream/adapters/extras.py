@@ -11,6 +11,7 @@ EXTRAS = {
     "diffusers": "diffusion",
     "librosa": "speech",
     "sentencepiece": "speech",
+    "skimage": "vision",
     "timm": "vision",
     "torchvision": "vision",
     "yolox": "yolox",

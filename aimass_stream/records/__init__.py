@@ -13,6 +13,8 @@ from aimass_stream.records.cluster import Cluster
 from aimass_stream.records.detections import (
     Detection,
     Detections,
+    EmbeddedDetection,
+    EmbeddedDetections,
     FinerDetection,
     FinerDetections,
     Mask,
@@ -55,6 +57,8 @@ __all__ = [
     "Detection",
     "Detections",
     "Drawing",
+    "EmbeddedDetection",
+    "EmbeddedDetections",
     "Embedding",
     "Entities",
     "Entity",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from aimass_stream.adapters.tasks import TASKS
 from aimass_stream.adapters.tasks.audio import AUDIO_TASKS
+from aimass_stream.adapters.tasks.drawing import DRAWING_TASKS
 from aimass_stream.adapters.tasks.images import IMAGE_TASKS, TORCH_TASKS
 from aimass_stream.adapters.tasks.video import VIDEO_TASKS
 from aimass_stream.errors import ConfigError, SetupError
@@ -13,6 +14,7 @@ from aimass_stream.registry.card import Card, Provenance
 from aimass_stream.registry.configuration import (
     ARCHITECTURE,
     CONFIG,
+    PIPELINE,
     Configuration,
     licence_of,
     read_configuration,
@@ -20,11 +22,12 @@ from aimass_stream.registry.configuration import (
 from aimass_stream.registry.recognition import recognise
 from aimass_stream.registry.weights import count_values
 
-KNOWN_TASKS = {**TASKS, **TORCH_TASKS}
+KNOWN_TASKS = {**TASKS, **TORCH_TASKS, **DRAWING_TASKS}
 """Every task that an adapter of the engine serves, by name."""
 
 _TAKES = {
     "question-answering": "Question",
+    "text-to-image": "Text",
     "text-to-speech": "Text",
     "video-classification": "Clip",
 }
@@ -59,7 +62,7 @@ def describe(folder: Path, task: str, told: Provenance) -> Card:
 
 def modality_of(task: str) -> str:
     """What a task is about: `image`, `audio`, `video` or `text`; empty where it is not known."""
-    if task in IMAGE_TASKS or task in TORCH_TASKS:
+    if task in IMAGE_TASKS or task in TORCH_TASKS or task in DRAWING_TASKS:
         return "image"
     if task in AUDIO_TASKS:
         return "audio"
@@ -93,7 +96,8 @@ def check_loadable(folder: Path, task: str = "") -> tuple[str, tuple[str, ...]]:
     if not about.library:
         raise SetupError(
             f"Model folder {folder} has neither {CONFIG}, as model.save_pretrained(folder) writes "
-            f"it, nor {ARCHITECTURE}, as docs/models/own-networks.md describes it."
+            f"it, nor {ARCHITECTURE}, as docs/models/own-networks.md describes it, nor {PIPELINE} "
+            "of a pipeline."
         )
     return _task(folder, about, task), about.labels
 

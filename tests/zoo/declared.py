@@ -12,7 +12,9 @@ import msgspec
 from aimass_stream import (
     Detections,
     Diffusers,
+    EmbeddedDetections,
     Ensemble,
+    FaceCascade,
     FinerDetections,
     Graph,
     Limits,
@@ -40,6 +42,12 @@ class Street(msgspec.Struct, frozen=True):
     kinds: FinerDetections
 
 
+class People(msgspec.Struct, frozen=True):
+    """Faces in an image, and the vector of each."""
+
+    faces: EmbeddedDetections
+
+
 class Heard(msgspec.Struct, frozen=True):
     """What is said in a recording, what is meant, and what it sounds like."""
 
@@ -48,7 +56,7 @@ class Heard(msgspec.Struct, frozen=True):
     sound: Prediction
 
 
-ANSWERS: dict[str, Any] = {"Heard": Heard, "Street": Street}
+ANSWERS: dict[str, Any] = {"Heard": Heard, "People": People, "Street": Street}
 
 
 def to_plain(model: Any, **settings: Any) -> dict[str, Any]:
@@ -73,6 +81,9 @@ def to_plain(model: Any, **settings: Any) -> dict[str, Any]:
             for name, step in model.steps.items()
         }
         return {**plain, "name": model.name, "steps": steps, "answer": model.answer.__name__}
+    if isinstance(model, FaceCascade):
+        plain["settings"] = {**model.options, **settings}
+        return {**plain, "name": model.name}
     plain["settings"] = {**model.settings, **settings}
     pixels = model.limits.image_pixels
     return {**plain, "task": model.task, "location": model.location, "pixels": pixels}
@@ -91,6 +102,8 @@ def from_plain(plain: dict[str, Any]) -> Model[Any]:
         }
         graph: Graph[Any] = Graph(plain["name"], steps, answer=ANSWERS[plain["answer"]], **settings)
         return graph
+    if plain["class"] == "FaceCascade":
+        return FaceCascade(plain["name"], **settings)
     limits = Limits(image_pixels=plain["pixels"])
     made: Model[Any] = TASKS[plain["class"]](
         plain["task"], plain["location"], limits=limits, **settings
