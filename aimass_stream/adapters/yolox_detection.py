@@ -98,7 +98,8 @@ class GridDetector:
         with torch.inference_mode():
             found = self._network(torch.from_numpy(stacked).to(device).float()).float().cpu()
         finite = torch.isfinite(found).flatten(1).all(dim=1).tolist()
-        answers = self._processor.postprocess(inputs, found, threshold=self._threshold)
+        # A copy: the package writes into what it is given, which inference mode forbids.
+        answers = self._processor.postprocess(inputs, found.clone(), threshold=self._threshold)
         return [
             _tensors(answer) if good else _tensors(_BROKEN)
             for answer, good in zip(answers, finite, strict=True)

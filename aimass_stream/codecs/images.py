@@ -74,8 +74,8 @@ def decode_transparent(
         limits: as in `decode_image`.
 
     Returns:
-        What `decode_image` returns, and `(height, width)` bool: true where less than half of a
-        pixel covers what lies below; nowhere in a file without transparency.
+        What `decode_image` returns, and `(height, width)` bool: true where alpha is below half;
+        nowhere in a file without an alpha channel.
 
     Raises:
         RecordError: as in `decode_image`.
@@ -159,10 +159,10 @@ def _rgb_of(image: Image.Image) -> Pixels:
 
 def _holes(header: ImageHeader) -> NDArray[np.bool_]:
     with Image.open(io.BytesIO(header.pixels), formats=(header.format,)) as image:
-        if not image.has_transparency_data:
-            holes = np.zeros((image.height, image.width), np.bool_)
+        if "A" in image.getbands():
+            holes = np.asarray(image.getchannel("A")) < _HALF
         else:
-            holes = np.asarray(image.convert("RGBA").getchannel("A")) < _HALF
+            holes = np.zeros((image.height, image.width), np.bool_)
     return _upright(holes, header.orientation)
 
 

@@ -12,7 +12,14 @@ import numpy as np
 
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.model import Model, ModelSpec
-from aimass_stream.records import Detection, Detections, Generated, Prediction, Transcript
+from aimass_stream.records import (
+    Detection,
+    Detections,
+    Embedding,
+    Generated,
+    Prediction,
+    Transcript,
+)
 
 LABELS = ["no", "yes"]
 
@@ -223,6 +230,25 @@ class CornerPredictor:
 
     def close(self) -> None:
         pass
+
+
+@dataclass(frozen=True)
+class Corners(Corner):
+    """The corners as a vector."""
+
+    adapter: ClassVar[str] = "tests.ensembles.fakes:CornersPredictor"
+
+    @property
+    def answer_type(self) -> type[Any]:
+        return Embedding
+
+
+class CornersPredictor(CornerPredictor):
+    def predict(self, inputs: Sequence[Any]) -> list[Any]:
+        return [
+            Embedding.of(np.array([image[0, 0, 0], image[-1, -1, 0]], np.float32))
+            for image in inputs
+        ]
 
 
 @dataclass(frozen=True)

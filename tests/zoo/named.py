@@ -138,22 +138,25 @@ def ground(folder: Path, payload: bytes, names: list[str] = PHRASES) -> Detectio
     pieces = words.convert_ids_to_tokens(inputs["input_ids"][0].tolist())
     separators = [place for place, piece in enumerate(pieces) if piece in {".", "[CLS]", "[SEP]"}]
     outputs.logits[..., separators] = -torch.inf
+    pieces_of = {
+        words.decode([piece]): name
+        for name in names
+        for piece in words(name, add_special_tokens=False)["input_ids"]
+    }
     objects = []
-    for threshold in sorted({0.0501, *outputs.logits.sigmoid().amax(dim=2)[0].tolist()}):
+    for score in filter(lambda score: score > 0.05, outputs.logits.sigmoid().amax(dim=2)[0]):
         # Just below its score, a box's phrase is its best token alone.
         (found,) = processor.post_process_grounded_object_detection(
             outputs,
             inputs["input_ids"],
-            threshold=max(0.05, threshold - 1e-6),
-            text_threshold=threshold - 1e-6,
+            threshold=float(score) - 1e-6,
+            text_threshold=float(score) - 1e-6,
             target_sizes=[(height, width)],
         )
-        if threshold >= 0.05 and len(found["scores"]):
-            row = int(found["scores"].argmin())
-            phrase = found["text_labels"][row]
-            (label,) = [name for name in names if phrase in words.tokenize(name)]
-            box = clipped(found["boxes"][row].tolist(), width, height)
-            objects.append(Detection(label, float(found["scores"][row]), box))
+        row = int(found["scores"].argmin())
+        box = clipped(found["boxes"][row].tolist(), width, height)
+        label = pieces_of[found["text_labels"][row]]
+        objects.append(Detection(label, float(found["scores"][row]), box))
     objects.sort(key=lambda one: -one.score)
     return Detections(width, height, objects[:6])
 
