@@ -49,7 +49,7 @@ class Filler(DiffusionModel[Hole]):
         SetupError: the folder holds no such pipeline that can be loaded.
     """
 
-    PIPELINES = frozenset({"StableDiffusionInpaintPipeline", "StableDiffusionXLInpaintPipeline"})
+    PIPELINES = frozenset({"StableDiffusionInpaintPipeline"})
 
     def __init__(self, spec: ModelSpec, device: str) -> None:
         super().__init__(spec, device, self.PIPELINES)

@@ -1,7 +1,7 @@
 """`python -m tests.zoo`: run the contract suite, and write what works into `docs/models/`.
 
 A row works when every case that stands for it held in every test. What could not run for want of
-an extra counts as failed: install them all first (`pip install -e '.[dev,vision,speech]'`).
+an extra counts as failed: install them all first (`pip install -e '.[dev]'`).
 """
 
 from __future__ import annotations

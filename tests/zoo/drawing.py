@@ -10,7 +10,13 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image as Pictures
-from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPTextConfig, CLIPTextModel
+from transformers import (
+    CLIPConfig,
+    CLIPImageProcessorPil,
+    CLIPTextConfig,
+    CLIPTextModel,
+    CLIPTextModelWithProjection,
+)
 
 from aimass_stream.adapters.diffusers import Diffusers
 from aimass_stream.adapters.storing import png_of, store
@@ -102,6 +108,27 @@ def build_stable_diffusion(folder: Path) -> None:
 
     schedule = EulerAncestralDiscreteScheduler()
     StableDiffusionPipeline(**parts(), scheduler=schedule, **checker()).save_pretrained(folder)
+
+
+def build_xl(folder: Path) -> None:
+    from diffusers import EulerDiscreteScheduler, StableDiffusionXLPipeline
+
+    made = parts(
+        cross_attention_dim=32,
+        addition_embed_type="text_time",
+        addition_time_embed_dim=8,
+        projection_class_embeddings_input_dim=16 + 6 * 8,
+    )
+    config = made["text_encoder"].config
+    config.projection_dim = 16
+    second = CLIPTextModelWithProjection(config)
+    StableDiffusionXLPipeline(
+        **made,
+        text_encoder_2=second,
+        tokenizer_2=made["tokenizer"],
+        scheduler=EulerDiscreteScheduler(),
+        add_watermarker=False,
+    ).save_pretrained(folder)
 
 
 def build_consistency(folder: Path) -> None:
@@ -216,6 +243,7 @@ def case(name: str, build: Callable[[Path], None]) -> Case:
 
 CASES = [
     case("stable-diffusion", build_stable_diffusion),
+    case("stable-diffusion-xl", build_xl),
     case("latent-consistency", build_consistency),
     Case(
         "inpainting-stable-diffusion",
