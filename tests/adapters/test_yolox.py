@@ -16,6 +16,7 @@ from aimass_stream.adapters.vision import Seen  # noqa: E402 - only where the pa
 from aimass_stream.adapters.yolox_detection import GridDetector, configure  # noqa: E402
 from aimass_stream.errors import Reason, RecordError, SetupError  # noqa: E402
 
+NOTHING = [0.0] * 7
 SIZE = {"depth": 0.33, "width": 0.125, "test_size": [64, 96]}
 
 
@@ -53,18 +54,19 @@ def test_weaker_overlaps_and_weak_boxes_go() -> None:
 
 def test_boxes_are_in_pixels_of_the_image_that_was_sent() -> None:
     # 300 x 100 fits into 96 x 64 at 0.32.
-    rows = [[48.0, 16.0, 32.0, 16.0, 1.0, 1.0, 0.0]]
+    rows = [[48.0, 16.0, 32.0, 16.0, 1.0, 1.0, 0.0], NOTHING]
     found = detect(rows, np.zeros((100, 300, 3), np.uint8))
     np.testing.assert_allclose(found["boxes"][0], [100, 25, 200, 75], rtol=1e-5)
 
 
 def test_numbers_that_are_not_finite_are_no_answer() -> None:
-    found = detect([[48.0, 16.0, np.nan, 16.0, 1.0, 1.0, 0.0]], np.zeros((64, 96, 3), np.uint8))
+    rows = [[48.0, 16.0, np.nan, 16.0, 1.0, 1.0, 0.0], NOTHING]
+    found = detect(rows, np.zeros((64, 96, 3), np.uint8))
     assert not torch.isfinite(found["scores"]).all()
 
 
 def test_what_is_too_thin_for_the_frame_costs_its_record() -> None:
-    found = GridDetector(Written([[0.0] * 7]), configure(2, SIZE), 0.3)
+    found = GridDetector(Written([NOTHING]), configure(2, SIZE), 0.3)
     with pytest.raises(RecordError) as caught:
         found.prepare(np.zeros((1, 500, 3), np.uint8))
     assert caught.value.reason is Reason.TOO_LARGE

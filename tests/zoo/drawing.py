@@ -12,7 +12,7 @@ import torch
 from PIL import Image as Pictures
 from transformers import (
     CLIPConfig,
-    CLIPImageProcessorPil,
+    CLIPImageProcessor,
     CLIPTextConfig,
     CLIPTextModel,
     CLIPTextModelWithProjection,
@@ -94,11 +94,11 @@ def checker() -> dict[str, Any]:
         made.special_care_embeds_weights.fill_(2)
         made.concept_embeds_weights.fill_(MINDED)
     size = {"height": 32, "width": 32}
-    processor = CLIPImageProcessorPil(size={"shortest_edge": 32}, crop_size=size)
+    processor = CLIPImageProcessor(size={"shortest_edge": 32}, crop_size=size)
     return {"safety_checker": made, "feature_extractor": processor}
 
 
-MINDED = 0.5
+MINDED = 0.575
 """The likeness to a concept from which on it minds an image."""
 UNCHECKED = {"safety_checker": None, "feature_extractor": None, "requires_safety_checker": False}
 

@@ -144,6 +144,9 @@ def build_yolox(folder: Path) -> None:
         for name, parameter in network.named_parameters():
             if "preds" in name:
                 parameter.normal_(std=0.6)
+            elif "conv.weight" in name:
+                # What it sees must reach its end, through many layers.
+                parameter.mul_(1.5)
     described = {"library": "yolox", "labels": OBJECTS, "arguments": YOLOX}
     write(described, network, folder)
 
