@@ -17,7 +17,7 @@ class FaceCascade(Model[Detections]):
     """Frontal faces by the cascade that scikit-image brings, trained.
 
     ```python
-    faces = FaceCascade("faces", min_edge=60)
+    faces = FaceCascade("faces")
     ```
 
     Local binary patterns: Liao et al., "Learning Multi-scale Block Local Binary Patterns for Face

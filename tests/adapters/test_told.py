@@ -14,7 +14,7 @@ from aimass_stream.adapters.tasks.told import (
     split_told,
 )
 from aimass_stream.errors import ConfigError, Reason, RecordError
-from aimass_stream.model import SEED_BYTES, Model
+from aimass_stream.model import SEED_BYTES
 from aimass_stream.records import Limits
 from tests.zoo.pictures import PICTURES
 
@@ -89,9 +89,9 @@ def test_a_model_with_names_of_its_own_is_given_the_payload_alone() -> None:
 
 def test_no_ensemble_or_graph_takes_a_model_that_is_told_more() -> None:
     classifier = Transformers("image-classification", "x")
-    free: Model[object] = Transformers("zero-shot-image-classification", "x")
+    free = Transformers("zero-shot-image-classification", "x")
     with pytest.raises(ConfigError, match="from its declaration"):
-        Ensemble("e", [classifier, free])  # type: ignore[list-item]
+        Ensemble("e", [classifier, free])
     steps = {"found": Step(FREE), "makes": Step(classifier, after="found")}
     with pytest.raises(ConfigError, match="from its declaration"):
         Graph("g", steps, answer=Street)

@@ -42,7 +42,7 @@ CHANNELS: dict[str, Any] = {
     "attention_head_dim": 8,
     "norm_num_groups": 4,
 }
-TOWER = {
+TOWER: dict[str, Any] = {
     "hidden_size": 16,
     "intermediate_size": 16,
     "num_hidden_layers": 1,
