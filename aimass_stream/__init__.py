@@ -10,6 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from aimass_stream.adapters.diffusers import Diffusers
+    from aimass_stream.adapters.faces import FaceCascade
     from aimass_stream.adapters.inline import Inline
     from aimass_stream.adapters.sklearn import Sklearn
     from aimass_stream.adapters.torch import Torch
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
         Depth,
         Detection,
         Detections,
+        Drawing,
+        EmbeddedDetection,
+        EmbeddedDetections,
         Embedding,
         Entities,
         Estimate,
@@ -82,11 +87,16 @@ _HOMES = {
     "Depth": "aimass_stream.records",
     "Detection": "aimass_stream.records",
     "Detections": "aimass_stream.records",
+    "Diffusers": "aimass_stream.adapters.diffusers",
+    "Drawing": "aimass_stream.records",
+    "EmbeddedDetection": "aimass_stream.records",
+    "EmbeddedDetections": "aimass_stream.records",
     "Embedding": "aimass_stream.records",
     "Ensemble": "aimass_stream.ensembles.ensemble",
     "Entities": "aimass_stream.records",
     "Estimate": "aimass_stream.records",
     "Example": "aimass_stream.records",
+    "FaceCascade": "aimass_stream.adapters.faces",
     "Feedback": "aimass_stream.records",
     "FeedbackRecord": "aimass_stream.records",
     "FinerDetection": "aimass_stream.records",
@@ -142,11 +152,16 @@ __all__ = [
     "Depth",
     "Detection",
     "Detections",
+    "Diffusers",
+    "Drawing",
+    "EmbeddedDetection",
+    "EmbeddedDetections",
     "Embedding",
     "Ensemble",
     "Entities",
     "Estimate",
     "Example",
+    "FaceCascade",
     "Feedback",
     "FeedbackRecord",
     "FinerDetection",

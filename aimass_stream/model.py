@@ -139,14 +139,34 @@ class Model(Declaration, Generic[AnswerT]):
         """
         return 0
 
+    @property
+    def is_told(self) -> bool:
+        """Whether it is given more of a record than its payload; see `told`."""
+        return False
+
+    def told(self, record: Record) -> bytes:
+        """What the model is given of a record before its payload; as a rule nothing.
+
+        Raises:
+            RecordError: the record does not say what it must.
+        """
+        del record
+        return b""
+
+    def body(self, record: Record) -> bytes:
+        """What the model is given of a record's payload: as a rule, the payload."""
+        return record.bytes
+
     def payload(self, record: Record) -> bytes:
         """What the model is given of a record: its payload, behind a seed where it is `seeded`.
 
-        Called once a record, in the worker, when its envelope was accepted and its claim fetched.
+        What it is told stands between the two. Called once a record, in the worker, when its
+        envelope was accepted and its claim fetched.
         Whatever a model draws at random it must draw from a seed in here, or a retry would give
         another answer under the same id.
         """
-        return seed_of(record) + record.bytes if self.seeded else record.bytes
+        body = self.told(record) + self.body(record)
+        return seed_of(record) + body if self.seeded else body
 
     def cost(self, record: Record) -> float:
         """What a record adds to a batch: rows, tokens, pixels, frames.

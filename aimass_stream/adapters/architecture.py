@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 
 from aimass_stream.adapters.classification import describe
 from aimass_stream.adapters.extras import require
+from aimass_stream.adapters.yolox_detection import configure
 from aimass_stream.errors import SetupError
 
 FILE = "architecture.json"
@@ -78,17 +79,17 @@ class Architecture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A network.
 
     Attributes:
-        library: `layers` or `torchvision`.
+        library: `layers`, `torchvision` or `yolox`.
         architecture: the function of `torchvision.models` or `.detection`; `MaskRCNN` for one on
-            any of its ResNets, given as `backbone`; empty for layers.
-        labels: its classes, in the order of its outputs; of a detector the first is what it
-            calls background.
-        arguments: of the function.
+            any of its ResNets, given as `backbone`; empty for layers and YOLOX.
+        labels: its classes, in the order of its outputs; of torchvision's detectors the first is
+            what they call background.
+        arguments: of the function, or of YOLOX's configuration.
         layers: the chain.
         input: how images are prepared; detectors do that themselves.
     """
 
-    library: Literal["layers", "torchvision"]
+    library: Literal["layers", "torchvision", "yolox"]
     labels: list[str]
     architecture: str = ""
     arguments: Arguments = {}
@@ -126,8 +127,7 @@ def build(folder: Path, found: Architecture, *, detects: bool) -> Any:
         SetupError: it names what is not offered, or its weights do not fit it.
     """
     try:
-        is_chain = found.library == "layers"
-        network = _chain(found) if is_chain else _torchvision(found, detects=detects)
+        network = _network(found, detects=detects)
         weights = load_file(folder / "model.safetensors")
         network.load_state_dict(weights, strict=True)
     except SetupError:
@@ -137,6 +137,16 @@ def build(folder: Path, found: Architecture, *, detects: bool) -> Any:
             f"{describe(folder, error)} {FILE} and model.safetensors must be of one network."
         ) from error
     return network.float().eval()
+
+
+def _network(found: Architecture, *, detects: bool) -> Any:
+    if found.library == "layers":
+        return _chain(found)
+    if found.library == "torchvision":
+        return _torchvision(found, detects=detects)
+    if not detects:
+        raise SetupError(f"{FILE} describes a YOLOX: declare it for object-detection.")
+    return configure(len(found.labels), found.arguments).get_model()
 
 
 def _chain(found: Architecture) -> torch.nn.Sequential:

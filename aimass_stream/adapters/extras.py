@@ -7,7 +7,15 @@ from types import ModuleType
 
 from aimass_stream.errors import SetupError
 
-EXTRAS = {"timm": "vision", "torchvision": "vision", "librosa": "speech", "sentencepiece": "speech"}
+EXTRAS = {
+    "diffusers": "diffusion",
+    "librosa": "speech",
+    "sentencepiece": "speech",
+    "skimage": "vision",
+    "timm": "vision",
+    "torchvision": "vision",
+    "yolox": "yolox",
+}
 """The extra that installs a module."""
 
 

@@ -9,9 +9,17 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import AutoModelForVideoClassification
+from transformers import AutoConfig, AutoModelForVideoClassification
 
-from aimass_stream.adapters.classification import Classifier, Features
+# From its own module: the package's own name for it is bound to torchvision, which it never uses.
+from transformers.models.vivit.image_processing_vivit import VivitImageProcessor
+
+from aimass_stream.adapters.classification import (
+    Classifier,
+    Features,
+    describe,
+    load_processor,
+)
 from aimass_stream.adapters.transformers_images import Input, Preparation, load_image_processor
 from aimass_stream.codecs.clips import Frames, decode_clip
 from aimass_stream.errors import SetupError
@@ -21,8 +29,8 @@ from aimass_stream.model import ModelSpec
 class ActionClassifier(Classifier):
     """The `Predictor` of `Transformers("video-classification", ...)`.
 
-    VideoMAE and TimeSformer. Of a clip as many frames are looked at as the model was trained on,
-    in their order.
+    VideoMAE, TimeSformer and ViViT. Of a clip as many frames are looked at as the model was
+    trained on, in their order.
 
     Args:
         spec: the resolved declaration; option `top`.
@@ -34,7 +42,7 @@ class ActionClassifier(Classifier):
 
     def __init__(self, spec: ModelSpec, device: str) -> None:
         self._limits = spec.limits
-        processor = _FrameProcessor(load_image_processor(Path(spec.folder)))
+        processor = _FrameProcessor(_load_clip_processor(Path(spec.folder)))
         self._preparation = Preparation(processor, spec.limits)
         super().__init__(spec, device, AutoModelForVideoClassification, "video")
         frames = getattr(self._model.config, "num_frames", None)
@@ -65,6 +73,21 @@ class ActionClassifier(Classifier):
         stacked = self._transfers.send_rows(inputs)
         pixels = stacked.float() * self._scale + self._shift
         return self._model(pixel_values=pixels.to(self._model.dtype))
+
+
+def _load_clip_processor(folder: Path) -> Any:
+    """The processor saved in a model folder; of ViViT there is one form only.
+
+    Raises:
+        SetupError: there is none that can be loaded.
+    """
+    try:
+        config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:
+        raise SetupError(describe(folder, error)) from error
+    if config.model_type == "vivit":
+        return load_processor(VivitImageProcessor.from_pretrained, folder)
+    return load_image_processor(folder)
 
 
 class _FrameProcessor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,7 +82,7 @@ class ImageModel(OpensImages):
 
         An image on which the model's numbers are not all finite is a RecordError, INVALID_OUTPUT.
         """
-        groups = alike(inputs, lambda seen: seen.pixels.shape)
+        groups = alike(inputs, self._alike)
         return in_order(groups, [self._group([inputs[row] for row in rows]) for rows in groups])
 
     def close(self) -> None:
@@ -90,6 +90,10 @@ class ImageModel(OpensImages):
         del self._model
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
+
+    def _alike(self, seen: Seen) -> Hashable:
+        """Equal for images that go through the model together."""
+        return seen.pixels.shape
 
     def _set_up(self) -> None:
         """Whatever is made once of the loaded model."""

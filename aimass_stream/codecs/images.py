@@ -12,6 +12,8 @@ How colours become RGB, the same rules transformers' own image loading has:
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +23,8 @@ from aimass_stream.codecs.image_headers import ImageHeader, check_rows, read_hea
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.records.limits import Limits
 
+T = TypeVar("T")
+ScalarT = TypeVar("ScalarT", bound=np.generic)
 Pixels = NDArray[np.uint8]
 """An image: `(height, width, 3)`, uint8, RGB, contiguous."""
 
@@ -29,6 +33,7 @@ MAX_WORK_SCANS = 20
 MAX_PIXEL_BYTES = 10
 """Bytes a decoder may hold for each of `image_pixels`."""
 
+_HALF = 128
 _STRIP_PIXELS = 1 << 20
 _STORED_BYTES = 4
 _COEFFICIENT_BYTES = 2
@@ -56,6 +61,30 @@ def decode_image(
     Raises:
         RecordError: EMPTY, TOO_LARGE, TYPE_MISMATCH (neither JPEG nor PNG) or UNDECODABLE.
     """
+    return _opened(payload, limits, lambda header: _decode(header, at_least))
+
+
+def decode_transparent(
+    payload: bytes | memoryview, limits: Limits
+) -> tuple[Pixels, NDArray[np.bool_]]:
+    """Decode one JPEG or PNG file, and say where it is transparent; within the same bounds.
+
+    Args:
+        payload: the file.
+        limits: as in `decode_image`.
+
+    Returns:
+        What `decode_image` returns, and `(height, width)` bool: true where alpha is below half;
+        nowhere in a file without an alpha channel.
+
+    Raises:
+        RecordError: as in `decode_image`.
+    """
+    return decode_image(payload, limits), _opened(payload, limits, _holes)
+
+
+def _opened(payload: bytes | memoryview, limits: Limits, decode: Callable[[ImageHeader], T]) -> T:
+    """What `decode` makes of a file whose header keeps within the limits."""
     if len(payload) > limits.payload_bytes:
         raise RecordError(
             Reason.TOO_LARGE,
@@ -66,7 +95,7 @@ def decode_image(
     if header.format == "PNG":
         check_rows(header)
     try:
-        return _decode(header, at_least)
+        return decode(header)
     except MemoryError:
         raise
     except Exception as error:  # Pillow raises six families; whatever it is, this image is bad
@@ -128,7 +157,16 @@ def _rgb_of(image: Image.Image) -> Pixels:
     return np.asarray(image if image.mode == "RGB" else image.convert("RGB"))
 
 
-def _upright(pixels: Pixels, orientation: int) -> Pixels:
+def _holes(header: ImageHeader) -> NDArray[np.bool_]:
+    with Image.open(io.BytesIO(header.pixels), formats=(header.format,)) as image:
+        if "A" in image.getbands():
+            holes = np.asarray(image.getchannel("A")) < _HALF
+        else:
+            holes = np.zeros((image.height, image.width), np.bool_)
+    return _upright(holes, header.orientation)
+
+
+def _upright(pixels: NDArray[ScalarT], orientation: int) -> NDArray[ScalarT]:
     """The image as EXIF says it is to be seen; orientations 5 to 8 swap width and height."""
     turned = pixels.swapaxes(0, 1) if orientation >= 5 else pixels
     if orientation in (3, 4, 7, 8):

@@ -27,6 +27,11 @@ def check_part(whole: Model[Any], part: Any) -> None:
         problem = f"{type(part).__name__} runs in the worker, parts run in a device process"
     elif type(part).payload is not Model.payload:
         problem = f"{type(part).__name__} makes payloads of its own, which it would not be given"
+    elif part.is_told:
+        problem = (
+            f"{type(part).__name__} reads more of a record than its payload, which it would not be "
+            "given; a model of names takes them from its declaration there"
+        )
     require(whole, holds=not problem, otherwise=problem)
 
 

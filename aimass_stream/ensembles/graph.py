@@ -13,6 +13,7 @@ from aimass_stream.ensembles.declared import check_part, check_readers, takes_of
 from aimass_stream.model import AnswerT, Model
 from aimass_stream.records import (
     Detections,
+    Embedding,
     Generated,
     Prediction,
     Record,
@@ -24,6 +25,8 @@ Reads = Literal["record", "crops", "text"]
 
 TEXTS = (Transcript, Generated)
 """Answers that are a text which another model may read."""
+ON_CROPS = (Prediction, Embedding)
+"""Answers of models that look at parts of an image."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +36,8 @@ class Step:
     Attributes:
         model: what answers.
         after: the step whose answer it reads: a detector's (each box is cropped, and the model
-            says what it is), a recogniser's or a writer's (the model reads the text). Empty where
-            it reads the record.
+            says what it is, or makes a vector of it), a recogniser's or a writer's (the model
+            reads the text). Empty where it reads the record.
         labels: after a detector: of these boxes only; of all where none are named.
         margin: after a detector: how much of a box's width and height is added on each side.
     """
@@ -68,8 +71,9 @@ class Graph(Model[AnswerT], Generic[AnswerT]):
         steps: by name; a step stands behind the one it reads. Several may read the record, or the
             same step.
         answer: the type of an answer: a `msgspec.Struct` whose fields are named after steps; the
-            others' answers are not told. A step after a detector answers `FinerDetections`; one
-            that reads a text answers None where the text is blank.
+            others' answers are not told. A step after a detector answers `FinerDetections`, or
+            `EmbeddedDetections` where its model makes vectors; one that reads a text answers None
+            where the text is blank.
         max_batch_rows: as of any model, but fewer: an image's pixels are held until it is cropped.
 
     Raises:
@@ -140,6 +144,7 @@ class Graph(Model[AnswerT], Generic[AnswerT]):
                 "reads": self._reads(step),
                 "rows": step.model.max_batch_rows,
                 "seeded": step.model.seeded,
+                "embeds": issubclass(step.model.answer_type, Embedding),
             }
             for step in self.steps.values()
         ]
@@ -198,8 +203,11 @@ class Graph(Model[AnswerT], Generic[AnswerT]):
             return "takes labels or a margin, and reads no boxes" if _crops(step) else ""
         if not issubclass(source.model.answer_type, Detections):
             return f"is after {step.after!r}, whose answer no model reads"
-        if source.after or not issubclass(step.model.answer_type, Prediction):
-            return "is after a detector: that must read the record, and this give a `Prediction`"
+        if source.after or not issubclass(step.model.answer_type, ON_CROPS):
+            return (
+                "is after a detector: that must read the record, and this give a `Prediction` or "
+                "an `Embedding`"
+            )
         return _problem_of_crops(step)
 
     def _problem_of_answer(self) -> str:

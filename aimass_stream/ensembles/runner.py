@@ -10,7 +10,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from aimass_stream.ensembles.members import Member, Opened, load_member
-from aimass_stream.ensembles.steps import CropStep, RecordStep, RunStep, TextStep, Work
+from aimass_stream.ensembles.steps import (
+    Boxes,
+    CropStep,
+    RecordStep,
+    RunStep,
+    TextStep,
+    Work,
+    embedded,
+    finer,
+)
 from aimass_stream.errors import RecordError, SetupError
 from aimass_stream.model import SEED_BYTES, ModelSpec
 
@@ -92,7 +101,8 @@ class Runner:
                 "`Torch` are."
             )
         self._cropped.add(after)
-        return CropStep(name, member, rows, after, options["labels"], float(options["margin"]))
+        boxes = Boxes(after, frozenset(options["labels"]), float(options["margin"]))
+        return CropStep(name, member, rows, boxes, embedded if options["embeds"] else finer)
 
     def _run(
         self,

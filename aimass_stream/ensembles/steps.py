@@ -16,7 +16,16 @@ from aimass_stream.ensembles.members import Member
 from aimass_stream.error_text import describe
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import SEED_BYTES
-from aimass_stream.records import Detection, Detections, FinerDetection, FinerDetections, Prediction
+from aimass_stream.records import (
+    Detection,
+    Detections,
+    EmbeddedDetection,
+    EmbeddedDetections,
+    Embedding,
+    FinerDetection,
+    FinerDetections,
+    Prediction,
+)
 from aimass_stream.records.detections import Box
 
 _BLANK_EDGE = 64
@@ -153,16 +162,30 @@ class TextStep(RunStep):
         return Cut([self.member.predictor.decode(given)], _only)
 
 
+class Boxes(NamedTuple):
+    """Which boxes a step looks at.
+
+    Attributes:
+        after: the detector's step.
+        labels: of the boxes that are looked at; empty for all.
+        margin: share of a box's edges that is added on each side.
+    """
+
+    after: str
+    labels: frozenset[str]
+    margin: float
+
+
 class CropStep(RunStep):
     """A step that looks closely at what a detector found.
 
     Args:
         name: of the step.
-        member: its model, which answers with `Prediction`s.
+        member: its model, which answers with `Prediction`s or `Embedding`s.
         rows: crops that the model is given at a time.
-        after: the detector's step.
-        labels: of the boxes that are looked at; empty for all.
-        margin: share of a box's edges that is added on each side.
+        boxes: which are looked at, and how.
+        join: makes the step's answer of what was found, the places of the objects that were
+            looked at, and the model's answers for these.
     """
 
     def __init__(
@@ -170,14 +193,14 @@ class CropStep(RunStep):
         name: str,
         member: Member,
         rows: int,
-        after: str,
-        labels: Sequence[str],
-        margin: float,
+        boxes: Boxes,
+        join: Callable[[Detections, Sequence[int], Sequence[Any]], Any],
     ) -> None:
         super().__init__(name, member, rows)
-        self._after = after
-        self._labels = frozenset(labels)
-        self._margin = margin
+        self._after = boxes.after
+        self._labels = boxes.labels
+        self._margin = boxes.margin
+        self._join = join
 
     def try_out(self, model: str) -> None:
         """See that the model looks at pixels."""
@@ -199,7 +222,7 @@ class CropStep(RunStep):
                 made = self._prepare(image)
                 if made is not None:
                     inputs[place] = made
-        return Cut(list(inputs.values()), partial(finer, found, list(inputs)))
+        return Cut(list(inputs.values()), partial(self._join, found, list(inputs)))
 
     def _prepare(self, image: Pixels) -> Any | None:
         sharing = self.member.sharing
@@ -230,11 +253,31 @@ def _edges(first: float, last: float, length: int) -> tuple[int, int]:
     return begin, max(begin + 1, min(math.floor(last + 0.5), length))
 
 
-def finer(found: Detections, places: Sequence[int], answers: Sequence[Prediction]) -> Any:
+def finer(
+    found: Detections, places: Sequence[int], answers: Sequence[Prediction]
+) -> FinerDetections:
     """What was found, with the answers for the objects in these places."""
     looked_at = dict(zip(places, answers, strict=True))
     objects = [_finer(one, looked_at.get(place)) for place, one in enumerate(found.objects)]
     return FinerDetections(found.width, found.height, objects)
+
+
+def embedded(
+    found: Detections, places: Sequence[int], answers: Sequence[Embedding]
+) -> EmbeddedDetections:
+    """The objects in these places, each with its vector."""
+    objects = [
+        EmbeddedDetection(
+            one.label,
+            one.score,
+            one.box,
+            one.mask,
+            vector=answer.vector,
+            dimensions=answer.dimensions,
+        )
+        for one, answer in zip((found.objects[place] for place in places), answers, strict=True)
+    ]
+    return EmbeddedDetections(found.width, found.height, objects)
 
 
 def _finer(found: Detection, closer: Prediction | None) -> FinerDetection:

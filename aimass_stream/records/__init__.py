@@ -13,6 +13,8 @@ from aimass_stream.records.cluster import Cluster
 from aimass_stream.records.detections import (
     Detection,
     Detections,
+    EmbeddedDetection,
+    EmbeddedDetections,
     FinerDetection,
     FinerDetections,
     Mask,
@@ -34,7 +36,7 @@ from aimass_stream.records.recommendation import Recommendation, RecommendedItem
 from aimass_stream.records.reply import Reply
 from aimass_stream.records.segmentation import Region, Segmentation
 from aimass_stream.records.span import Span
-from aimass_stream.records.stored import Depth, Picture, Speech, VisualAnomaly
+from aimass_stream.records.stored import Depth, Drawing, Picture, Speech, VisualAnomaly
 from aimass_stream.records.surprise import Surprise
 from aimass_stream.records.text import Text
 from aimass_stream.records.topic import Topic
@@ -57,6 +59,9 @@ __all__ = [
     "Depth",
     "Detection",
     "Detections",
+    "Drawing",
+    "EmbeddedDetection",
+    "EmbeddedDetections",
     "Embedding",
     "Entities",
     "Entity",

@@ -124,3 +124,36 @@ class FinerDetections(msgspec.Struct, frozen=True):
     def labels(self) -> Sequence[str]:
         """The label of each object."""
         return [found.label for found in self.objects]
+
+
+class EmbeddedDetection(Detection, frozen=True, kw_only=True):
+    """One thing that was found, and the vector that another model made of it.
+
+    It reads as an `Embedding` too: on a topic of its own it may be fed to a gallery as it is.
+
+    Attributes:
+        vector: its numbers as little-endian float32, of unit length; base64 in JSON.
+        dimensions: how many.
+    """
+
+    vector: bytes
+    dimensions: int
+
+
+class EmbeddedDetections(msgspec.Struct, frozen=True):
+    """What was found in an image, each thing with its vector.
+
+    Attributes:
+        width: of the image as it was sent and is seen, in pixels.
+        height: likewise.
+        objects: those that were looked at, in the detector's order: its best score first.
+    """
+
+    width: int
+    height: int
+    objects: list[EmbeddedDetection] = []
+
+    @property
+    def labels(self) -> Sequence[str]:
+        """The label of each object."""
+        return [found.label for found in self.objects]

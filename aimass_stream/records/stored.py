@@ -12,6 +12,9 @@ import msgspec
 
 from aimass_stream.records.claim import Claim
 
+Safety = Literal["safe", "unsafe", "unchecked"]
+"""What a safety checker says of an image; `unchecked` where there is none."""
+
 
 class Speech(msgspec.Struct, frozen=True):
     """A text as it is spoken.
@@ -39,6 +42,25 @@ class Picture(msgspec.Struct, frozen=True):
     image: Claim
     width: int
     height: int
+
+
+class Drawing(msgspec.Struct, frozen=True):
+    """An image that a model drew.
+
+    Attributes:
+        image: a PNG file: RGB, 8 bits a channel.
+        width: in pixels.
+        height: in pixels.
+        seed: of what was drawn at random, made of the record's id: the same after a retry.
+        safety: what the safety checker that the model brings says of it; `unsafe` images are
+            black.
+    """
+
+    image: Claim
+    width: int
+    height: int
+    seed: int
+    safety: Safety
 
 
 class Depth(msgspec.Struct, frozen=True):

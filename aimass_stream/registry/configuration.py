@@ -22,7 +22,10 @@ COMBINER = "combiner.json"
 ESTIMATOR = "estimator.json"
 """What scikit-learn fitted, as text."""
 ARCHITECTURE = "architecture.json"
+PIPELINE = "model_index.json"
+"""What a pipeline of diffusers is made of."""
 
+_UNNAMED = {"layers": "chain of layers", "yolox": "YOLOX"}
 _REMOTE = ("auto_map", "custom_pipelines")
 _PREPARATIONS = ("preprocessor_config.json", "processor_config.json")
 _FRONT_MATTER = re.compile(r"---\s*\n(.*?)\n---\s*\n", re.DOTALL)
@@ -35,7 +38,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     """A model's configuration, as far as a card needs it; empty where nothing is said.
 
     Attributes:
-        library: `transformers`, `timm`, `torchvision` or `layers`.
+        library: `transformers`, `timm`, `torchvision`, `layers`, `yolox` or `diffusers`.
         architecture: the network's class or name there.
         labels: its classes, in the order of its outputs.
         problem: transformers' `problem_type`, or `regression` where there is a single output.
@@ -61,6 +64,9 @@ def read_configuration(folder: Path) -> Configuration:
     """
     if (folder / ARCHITECTURE).is_file():
         return _own(_read(folder / ARCHITECTURE))
+    if (folder / PIPELINE).is_file():
+        name = _read(folder / PIPELINE).get("_class_name")
+        return Configuration(library="diffusers", architecture=str(name or ""))
     config, prepared = _read(folder / CONFIG), _preparation(folder)
     named = config.get("architectures")
     architecture = str(named[0]) if isinstance(named, list) and named else ""
@@ -142,7 +148,7 @@ def _own(found: dict[str, Any]) -> Configuration:
     sized = isinstance(shape, dict) and {"width", "height"} <= shape.keys()
     return Configuration(
         library=str(found.get("library", "")),
-        architecture=str(found.get("architecture") or "chain of layers"),
+        architecture=str(found.get("architecture") or _UNNAMED.get(str(found.get("library")), "")),
         labels=tuple(map(str, labels)) if isinstance(labels, list) else (),
         prepares=True,
         limits=(_resized(shape),) if sized else (),

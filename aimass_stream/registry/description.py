@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from aimass_stream.adapters.tasks import TASKS, modality_of, takes_of
+from aimass_stream.adapters.tasks.drawing import DRAWING_TASKS
 from aimass_stream.adapters.tasks.images import TORCH_TASKS
 from aimass_stream.errors import ConfigError, SetupError
 from aimass_stream.registry.card import Card, Provenance
 from aimass_stream.registry.configuration import (
     ARCHITECTURE,
     CONFIG,
+    PIPELINE,
     Configuration,
     licence_of,
     read_configuration,
@@ -18,7 +20,7 @@ from aimass_stream.registry.configuration import (
 from aimass_stream.registry.recognition import may_serve, recognise
 from aimass_stream.registry.weights import count_values
 
-KNOWN_TASKS = {**TASKS, **TORCH_TASKS}
+KNOWN_TASKS = {**TASKS, **TORCH_TASKS, **DRAWING_TASKS}
 """Every task that an adapter of the engine serves, by name."""
 
 
@@ -74,7 +76,8 @@ def check_loadable(folder: Path, task: str = "") -> tuple[str, tuple[str, ...]]:
     if not about.library:
         raise SetupError(
             f"Model folder {folder} has neither {CONFIG}, as model.save_pretrained(folder) writes "
-            f"it, nor {ARCHITECTURE}, as docs/models/own-networks.md describes it."
+            f"it, nor {ARCHITECTURE}, as docs/models/own-networks.md describes it, nor {PIPELINE} "
+            "of a pipeline."
         )
     return _task(folder, about, task), about.labels
 

@@ -51,6 +51,7 @@ _NAMES = {
     "MarianMTModel": "translation",
     "VitsModel": "text-to-speech",
 }
+_LIBRARIES = {"timm": "image-classification", "yolox": "object-detection"}
 _SEQUENCE = "ForSequenceClassification"
 _ON_AUDIO = {
     _SEQUENCE: "audio-classification",
@@ -87,8 +88,10 @@ def recognise(folder: Path, about: Configuration) -> str:
         about: its configuration.
     """
     name = about.architecture
-    if about.library == "timm":
-        return "image-classification"
+    if about.library in _LIBRARIES:
+        return _LIBRARIES[about.library]
+    if about.library == "diffusers":
+        return "inpainting" if name.endswith("InpaintPipeline") else "text-to-image"
     exact = _NAMES.get(name) or next(
         (task for ending, task in _ENDINGS.items() if name.endswith(ending)), ""
     )

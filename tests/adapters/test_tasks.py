@@ -24,7 +24,7 @@ def test_settings_of_another_task_are_refused() -> None:
     ):
         Transformers("object-detection", "x", labels=["cat"])  # type: ignore[call-overload]
     with pytest.raises(ConfigError, match="labels=None must be told"):
-        Transformers("zero-shot-image-classification", "x")  # type: ignore[call-overload]
+        Transformers("zero-shot-classification", "x")  # type: ignore[call-overload]
     with pytest.raises(ConfigError, match="top='a' is of the wrong type"):
         Transformers("image-classification", "x", top="a")  # type: ignore[call-overload]
     with pytest.raises(ConfigError, match="holds a name twice"):

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from aimass_stream.codecs.images import decode_image
+from aimass_stream.codecs.images import decode_image, decode_transparent
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.records import Limits
 from tests.codecs.image_files import chunk, encoded, pixels, png
@@ -77,6 +77,36 @@ def test_transparency_is_dropped_and_colours_stay() -> None:
     palette = Image.fromarray(pixels()).quantize(16)
     found = decode_image(encoded(palette, "PNG", transparency=bytes(range(16))), LIMITS)
     np.testing.assert_array_equal(found, np.asarray(palette.convert("RGB")))
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA"])
+def test_holes_are_where_a_file_is_transparent(mode: str) -> None:
+    alpha = np.full((4, 6), 200, np.uint8)
+    alpha[1, :3] = 127
+    source = Image.fromarray(np.dstack([pixels(4, 6), alpha]))
+    payload = encoded(source.convert(mode), "PNG")
+    found, holes = decode_transparent(payload, LIMITS)
+    np.testing.assert_array_equal(found, decode_image(payload, LIMITS))
+    np.testing.assert_array_equal(holes, alpha == 127)
+
+
+def test_holes_turn_with_their_image_and_a_jpeg_has_none() -> None:
+    alpha = np.full((4, 6), 255, np.uint8)
+    alpha[0, 0] = 0
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = encoded(Image.fromarray(np.dstack([pixels(4, 6), alpha])), "PNG", exif=exif)
+    found, holes = decode_transparent(turned, LIMITS)
+    assert holes.shape == found.shape[:2] == (6, 4)
+    assert holes[0, 3]
+    assert holes.sum() == 1
+    assert not decode_transparent(encoded(pixels(4, 6), "JPEG"), LIMITS)[1].any()
+
+
+def test_holes_keep_within_the_limits_of_images() -> None:
+    with pytest.raises(RecordError) as caught:
+        decode_transparent(encoded(pixels(40, 60), "PNG"), Limits(image_pixels=100))
+    assert caught.value.reason is Reason.TOO_LARGE
 
 
 def test_sixteen_bits_keep_their_high_byte() -> None:

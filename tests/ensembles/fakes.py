@@ -15,6 +15,7 @@ from aimass_stream.model import Model, ModelSpec
 from aimass_stream.records import (
     Detection,
     Detections,
+    Embedding,
     Estimate,
     Generated,
     Labels,
@@ -267,6 +268,25 @@ class CornerPredictor:
 
     def close(self) -> None:
         pass
+
+
+@dataclass(frozen=True)
+class Corners(Corner):
+    """The corners as a vector."""
+
+    adapter: ClassVar[str] = "tests.ensembles.fakes:CornersPredictor"
+
+    @property
+    def answer_type(self) -> type[Any]:
+        return Embedding
+
+
+class CornersPredictor(CornerPredictor):
+    def predict(self, inputs: Sequence[Any]) -> list[Any]:
+        return [
+            Embedding.of(np.array([image[0, 0, 0], image[-1, -1, 0]], np.float32))
+            for image in inputs
+        ]
 
 
 @dataclass(frozen=True)

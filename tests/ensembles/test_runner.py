@@ -14,9 +14,11 @@ from aimass_stream.ensembles.graph import Graph, Step
 from aimass_stream.ensembles.runner import Runner
 from aimass_stream.ensembles.steps import crop
 from aimass_stream.errors import Reason, RecordError, SetupError
+from aimass_stream.learners.vectors import read_embedding
 from aimass_stream.model import seed_of
 from aimass_stream.records import (
     Detections,
+    EmbeddedDetections,
     FinerDetections,
     Generated,
     Prediction,
@@ -24,12 +26,16 @@ from aimass_stream.records import (
     Transcript,
 )
 from aimass_stream.registry.folder import resolve
-from tests.ensembles.fakes import Boxes, Corner, Opening, Scripted, Writes
+from tests.ensembles.fakes import Boxes, Corner, Corners, Opening, Scripted, Writes
 
 
 class Street(msgspec.Struct, frozen=True):
     found: Detections
     makes: FinerDetections
+
+
+class People(msgspec.Struct, frozen=True):
+    faces: EmbeddedDetections
 
 
 class Heard(msgspec.Struct, frozen=True):
@@ -86,6 +92,19 @@ def test_only_the_labels_that_are_named_are_looked_at(tmp_path: Path) -> None:
     cat, car = found.objects
     assert (cat.label, cat.score, cat.found_label, cat.is_finer) == ("cat", 0.9, "cat", False)
     assert (car.label, car.is_finer) == ("11 to 23", True)
+
+
+def test_boxes_that_were_looked_at_have_vectors_and_read_as_embeddings(tmp_path: Path) -> None:
+    steps = {"found": Step(Boxes()), "faces": Step(Corners(), after="found", labels=["face"])}
+    runner = run(Graph("people", steps, answer=People), tmp_path)
+    payload = boxes(("cat", (0, 0, 2, 2)), ("face", (1, 1, 4, 3)), ("face", (0, 0, 1, 6)))
+    (found,) = runner.predict([runner.decode(payload)])
+    people = msgspec.convert(msgspec.to_builtins(found), People)
+    (face,) = people.faces.objects
+    assert (face.label, face.score, face.box) == ("face", 0.9, (1, 1, 4, 3))
+    assert read_embedding(msgspec.json.encode(face), 2).tolist() == [11.0, 23.0]
+    (nobody,) = runner.predict([runner.decode(boxes())])
+    assert msgspec.convert(msgspec.to_builtins(nobody), People).faces.objects == []
 
 
 def test_a_margin_stays_within_the_image(tmp_path: Path) -> None:

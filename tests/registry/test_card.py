@@ -16,7 +16,7 @@ from aimass_stream.errors import ConfigError, SetupError
 from aimass_stream.registry.adding import add_folder
 from aimass_stream.registry.card import Card, Cost, Provenance
 from aimass_stream.registry.configuration import Configuration, licence_of, read_configuration
-from aimass_stream.registry.description import describe, describe_leniently
+from aimass_stream.registry.description import check_loadable, describe, describe_leniently
 from aimass_stream.registry.folder import publish
 from aimass_stream.registry.manifest import read_manifest
 from aimass_stream.registry.recognition import recognise
@@ -240,6 +240,27 @@ def test_networks_of_timm_and_of_ones_own_are_known(tmp_path: Path) -> None:
     own = read_configuration(timm)
     assert (own.library, own.architecture, own.labels) == ("layers", "chain of layers", ("a", "b"))
     assert own.limits == ("Images are resized to 28 x 28 pixels.",)
+    write_json(timm / "architecture.json", {"library": "yolox", "labels": ["a", "b"]})
+    yolox = read_configuration(timm)
+    assert (yolox.library, yolox.architecture) == ("yolox", "YOLOX")
+    assert recognise(timm, yolox) == "object-detection"
+
+
+@pytest.mark.parametrize(
+    ("name", "task", "takes"),
+    [
+        ("StableDiffusionXLPipeline", "text-to-image", "Text"),
+        ("StableDiffusionInpaintPipeline", "inpainting", "Image"),
+    ],
+)
+def test_a_pipeline_of_diffusers_is_known(tmp_path: Path, name: str, task: str, takes: str) -> None:
+    write_json(tmp_path / "model_index.json", {"_class_name": name})
+    (tmp_path / "unet").mkdir()
+    save_file({"a": np.zeros(3, np.float32)}, tmp_path / "unet" / "model.safetensors")
+    assert check_loadable(tmp_path) == (task, ())
+    card = describe(tmp_path, task, Provenance())
+    assert (card.library, card.architecture, card.takes) == ("diffusers", name, takes)
+    assert (card.answers, card.values) == ("Drawing", {"F32": 3})
 
 
 def test_a_task_that_stays_open_must_be_told(tmp_path: Path) -> None:

@@ -14,8 +14,12 @@ from aimass_stream import (
     Chain,
     Chunk,
     Cluster,
+    Detections,
+    Diffusers,
+    Drawing,
     Embedding,
     Ensemble,
+    FaceCascade,
     Graph,
     Image,
     Inline,
@@ -54,6 +58,10 @@ assert_type(classifier.answer_type, type[Prediction])
 assert_type(sizes.answer_type, type[int])
 assert_type(vote.answer_type, type[Vote])
 assert_type(twice.answer_type, type[Twice])
+assert_type(Diffusers("text-to-image", "models://any", steps=4).answer_type, type[Drawing])
+assert_type(Diffusers("inpainting", "models://any", strength=0.5).answer_type, type[Drawing])
+assert_type(Transformers("zero-shot-object-detection", "x").answer_type, type[Detections])
+assert_type(FaceCascade("faces").answer_type, type[Detections])
 assert_type(Sklearn("clustering", "models://any").answer_type, type[Cluster])
 evened = Transformers(
     "image-classification", "models://any", before=Chain(EqualizeHistogram()), latency_ms=20

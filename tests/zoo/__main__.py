@@ -1,7 +1,7 @@
 """`python -m tests.zoo [ROW ...]`: run the contract suite, and write what works to `docs/models/`.
 
 A row works when every case that stands for it held in every test. What could not run for want of
-an extra counts as failed: install them all first (`pip install -e '.[dev,vision,speech]'`). Where
+an extra counts as failed: install them all first (`pip install -e '.[dev]'`). Where
 rows are named, only what stands for them is run, and all other rows stay as they were written.
 """
 

@@ -17,7 +17,10 @@ from transformers import (
     VideoMAEConfig,
     VideoMAEForVideoClassification,
     VideoMAEImageProcessorPil,
+    VivitConfig,
+    VivitForVideoClassification,
 )
+from transformers.models.vivit.image_processing_vivit import VivitImageProcessor
 
 from aimass_stream.adapters.transformers import Transformers
 from aimass_stream.errors import Reason
@@ -63,14 +66,27 @@ def build_timesformer(folder: Path) -> None:
     save_processor(folder)
 
 
+def build_vivit(folder: Path) -> None:
+    size = {name: found for name, found in SIZE.items() if name != "patch_size"}
+    config = VivitConfig(**size, tubelet_size=[2, 8, 8])
+    VivitForVideoClassification(config).save_pretrained(folder)
+    VivitImageProcessor(
+        size={"shortest_edge": EDGE + 4}, crop_size={"height": EDGE, "width": EDGE}
+    ).save_pretrained(folder)
+
+
 def watch(folder: Path, payload: bytes) -> Prediction:
     """As the library's documentation does it, from frames as Pillow reads them."""
     with Image.open(io.BytesIO(payload)) as image:
         frames = [np.asarray(one.convert("RGB")) for one in ImageSequence.Iterator(image)]
     chosen = [frames[i] for i in np.linspace(0, len(frames) - 1, FRAMES).round().astype(int)]
-    inputs = processor_of(folder)(chosen, return_tensors="pt")
+    model = model_of(AutoModelForVideoClassification, folder)
+    if model.config.model_type == "vivit":
+        processor = VivitImageProcessor.from_pretrained(folder)
+    else:
+        processor = processor_of(folder)
     with torch.no_grad():
-        logits = model_of(AutoModelForVideoClassification, folder)(**inputs).logits
+        logits = model(**processor(chosen, return_tensors="pt")).logits
     scores = logits.softmax(dim=1)[0].tolist()
     ranked = sorted(zip(LABELS.values(), scores, strict=True), key=lambda pair: -pair[1])
     return Prediction(*ranked[0], dict(ranked))
@@ -94,4 +110,8 @@ def case(name: str, build: Callable[[Path], None]) -> Case:
     )
 
 
-CASES = [case("videomae", build_videomae), case("timesformer", build_timesformer)]
+CASES = [
+    case("videomae", build_videomae),
+    case("timesformer", build_timesformer),
+    case("vivit", build_vivit),
+]

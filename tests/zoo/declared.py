@@ -11,7 +11,10 @@ import msgspec
 
 from aimass_stream import (
     Detections,
+    Diffusers,
+    EmbeddedDetections,
     Ensemble,
+    FaceCascade,
     FinerDetections,
     Graph,
     Limits,
@@ -24,7 +27,12 @@ from aimass_stream import (
     Transformers,
 )
 
-TASKS: dict[str, Any] = {"Sklearn": Sklearn, "Torch": Torch, "Transformers": Transformers}
+TASKS: dict[str, Any] = {
+    "Diffusers": Diffusers,
+    "Sklearn": Sklearn,
+    "Torch": Torch,
+    "Transformers": Transformers,
+}
 
 
 class Street(msgspec.Struct, frozen=True):
@@ -32,6 +40,12 @@ class Street(msgspec.Struct, frozen=True):
 
     found: Detections
     kinds: FinerDetections
+
+
+class People(msgspec.Struct, frozen=True):
+    """Faces in an image, and the vector of each."""
+
+    faces: EmbeddedDetections
 
 
 class Heard(msgspec.Struct, frozen=True):
@@ -42,7 +56,7 @@ class Heard(msgspec.Struct, frozen=True):
     sound: Prediction
 
 
-ANSWERS: dict[str, Any] = {"Heard": Heard, "Street": Street}
+ANSWERS: dict[str, Any] = {"Heard": Heard, "People": People, "Street": Street}
 
 
 def to_plain(model: Any, **settings: Any) -> dict[str, Any]:
@@ -67,6 +81,9 @@ def to_plain(model: Any, **settings: Any) -> dict[str, Any]:
             for name, step in model.steps.items()
         }
         return {**plain, "name": model.name, "steps": steps, "answer": model.answer.__name__}
+    if isinstance(model, FaceCascade):
+        plain["settings"] = {**model.options, **settings}
+        return {**plain, "name": model.name}
     plain["settings"] = {**model.settings, **settings}
     pixels = model.limits.image_pixels
     return {**plain, "task": model.task, "location": model.location, "pixels": pixels}
@@ -85,6 +102,8 @@ def from_plain(plain: dict[str, Any]) -> Model[Any]:
         }
         graph: Graph[Any] = Graph(plain["name"], steps, answer=ANSWERS[plain["answer"]], **settings)
         return graph
+    if plain["class"] == "FaceCascade":
+        return FaceCascade(plain["name"], **settings)
     limits = Limits(image_pixels=plain["pixels"])
     made: Model[Any] = TASKS[plain["class"]](
         plain["task"], plain["location"], limits=limits, **settings

@@ -1,4 +1,4 @@
-"""Detectors: of classes that were trained, and of names that the declaration chooses."""
+"""Detectors of classes that were trained."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from transformers import (
     AutoModelForObjectDetection,
-    AutoModelForZeroShotObjectDetection,
     DeformableDetrConfig,
     DeformableDetrForObjectDetection,
     DeformableDetrImageProcessorPil,
@@ -19,9 +18,6 @@ from transformers import (
     DFineConfig,
     DFineForObjectDetection,
     HGNetV2Config,
-    Owlv2Config,
-    Owlv2ForObjectDetection,
-    Owlv2ImageProcessorPil,
     ResNetConfig,
     RTDetrConfig,
     RTDetrForObjectDetection,
@@ -35,9 +31,8 @@ from transformers import (
 from aimass_stream.adapters.transformers import Transformers
 from aimass_stream.records import Detection, Detections
 from tests.zoo.case import Case
-from tests.zoo.library import model_of, processor_of, words_of
+from tests.zoo.library import model_of, processor_of
 from tests.zoo.pictures import PICTURES, pixels
-from tests.zoo.words import PHRASES, tokenizer
 
 LABELS = {0: "person", 1: "car", 2: "cat", 3: "lamp"}
 SMALL: dict[str, Any] = {
@@ -172,55 +167,6 @@ def detector(folder: str) -> Transformers[Detections]:
     return Transformers("object-detection", folder, threshold=0.05, top=6)
 
 
-def build_owl(folder: Path) -> None:
-    words = tokenizer()
-    text = {
-        "vocab_size": len(words),
-        "hidden_size": 16,
-        "intermediate_size": 16,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "max_position_embeddings": 16,
-        "pad_token_id": words.pad_token_id,
-        "bos_token_id": words.cls_token_id,
-        "eos_token_id": words.sep_token_id,
-    }
-    vision = {
-        "hidden_size": 16,
-        "intermediate_size": 16,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "image_size": 64,
-        "patch_size": 16,
-    }
-    config = Owlv2Config(text_config=text, vision_config=vision, projection_dim=16)
-    save(Owlv2ForObjectDetection(config), Owlv2ImageProcessorPil(size=SQUARE), folder)
-    words.save_pretrained(folder)
-
-
-def detect_named(folder: Path, payload: bytes) -> Detections:
-    processor = processor_of(folder)
-    words = words_of(folder)
-    model = model_of(AutoModelForZeroShotObjectDetection, folder)
-    picture = pixels(payload)
-    phrases = [f"a photo of a {name}" for name in PHRASES]
-    tokens = words(phrases, padding="max_length", max_length=16, return_tensors="pt")
-    with torch.no_grad():
-        outputs = model(
-            input_ids=tokens["input_ids"],
-            attention_mask=tokens["attention_mask"],
-            **processor(picture, return_tensors="pt"),
-        )
-    (found,) = processor.post_process_object_detection(
-        outputs, threshold=0.05, target_sizes=torch.tensor([picture.shape[:2]])
-    )
-    return found_in(picture, found, PHRASES)
-
-
-def named_detector(folder: str) -> Transformers[Detections]:
-    return Transformers("zero-shot-object-detection", folder, labels=PHRASES, threshold=0.05, top=6)
-
-
 def case(family: str, row: str, build: Callable[[Path], None]) -> Case:
     return Case(f"object-detection-{family}", (row,), build, detector, PICTURES, detect)
 
@@ -231,12 +177,4 @@ CASES = [
     case("yolos", "V4", build_yolos),
     case("detr", "V4", build_detr),
     case("deformable-detr", "V5", build_deformable),
-    Case(
-        "zero-shot-object-detection-owlv2",
-        ("V12",),
-        build_owl,
-        named_detector,
-        PICTURES,
-        detect_named,
-    ),
 ]

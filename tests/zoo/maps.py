@@ -1,4 +1,4 @@
-"""Segmentation, depth, restoration, and classification by names that the declaration chooses."""
+"""Segmentation, depth and restoration."""
 
 from __future__ import annotations
 
@@ -11,10 +11,6 @@ from transformers import (
     AutoModelForDepthEstimation,
     AutoModelForImageToImage,
     AutoModelForSemanticSegmentation,
-    AutoModelForZeroShotImageClassification,
-    CLIPConfig,
-    CLIPImageProcessorPil,
-    CLIPModel,
     DPTConfig,
     DPTForDepthEstimation,
     DPTImageProcessorPil,
@@ -24,9 +20,6 @@ from transformers import (
     SegformerConfig,
     SegformerForSemanticSegmentation,
     SegformerImageProcessorPil,
-    SiglipConfig,
-    SiglipImageProcessorPil,
-    SiglipModel,
     Swin2SRConfig,
     Swin2SRForImageSuperResolution,
     Swin2SRImageProcessorPil,
@@ -38,14 +31,12 @@ from aimass_stream.records import (
     Depth,
     Mask,
     Picture,
-    Prediction,
     Region,
     Segmentation,
 )
 from tests.zoo.case import Case
-from tests.zoo.library import model_of, processor_of, words_of
+from tests.zoo.library import model_of, processor_of
 from tests.zoo.pictures import PICTURES, pixels
-from tests.zoo.words import PHRASES, tokenizer
 
 LABELS = {0: "road", 1: "sky", 2: "house", 3: "tree"}
 SQUARE = {"height": 64, "width": 64}
@@ -138,72 +129,32 @@ def build_swin2sr(folder: Path) -> None:
     Swin2SRImageProcessorPil(size_divisor=8).save_pretrained(folder)
 
 
+def build_denoiser(folder: Path) -> None:
+    """The same family without an upsampler, as it is trained against noise and JPEG's blocks."""
+    config = Swin2SRConfig(
+        image_size=16,
+        embed_dim=16,
+        depths=[1, 1],
+        num_heads=[2, 2],
+        window_size=4,
+        upscale=1,
+        upsampler="",
+        initializer_range=0.2,
+    )
+    Swin2SRForImageSuperResolution(config).save_pretrained(folder)
+    Swin2SRImageProcessorPil(size_divisor=8).save_pretrained(folder)
+
+
 def enlarge(folder: Path, payload: bytes) -> Picture:
     processor = processor_of(folder)
     model = model_of(AutoModelForImageToImage, folder)
     picture = pixels(payload)
-    height, width = picture.shape[0] * 2, picture.shape[1] * 2
+    factor = model.config.upscale
+    height, width = picture.shape[0] * factor, picture.shape[1] * factor
     with torch.no_grad():
         made = model(**processor(picture, return_tensors="pt")).reconstruction[0]
     image = (made.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()[:height, :width]
     return Picture(store().put(png_of(np.ascontiguousarray(image)), "image/png"), width, height)
-
-
-def towers(length: int, **text: Any) -> dict[str, Any]:
-    """Settings of a tiny text and a tiny image model."""
-    size = {
-        "hidden_size": 16,
-        "intermediate_size": 16,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "initializer_range": 0.5,
-    }
-    words = tokenizer()
-    known = {"vocab_size": len(words), "max_position_embeddings": length}
-    return {
-        "text_config": {**size, **known, "pad_token_id": words.pad_token_id, **text},
-        "vision_config": {**size, "image_size": 32, "patch_size": 8},
-    }
-
-
-def build_clip(folder: Path) -> None:
-    words = tokenizer()
-    ends = {"bos_token_id": words.cls_token_id, "eos_token_id": words.sep_token_id}
-    CLIPModel(CLIPConfig(**towers(32, **ends), projection_dim=16)).save_pretrained(folder)
-    CLIPImageProcessorPil(
-        size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}
-    ).save_pretrained(folder)
-    words.save_pretrained(folder)
-
-
-def build_siglip(folder: Path) -> None:
-    SiglipModel(SiglipConfig(**towers(16, projection_size=16))).save_pretrained(folder)
-    SiglipImageProcessorPil(size={"height": 32, "width": 32}).save_pretrained(folder)
-    tokenizer().save_pretrained(folder)
-
-
-def name(folder: Path, payload: bytes) -> Prediction:
-    processor = processor_of(folder)
-    words = words_of(folder)
-    model = model_of(AutoModelForZeroShotImageClassification, folder)
-    phrases = [f"a photo of a {phrase}" for phrase in PHRASES]
-    siglip = model.config.model_type == "siglip"
-    if siglip:
-        tokens = {"input_ids": words(phrases, padding="max_length", max_length=16).input_ids}
-        tokens = {"input_ids": torch.tensor(tokens["input_ids"])}
-    else:
-        made = words(phrases, padding=True, return_tensors="pt")
-        tokens = {"input_ids": made["input_ids"], "attention_mask": made["attention_mask"]}
-    with torch.no_grad():
-        logits = model(**tokens, **processor(pixels(payload), return_tensors="pt"))
-    rows = logits.logits_per_image[0]
-    scores = (rows.sigmoid() if siglip else rows.softmax(dim=0)).tolist()
-    ranked = sorted(zip(PHRASES, scores, strict=True), key=lambda pair: -pair[1])
-    return Prediction(*ranked[0], dict(ranked))
-
-
-def namer(folder: str) -> Transformers[Prediction]:
-    return Transformers("zero-shot-image-classification", folder, labels=PHRASES)
 
 
 def segmenter(folder: str) -> Transformers[Segmentation]:
@@ -223,6 +174,5 @@ CASES = [
     Case("depth-estimation-dpt", ("V11",), build_dpt, depth_model, PICTURES, measure),
     Case("depth-estimation-glpn", ("V11",), build_glpn, depth_model, PICTURES, measure),
     Case("image-to-image-swin2sr", ("V10",), build_swin2sr, enlarger, PICTURES, enlarge),
-    Case("zero-shot-image-classification-clip", ("V12",), build_clip, namer, PICTURES, name),
-    Case("zero-shot-image-classification-siglip", ("V12",), build_siglip, namer, PICTURES, name),
+    Case("image-to-image-swin2sr-denoising", ("V10",), build_denoiser, enlarger, PICTURES, enlarge),
 ]

@@ -50,6 +50,16 @@ MASK_RCNN: dict[str, Any] = {
 }
 
 
+OBJECTS = ["person", "car", "cat"]
+YOLOX: dict[str, Any] = {
+    "depth": 0.33,
+    "width": 0.125,
+    "test_size": (96, 64),
+    "nmsthre": 0.5,
+}
+GRID_THRESHOLD, MOST = 0.3, 8
+
+
 def write(description: dict[str, Any], network: Any, folder: Path) -> None:
     (folder / "architecture.json").write_text(json.dumps(description))
     state = {name: found.contiguous() for name, found in network.state_dict().items()}
@@ -119,6 +129,50 @@ def outline(folder: Path, payload: bytes) -> Detections:
     return Detections(width, height, objects)
 
 
+def yolox() -> tuple[Any, Any]:
+    """A tiny network, and the package's processor for it."""
+    from yolox.config import YoloxConfig
+    from yolox.models import YoloxProcessor
+
+    config = YoloxConfig("tiny", num_classes=len(OBJECTS), **YOLOX)
+    return config.get_model().eval(), YoloxProcessor(config)
+
+
+def build_yolox(folder: Path) -> None:
+    network, _ = yolox()
+    with torch.no_grad():
+        for name, parameter in network.named_parameters():
+            if "preds" in name:
+                parameter.normal_(std=0.6)
+            elif "conv.weight" in name:
+                # What it sees must reach its end, through many layers.
+                parameter.mul_(1.5)
+    described = {"library": "yolox", "labels": OBJECTS, "arguments": YOLOX}
+    write(described, network, folder)
+
+
+def find_in_grid(folder: Path, payload: bytes) -> Detections:
+    """As the package does it by itself: letter box, network, filter, suppression."""
+    network, processor = yolox()
+    network.load_state_dict(load_file(folder / "model.safetensors"))
+    picture = Image.fromarray(pixels(payload))
+    with torch.no_grad():
+        output = network(processor([picture]))
+    (found,) = processor.postprocess([picture], output, threshold=GRID_THRESHOLD)
+    rows = sorted(
+        zip(found["scores"], found["labels"], found["bboxes"], strict=True), key=lambda row: -row[0]
+    )
+    objects = [
+        Detection(OBJECTS[label], score, clipped(box, picture.width, picture.height))
+        for score, label, box in rows[:MOST]
+    ]
+    return Detections(picture.width, picture.height, objects)
+
+
+def grid_detector(folder: str) -> Torch[Detections]:
+    return Torch("object-detection", folder, threshold=GRID_THRESHOLD, top=MOST)
+
+
 def outliner(folder: str) -> Torch[Detections]:
     return Torch("instance-segmentation", folder, threshold=0.01)
 
@@ -152,5 +206,14 @@ CASES = [
         PICTURES[1:4],
         outline,
         needs="torchvision",
+    ),
+    Case(
+        "object-detection-yolox",
+        ("V4",),
+        build_yolox,
+        grid_detector,
+        PICTURES,
+        find_in_grid,
+        needs="yolox",
     ),
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aimass_stream.adapters.tasks import TASKS
+from aimass_stream.adapters.tasks.drawing import DRAWING_TASKS
 from aimass_stream.adapters.tasks.images import TORCH_TASKS
 from aimass_stream.adapters.tasks.vectors import SKLEARN_TASKS
 from tests.zoo.results import ABSENT, DOCS, PAGE, judge, read, table
@@ -43,7 +44,7 @@ def test_a_row_fails_with_its_learner() -> None:
 
 def test_every_task_has_a_page_with_its_settings() -> None:
     pages = "\n".join(page.read_text(encoding="utf-8") for page in sorted(DOCS.glob("*.md")))
-    for name, task in {**SKLEARN_TASKS, **TORCH_TASKS, **TASKS}.items():
+    for name, task in {**SKLEARN_TASKS, **TORCH_TASKS, **DRAWING_TASKS, **TASKS}.items():
         assert f'"{name}"' in pages, name
         for setting in task.settings:
             assert f"`{setting}`" in pages, f"{name}: {setting}"

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aimass_stream.adapters.tasks.audio import AUDIO_TASKS
+from aimass_stream.adapters.tasks.drawing import DRAWING_TASKS
 from aimass_stream.adapters.tasks.images import IMAGE_TASKS, TORCH_TASKS
 from aimass_stream.adapters.tasks.task import Setting, Task
 from aimass_stream.adapters.tasks.text import TEXT_TASKS
@@ -22,6 +23,7 @@ TASKS: Mapping[str, Task] = {**IMAGE_TASKS, **VIDEO_TASKS, **TEXT_TASKS, **AUDIO
 
 _TAKES = {
     "question-answering": "Question",
+    "text-to-image": "Text",
     "text-to-speech": "Text",
     "video-classification": "Clip",
 }
@@ -29,7 +31,7 @@ _TAKES = {
 
 def modality_of(task: str) -> str:
     """What a task is about: `image`, `audio`, `video` or `text`; empty where it is not known."""
-    if task in IMAGE_TASKS or task in TORCH_TASKS:
+    if task in IMAGE_TASKS or task in TORCH_TASKS or task in DRAWING_TASKS:
         return "image"
     if task in AUDIO_TASKS:
         return "audio"

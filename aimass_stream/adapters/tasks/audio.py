@@ -114,7 +114,7 @@ AUDIO_TASKS: Mapping[str, Task] = {
         },
         _tokens,
         seeded=True,
-        payload=_spoken,
+        body=_spoken,
     ),
 }
 """By name."""

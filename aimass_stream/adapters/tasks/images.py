@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Required
+from typing import Any
 
 from aimass_stream.adapters.tasks.task import (
     DTYPE,
-    LABELS,
     MANY,
     THRESHOLD,
     TOP,
     Common,
     Setting,
     Task,
+    Told,
+    names_or_none,
     on_or_off,
     template_of,
 )
+from aimass_stream.adapters.tasks.told import read_names
 from aimass_stream.codecs.image_headers import read_header
 from aimass_stream.errors import RecordError
 from aimass_stream.records import (
@@ -64,14 +66,14 @@ class Detection(Images, total=False):
 class OpenDetection(Detection, total=False):
     """Settings of `zero-shot-object-detection`."""
 
-    labels: Required[Sequence[str]]
+    labels: Sequence[str]
     template: str
 
 
 class OpenImageClassification(Images, total=False):
     """Settings of `zero-shot-image-classification`."""
 
-    labels: Required[Sequence[str]]
+    labels: Sequence[str]
     template: str
     top: int
 
@@ -82,7 +84,7 @@ class SemanticSegmentation(Images, total=False):
     masks: bool
 
 
-def _pixels(record: Record, settings: Mapping[str, Any]) -> float:
+def pixels_cost(record: Record, settings: Mapping[str, Any]) -> float:
     """How large an image is that a model takes as it comes, in units of 256 x 256 pixels."""
     del settings
     try:
@@ -95,6 +97,8 @@ def _pixels(record: Record, settings: Mapping[str, Any]) -> float:
 _SCALED = Setting(default=False, problem=on_or_off)
 _BEFORE = Setting([], chain_of(Kind.IMAGE))
 _PHRASE = Setting("a photo of a {label}", template_of("label"))
+_NAMES = Setting([], names_or_none)
+_NAMES_OF_RECORDS = Told(lambda settings: not settings["labels"], read_names)
 
 IMAGE_TASKS: Mapping[str, Task] = {
     "image-classification": Task(
@@ -116,23 +120,25 @@ IMAGE_TASKS: Mapping[str, Task] = {
         _HOME + "transformers_open_vocabulary:OpenDetector",
         Detections,
         {
-            "labels": LABELS,
+            "labels": _NAMES,
             "template": _PHRASE,
             "threshold": THRESHOLD,
             "top": MANY,
             "before": _BEFORE,
         },
+        told=_NAMES_OF_RECORDS,
     ),
     "zero-shot-image-classification": Task(
         _HOME + "transformers_open_vocabulary:OpenClassifier",
         Prediction,
-        {"labels": LABELS, "template": _PHRASE, "top": TOP, "before": _BEFORE},
+        {"labels": _NAMES, "template": _PHRASE, "top": TOP, "before": _BEFORE},
+        told=_NAMES_OF_RECORDS,
     ),
     "depth-estimation": Task(
         _HOME + "transformers_maps:DepthEstimator", Depth, {"before": _BEFORE}
     ),
     "image-to-image": Task(
-        _HOME + "transformers_maps:Restorer", Picture, {"before": _BEFORE}, _pixels
+        _HOME + "transformers_maps:Restorer", Picture, {"before": _BEFORE}, pixels_cost
     ),
     "image-embedding": Task(
         _HOME + "transformers_image_embeddings:ImageEncoder", Embedding, {"before": _BEFORE}
@@ -151,13 +157,13 @@ TORCH_TASKS: Mapping[str, Task] = {
         _HOME + "torch_detection:NetworkDetector",
         Detections,
         {"threshold": THRESHOLD, "top": MANY, "before": _BEFORE},
-        _pixels,
+        pixels_cost,
     ),
     "instance-segmentation": Task(
         _HOME + "torch_detection:NetworkDetector",
         Detections,
         {"threshold": THRESHOLD, "top": MANY, "before": _BEFORE},
-        _pixels,
+        pixels_cost,
     ),
 }
 """Those of networks that are no transformers models, by name."""

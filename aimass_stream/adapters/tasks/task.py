@@ -20,6 +20,18 @@ class Setting(NamedTuple):
     problem: Callable[[Any], str]
 
 
+class Told(NamedTuple):
+    """What a model is given of a record beside its payload.
+
+    Attributes:
+        needed: whether it is given anything, by the settings.
+        read: what, as plain JSON; raises RecordError where the record does not say it.
+    """
+
+    needed: Callable[[Mapping[str, Any]], bool]
+    read: Callable[[Record], Mapping[str, Any]]
+
+
 class Task(NamedTuple):
     """A task.
 
@@ -30,7 +42,8 @@ class Task(NamedTuple):
         cost: what a record adds to a batch, given the settings.
         seeded: whether it draws at random.
         writes: whether answers grow step by step, `together` of them at a time.
-        payload: what the model is given of a record, but for the seed.
+        body: what the model is given of a record's payload.
+        told: what it is given of a record beside its payload; None for nothing.
     """
 
     adapter: str
@@ -39,7 +52,8 @@ class Task(NamedTuple):
     cost: Callable[[Record, Mapping[str, Any]], float] = lambda record, settings: 1.0
     seeded: bool = False
     writes: bool = False
-    payload: Callable[[Record], bytes] = lambda record: record.bytes
+    body: Callable[[Record], bytes] = lambda record: record.bytes
+    told: Told | None = None
 
 
 class Common(TypedDict, total=False):
@@ -103,6 +117,11 @@ def names(value: Any) -> str:
     if not all(isinstance(name, str) and name.strip() for name in value):
         return "holds something other than a name"
     return "" if len(set(value)) == len(value) else "holds a name twice"
+
+
+def names_or_none(value: Any) -> str:
+    """Texts, none twice; there may be none."""
+    return "" if isinstance(value, list | tuple) and not value else names(value)
 
 
 TOP = Setting(3, at_least(1))
