@@ -6,8 +6,8 @@ import orjson
 import pytest
 
 from benchmarks.learning.recommend.cold import tell
-from benchmarks.learning.recommend.events import Liked
-from benchmarks.learning.recommend.partitions import backlog, compare, spread_users
+from benchmarks.learning.recommend.events import Liked, place_of
+from benchmarks.learning.recommend.partitions import compare, regrouped
 from benchmarks.learning.recommend.protocols import feed, sessions
 from benchmarks.learning.recommend.rules import Variety
 from benchmarks.learning.recommend.tally import Favourites, Tally
@@ -72,14 +72,15 @@ def test_a_curve_is_of_parts_in_order() -> None:
     assert tally.curve(2) == [1.0, 0.0]
 
 
-def test_a_backlog_is_read_in_turns_and_keeps_each_user_in_order() -> None:
+def test_partitions_are_read_in_turns_and_keeps_each_user_in_order() -> None:
     liked = [Liked(number, f"u{number % 7}", f"i{number}") for number in range(100)]
-    spread = spread_users(liked, 4)
-    assert sum(map(len, spread)) == 100
-    log = backlog(spread, 5)
+    log = regrouped(liked, 4, 20)
     assert sorted(log) == sorted(liked)
     assert log != liked
-    assert log[:5] == spread[0][:5]
+    assert sorted(log[:20]) == liked[:20]
+    assert [place_of(event.user, 4) for event in log[:20]] == sorted(
+        place_of(event.user, 4) for event in liked[:20]
+    )
     for user in {event.user for event in liked}:
         own = [event.time_s for event in log if event.user == user]
         assert own == sorted(own)
@@ -92,9 +93,9 @@ def test_a_shared_log_of_four_partitions_is_as_good_as_one() -> None:
         for place in range(8)
         for user in range(48)
     ]
-    found = compare(liked, read_records=[8])
+    found = compare(liked, windows=[32])
     one = found["one partition"]["hr10"]
-    assert found["one log, 8 at a time"]["hr10"] >= 0.97 * one
+    assert found["one log, windows of 32"]["hr10"] >= 0.97 * one
     assert found["a state each"]["hr10"] < 0.97 * one
 
 

@@ -1,8 +1,9 @@
 """Users spread over four partitions: what becomes of quality.
 
-All of them feed one log, as `app.feed` does. Where a feed keeps up, few records of a partition are
-written before the next one's; in a backlog many are, and the order of events is lost for as long.
-Beside both stands what a state for each partition would reach.
+All of them feed one log, as `app.feed` does. What lies in the partitions when they are read is
+written partition by partition, so the order of events is lost within that window: a small one where
+the feed keeps up, a large one behind a backlog. Beside both stands what a state for each partition
+would reach.
 """
 
 from __future__ import annotations
@@ -17,26 +18,25 @@ from benchmarks.learning.recommend.protocols import Measures, ask_and_tell
 from benchmarks.learning.recommend.tally import Clock, Tally
 
 PARTITIONS = 4
-_READ_RECORDS = (10, 500)
+_WINDOWS = (40, 2_000)
 
 
 def partitions(folder: Path, part: float) -> Measures:
     """The feed, with users spread over four partitions."""
-    return {"partitions": compare(read_liked(folder, part), _READ_RECORDS)}
+    return {"partitions": compare(read_liked(folder, part), _WINDOWS)}
 
 
-def compare(liked: Sequence[Liked], read_records: Sequence[int]) -> dict[str, Measures]:
+def compare(liked: Sequence[Liked], windows: Sequence[int]) -> dict[str, Measures]:
     """From one partition, from four into one log, and with a state for each of the four.
 
     Args:
         liked: the events.
-        read_records: of a partition, before the next one is read; each of these is tried.
+        windows: events of all partitions that lie there when they are read in turn; each is tried.
     """
-    spread = spread_users(liked, PARTITIONS)
-    logs = {records: backlog(spread, records) for records in read_records}
+    logs = {window: regrouped(liked, PARTITIONS, window) for window in windows}
     tallies = {
         "one partition": _tally(liked, 1),
-        **{f"one log, {records} at a time": _tally(log, 1) for records, log in logs.items()},
+        **{f"one log, windows of {window}": _tally(log, 1) for window, log in logs.items()},
         "a state each": _tally(liked, PARTITIONS),
     }
     for name, tally in tallies.items():
@@ -47,22 +47,14 @@ def compare(liked: Sequence[Liked], read_records: Sequence[int]) -> dict[str, Me
     }
 
 
-def spread_users(liked: Sequence[Liked], count: int) -> list[list[Liked]]:
-    """The events of each partition, in order; a user's are in one."""
-    spread: list[list[Liked]] = [[] for _ in range(count)]
-    for event in liked:
-        spread[place_of(event.user, count)].append(event)
-    return spread
-
-
-def backlog(spread: Sequence[Sequence[Liked]], records: int) -> list[Liked]:
-    """One log of all partitions, so many records of each at a time."""
-    longest = max(map(len, spread), default=0)
+def regrouped(liked: Sequence[Liked], count: int, window: int) -> list[Liked]:
+    """The log that comes of reading so many partitions in turn, a window of events at a time."""
     return [
         event
-        for begin in range(0, longest, records)
-        for partition in spread
-        for event in partition[begin : begin + records]
+        for begin in range(0, len(liked), window)
+        for event in sorted(
+            liked[begin : begin + window], key=lambda one: place_of(one.user, count)
+        )
     ]
 
 
