@@ -62,7 +62,9 @@ def alarms_in(log: Log, detector: Detector) -> set[int]:
     found = set()
     for first in range(0, len(log), detector.block_rows):
         block = [state.read(event) for event, _ in log[first : first + detector.block_rows]]
-        found |= {first + i for i, answer in enumerate(state.score(block)) if answer.is_alarm}
+        found |= {
+            first + i for i, answer in enumerate(state.score(block)) if answer and answer.is_alarm
+        }
         state.learn(block)
     return found
 
