@@ -41,7 +41,7 @@ class Broker:
 
 async def test_parts_bear_ids_of_their_own_and_are_there_when_it_says_so() -> None:
     broker = Broker()
-    outlet = Outlet("app", broker, lambda *_: None, ("parts",), lambda *_: 0, 1)  # type: ignore[arg-type,return-value]  # nothing is stored
+    outlet = Outlet("app", broker, lambda *_: None, ("parts",), lambda *_: 0, 1)  # type: ignore[arg-type]  # nothing is stored
     parts = Parts("write", Topic("parts", GeneratedPart), outlet)
     running = asyncio.create_task(parts.run())
     assert parts.is_delivered
