@@ -54,6 +54,7 @@ class Conversations(Learner[PromptText]):
     block_rows: int = 1
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_at_least(self, turns=1, turn_chars=1, keys=1)
         for name in ("message", "reply"):
             holds = getattr(self, name).count("{text}") == 1

@@ -72,6 +72,7 @@ class Dialogue(Learner[Reply]):
     block_rows: int = 1
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_at_least(self, keys=1)
         require(self, holds=bool(self.forms), otherwise="it needs a form")
         require(self, holds=bool(self.otherwise.strip()), otherwise="otherwise must say something")

@@ -55,6 +55,7 @@ class Listener(Learner[Transcript]):
     snapshot_rows: int = 500
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require_at_least(self, lookahead=0, keys=1)
         require(self, holds=bool(self.model), otherwise="model must say where it is")
         for name in ("gap_s", "keep_s", "piece_s"):

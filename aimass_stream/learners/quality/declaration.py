@@ -66,6 +66,7 @@ class QualityWatch(Learner[Quality]):
     block_rows: int = 32
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require(
             self,
             holds=len(set(self.labels)) == len(self.labels) >= 2,
