@@ -65,7 +65,7 @@ def run_generation(bench: Bench) -> None:
     folder = bench.scratch / "writer"
     save_writer(folder)
     task = draw_task(bench.scaled(PROMPTS), bench.scaled(MOST_TOKENS))
-    measures = {
+    measures: dict[str, Any] = {
         BASELINE: Library(folder, 1),
         "generate-padded": Library(folder, len(task.texts)),
         "aimass-together": Ours(folder, len(task.texts)),
@@ -112,7 +112,7 @@ def save_writer(folder: Path) -> None:
     unknown, padding = "w0", "w1"
     words = Tokenizer(models.WordLevel({f"w{at}": at for at in range(WORDS)}, unk_token=unknown))
     words.pre_tokenizer = pre_tokenizers.Whitespace()
-    tokenizer = PreTrainedTokenizerFast(
+    tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # the library has no types
         tokenizer_object=words, unk_token=unknown, pad_token=padding
     )
     tokenizer.save_pretrained(folder)
@@ -126,7 +126,7 @@ def save_writer(folder: Path) -> None:
         eos_token_id=3,
         pad_token_id=1,
     )
-    model = GPT2LMHeadModel(config)
+    model: Any = GPT2LMHeadModel(config)  # type: ignore[no-untyped-call]  # as above
     model.generation_config.eos_token_id = None
     model.save_pretrained(folder)
 
@@ -152,7 +152,8 @@ class Library:
 
     def __init__(self, folder: Path, rows: int) -> None:
         self._words: Any = PreTrainedTokenizerFast.from_pretrained(folder, padding_side="left")
-        self._model: Any = AutoModelForCausalLM.from_pretrained(folder).eval()
+        model: Any = AutoModelForCausalLM.from_pretrained(folder)
+        self._model = model.eval()
         self._rows = rows
 
     def write(self, task: Task) -> int:

@@ -75,7 +75,8 @@ def test_speech_does_not_depend_on_models_that_are_loaded_meanwhile(tmp_path: Pa
     voice = Speaker(resolve(speaker(str(folder)), tmp_path), "cpu")
     lines = [voice.decode(bytes([n] * SEED_BYTES) + b"where is my parcel") for n in range(4)]
     alone = voice.predict(lines)
-    model: Any = voice._voice._model
+    speaker_of: Any = voice._voice
+    model: Any = speaker_of._model
     model.text_encoder.register_forward_hook(lambda *_: elsewhere())
     beside = voice.predict(lines)
     assert all(same(one, other, 0.0) for one, other in zip(alone, beside, strict=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -102,7 +102,7 @@ def test_an_answer_survives_the_way_to_the_topic(answer: Any) -> None:
     [
         (lambda: NumberEnsemble("n", (A,)), "two members"),
         (lambda: NumberEnsemble("n", (A, Scripted("p"))), "no `Estimate`s"),
-        (lambda: NumberEnsemble("n", (A, B), by="mode"), "neither mean nor median"),
+        (lambda: NumberEnsemble("n", (A, B), by=cast(Any, "mode")), "neither mean nor median"),
         (lambda: NumberEnsemble("n", (A, B), weights=(1,)), "2 weights"),
         (lambda: NumberEnsemble("n", (A, B), weights=(1, 0)), "above 0"),
         (lambda: NumberEnsemble("n", (A, B), quorum=3), "quorum"),

@@ -30,7 +30,7 @@ def reply(number: int, to: int, text: str, key: bytes = b"anna") -> Event:
     return Event(number, "replies", NOON_MS + number, f"messages/0/{to}", key, value)
 
 
-def prompts(state: ConversationsState, *events: Event) -> list[str | None]:
+def prompts(state: ConversationsState, *events: Event) -> list[Any]:
     found = []
     for event in events:
         one = state.read(event)

@@ -10,6 +10,7 @@ import pytest
 from aimass_stream.errors import ConfigError
 from aimass_stream.learner import Event
 from aimass_stream.learners.recommendation import Recommender, Rules
+from aimass_stream.learners.recommendation.events import Described
 from aimass_stream.learners.recommendation.state import RecommenderState
 from aimass_stream.records import Recommendation
 from tests.learners.events import event_of, shopping
@@ -42,6 +43,7 @@ def test_it_beats_popularity_on_a_catalogue_where_items_follow_items() -> None:
     hits: dict[str, int] = defaultdict(int)
     for i, event in enumerate(events):
         action = state.read(event)
+        assert not isinstance(action, Described)
         assert action.item is not None
         if i >= 1400:
             hits["all"] += 1

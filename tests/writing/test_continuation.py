@@ -78,8 +78,9 @@ def answers_of(told: list[Any]) -> dict[int, Any]:
 
 
 def test_who_joins_is_written_in_the_next_step_and_changes_nothing(load: Any) -> None:
-    generator = load(temperature=0.7)
-    assert isinstance(generator, WritingPredictor)
+    writes = load(temperature=0.7)
+    assert isinstance(writes, WritingPredictor)
+    generator: Any = writes
     given = inputs(generator, *TEXTS)
     alone = [generator.predict([one])[0] for one in given]
     told: list[Any] = []
@@ -257,7 +258,7 @@ def test_what_the_model_says_of_its_scores_is_heeded(tmp_path: Path, load: Any) 
         **ends(words),
     )
     folder = tmp_path / "qwen"
-    model = Qwen2ForCausalLM(config)
+    model: Any = Qwen2ForCausalLM(config)  # type: ignore[no-untyped-call]  # the library has no types
     model.generation_config.repetition_penalty = 1.6
     model.generation_config.forced_eos_token_id = words.sep_token_id
     model.generation_config.suppress_tokens = [20, 21]
@@ -265,7 +266,8 @@ def test_what_the_model_says_of_its_scores_is_heeded(tmp_path: Path, load: Any) 
     generator = load(folder)
     assert generator._joins
     assert generator._shapes_scores
-    library, words = AutoModelForCausalLM.from_pretrained(folder), words_of(folder)
+    library: Any = AutoModelForCausalLM.from_pretrained(folder)
+    words = words_of(folder)
     for text, found in zip(TEXTS, generator.predict(inputs(generator, *TEXTS)), strict=True):
         ids = words(text, return_tensors="pt", return_token_type_ids=False)["input_ids"]
         tokens = library.generate(ids, do_sample=False, max_new_tokens=12)[0, ids.shape[1] :]
