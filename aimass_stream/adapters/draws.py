@@ -27,7 +27,7 @@ class Draws(TorchDispatchMode):  # type: ignore[no-untyped-call]  # by torch
     """
 
     def __init__(self, seed: int) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()  # type: ignore[no-untyped-call]  # by torch
         self._seed = seed
         self._generators: dict[torch.device, torch.Generator] = {}
 

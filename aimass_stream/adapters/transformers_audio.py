@@ -95,6 +95,7 @@ class AudioClassifier(OpensAudio, Classifier):
             return False
         finally:
             self._pads = False
+        # Closer than answers must be: padding is not all that may move them.
         tolerance = TOLERANCES[self._model.dtype] / 10
         return torch.allclose(alone, together, rtol=tolerance, atol=tolerance)
 

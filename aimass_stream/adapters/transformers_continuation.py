@@ -193,8 +193,8 @@ class TextGenerator(Writer):
         """
         config = self._config(most)
         config.max_length = len(ids) + most
-        self._model._prepare_special_tokens(config, True, device=self._device)  # noqa: FBT003, SLF001
-        found: list[LogitsProcessor] = self._model._get_logits_processor(  # noqa: SLF001
+        self._model._prepare_special_tokens(config, True, device=self._device)  # noqa: FBT003, SLF001 - see above
+        found: list[LogitsProcessor] = self._model._get_logits_processor(  # noqa: SLF001 - see above
             generation_config=config,
             input_ids_seq_length=len(ids),
             encoder_input_ids=torch.tensor([ids], device=self._device),

@@ -10,7 +10,6 @@ import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
-from aimass_stream.model import Model
 from aimass_stream.runtime.device_host import DeviceHost, HostOptions
 from aimass_stream.runtime.link import DeviceLink
 from aimass_stream.runtime.scorer import Scorer
@@ -18,7 +17,7 @@ from aimass_stream.runtime.shared_device import stages_of
 from tests.runtime.adapters import Answer
 from tests.runtime.helpers import ROOT, decode, spec
 from tests.runtime.in_process_link import records
-from tests.runtime.test_scorer_device import check, finish
+from tests.runtime.test_scorer_device import Obedient, check, finish
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -26,18 +25,10 @@ SPEC = replace(spec("launched", timeout_s=1.0), adapter="tests.runtime.adapters:
 
 
 @dataclass(frozen=True)
-class Launched(Model[Answer]):
+class Launched(Obedient):
     """Declares the test adapter that launches."""
 
     adapter = SPEC.adapter
-
-    @property
-    def answer_type(self) -> type[Answer]:
-        return Answer
-
-    @property
-    def location(self) -> str:
-        return ""
 
 
 MODEL = Launched(max_batch_rows=32)

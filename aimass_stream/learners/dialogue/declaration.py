@@ -8,7 +8,12 @@ from string import Formatter
 from typing import Any, ClassVar
 
 from aimass_stream.learner import Learner
-from aimass_stream.learners.declared import require, require_at_least, settings_of
+from aimass_stream.learners.declared import (
+    require,
+    require_above_zero,
+    require_at_least,
+    settings_of,
+)
 from aimass_stream.records import Reply
 
 
@@ -77,7 +82,7 @@ class Dialogue(Learner[Reply]):
         require(self, holds=bool(self.forms), otherwise="it needs a form")
         require(self, holds=bool(self.otherwise.strip()), otherwise="otherwise must say something")
         require(self, holds=0 <= self.least_score <= 1, otherwise="least_score must be 0 to 1")
-        require(self, holds=self.pause_s > 0, otherwise="pause_s must be above 0")
+        require_above_zero(self, "pause_s")
         for intent, form in self.forms.items():
             problem = _problem(form)
             require(self, holds=not problem, otherwise=f"the form {intent!r} {problem}")

@@ -7,7 +7,12 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 from aimass_stream.learner import Learner
-from aimass_stream.learners.declared import require, require_at_least, settings_of
+from aimass_stream.learners.declared import (
+    require,
+    require_above_zero,
+    require_at_least,
+    settings_of,
+)
 from aimass_stream.records import Transcript
 
 
@@ -58,8 +63,7 @@ class Listener(Learner[Transcript]):
         super().__post_init__()
         require_at_least(self, lookahead=0, keys=1)
         require(self, holds=bool(self.model), otherwise="model must say where it is")
-        for name in ("gap_s", "keep_s", "piece_s"):
-            require(self, holds=getattr(self, name) > 0, otherwise=f"{name} must be above 0")
+        require_above_zero(self, "gap_s", "keep_s", "piece_s")
 
     @property
     def answer_type(self) -> type[Transcript]:

@@ -7,7 +7,12 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
 from aimass_stream.learner import Learner
-from aimass_stream.learners.declared import require, require_at_least, settings_of
+from aimass_stream.learners.declared import (
+    require,
+    require_above_zero,
+    require_at_least,
+    settings_of,
+)
 from aimass_stream.records import Quality
 
 
@@ -76,7 +81,7 @@ class QualityWatch(Learner[Quality]):
         require(self, holds=chance, otherwise="drift_chance must be above 0 and below 0.5")
         distance = 0 <= self.least_distance <= 1
         require(self, holds=distance, otherwise="least_distance must be 0 to 1")
-        require(self, holds=self.keep_s > 0, otherwise="keep_s must be above 0")
+        require_above_zero(self, "keep_s")
         require_at_least(self, window_records=10, warm_records=0, bands=1, models=1)
         require_at_least(self, keep_records=1)
 
