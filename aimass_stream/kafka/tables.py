@@ -51,7 +51,11 @@ class Tables(TableManager):
         newly_assigned: set[TP],
         generation_id: int = 0,
     ) -> None:
-        """Compare before tables are filled; agents and bodies run after that."""
+        """Compare before tables are filled; agents and bodies run after that.
+
+        Faust assigns tables without the changelogs that it does not find, so what was in use is
+        looked at before it is forgotten.
+        """
         await self._verify_or_end()
         await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
         self._in_use = frozenset(self.recovery.active_tps)
@@ -114,6 +118,7 @@ class Tables(TableManager):
     async def _verify_or_end(self) -> None:
         try:
             await self._verify()
+            await self._note()
         except KafkaError as error:
             self._end_worker(refused(error))
             raise
