@@ -100,7 +100,7 @@ async def test_holes_in_the_offsets_are_no_lost_records(
 async def test_an_agent_that_is_ahead_of_another_repeats_nothing(
     broker_url: str, topic_name: str, worker_env: dict[str, str], tmp_path: Path, how: int
 ) -> None:
-    count = 3_000
+    count = 2_000
     app, source = "tests.delivery.shared_app", f"{topic_name}.source"
     watched = [
         Watched("copy", source, f"{topic_name}.answers"),
@@ -150,7 +150,7 @@ async def test_a_worker_that_slept_through_its_eviction_does_no_harm(
 async def test_workers_come_and_go_at_random(
     broker_url: str, topic_name: str, worker_env: dict[str, str], tmp_path: Path, seed: int
 ) -> None:
-    count, events = 30_000, 6
+    count, events = 30_000, 4
     chance = random.Random(seed)
     env = worker_env | SHORT_SESSION
     async with running(topic_name, broker_url, env, tmp_path) as harness:
