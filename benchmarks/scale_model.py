@@ -8,21 +8,65 @@ to a share `used`, and no worker takes more than one. So
     cost_us = record_us + partition_us * partitions / workers + worker_us * (workers - 1)
     records_per_s = used * 1e6 * min(workers / cost_us, cores / (cost_us + broker_us))
 
-where the broker is on machines of its own, `broker_us` is 0 and the second bound falls away with
-enough cores. The row that is left out of the fit is predicted, and the error is told.
+The row that is left out of the fit is predicted, and the error is told.
+
+`python -m benchmarks.scale_model` extrapolates: to machines of their own for the brokers, more
+machines for workers, and models on devices, which bound what workers could do.
 """
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
+from math import ceil, inf
+from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
+import orjson
 from scipy.optimize import nnls
 
+RESULT = Path(__file__).parent / "results" / "scale.json"
+
 Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """What a job may run on, with the brokers on machines of their own.
+
+    Attributes:
+        workers: all of them, spread evenly.
+        partitions: of the topic that is read.
+        machines: that workers share.
+        cores: of each machine.
+        devices: that models have, each as quick as the others.
+        device_records_per_s: what a model does on one of them.
+    """
+
+    workers: int
+    partitions: int
+    machines: int
+    cores: int
+    devices: int = 0
+    device_records_per_s: float = inf
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a fleet would do.
+
+    Attributes:
+        records_per_s: of all workers.
+        bound_by: `workers`, one core each; `cores`, of which there are fewer; or `devices`.
+        broker_cores: what the brokers need for it.
+    """
+
+    records_per_s: float
+    bound_by: str
+    broker_cores: int
 
 
 @dataclass(frozen=True)
@@ -56,6 +100,22 @@ class ScaleModel:
     def records_per_s(self, workers: int, partitions: int) -> float:
         """What so many workers do together on the machine that was measured."""
         return self.used * self._bound(workers, partitions)
+
+    def forecast(self, fleet: Fleet) -> Forecast:
+        """What a fleet does; a worker without a partition does nothing."""
+        busy = min(fleet.workers, fleet.partitions)
+        beside = ceil(busy / fleet.machines) - 1
+        cost_us = (
+            self.record_us + self.partition_us * fleet.partitions / busy + self.worker_us * beside
+        )
+        bounds = {
+            "workers": self.used * 1e6 * busy / cost_us,
+            "cores": self.used * 1e6 * fleet.machines * fleet.cores / cost_us,
+            "devices": fleet.devices * fleet.device_records_per_s if fleet.devices else inf,
+        }
+        bound_by = min(bounds, key=bounds.__getitem__)
+        rate = bounds[bound_by]
+        return Forecast(rate, bound_by, ceil(rate * self.broker_us / 1e6))
 
     def _bound(self, workers: int, partitions: int) -> float:
         cost_us = self.worker_cost_us(workers, partitions)
@@ -96,3 +156,29 @@ def check(rows: Sequence[Row], cores: int) -> dict[str, Any] | None:
         "measured_records_per_s": measured,
         "error": round(predicted / measured - 1, 3),
     }
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Print what a fleet would do, by the parameters of a result file."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--workers", type=int, required=True)
+    parser.add_argument("--partitions", type=int, required=True)
+    parser.add_argument("--machines", type=int, default=1, help="that workers share (1)")
+    parser.add_argument("--cores", type=int, default=16, help="of each machine (16)")
+    parser.add_argument("--devices", type=int, default=0, help="that models have (none)")
+    parser.add_argument(
+        "--device-records-per-s", type=float, default=inf, help="what a model does on one"
+    )
+    parser.add_argument("--result", type=Path, default=RESULT, help="of `make bench ONLY=scale`")
+    given = vars(parser.parse_args(argv))
+    fitted = orjson.loads(given.pop("result").read_bytes())["model"]
+    model = ScaleModel(**{field.name: fitted[field.name] for field in fields(ScaleModel)})
+    forecast = model.forecast(Fleet(**given))
+    print(
+        f"{forecast.records_per_s:,.0f} records a second, bound by {forecast.bound_by}; "
+        f"brokers need {forecast.broker_cores} cores"
+    )
+
+
+if __name__ == "__main__":
+    main()
