@@ -198,8 +198,9 @@ class Lane(Generic[A]):
         payloads = [row.payload for row in batch]
         while True:
             if gate_share == APART:
-                await self._device.let_others_go_first(self)
-            await gate.take(gate_share)
+                await self._device.take_apart(self)
+            else:
+                await gate.take(gate_share)
             try:
                 if self._circuit.is_open and batch is not self._tried:
                     raise _CircuitOpened

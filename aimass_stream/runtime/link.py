@@ -103,6 +103,24 @@ class DeviceLink:
             return
         raise model.error
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether a device process is connected, and no model is being loaded there."""
+        session = self._connected()
+        return session is not None and all(loaded.done() for loaded in session.loads.values())
+
+    async def wait_loaded(self) -> None:
+        """Wait until each model that was asked for is loaded, or was refused.
+
+        Raises:
+            DeviceError: the link is closed.
+        """
+        await self._wait_session()
+        while not self.is_loaded:
+            session = await self._wait_session()
+            if pending := [loaded for loaded in session.loads.values() if not loaded.done()]:
+                await asyncio.wait(pending)
+
     async def predict(
         self, model_id: str, payloads: Sequence[Payload], hear: Hear | None = None
     ) -> Scored:

@@ -40,6 +40,19 @@ class Link(Protocol):
         """
         ...
 
+    @property
+    def is_loaded(self) -> bool:
+        """Whether there is a device process, and no model is being loaded there."""
+        ...
+
+    async def wait_loaded(self) -> None:
+        """Wait until each model that was asked for is loaded, or was refused.
+
+        Raises:
+            AimassError: that will never be.
+        """
+        ...
+
     async def predict(
         self, model_id: str, payloads: Sequence[bytes | memoryview], hear: Hear | None = None, /
     ) -> Scored:
@@ -129,11 +142,22 @@ class SharedDevice:
         has_more = sharer.next_row is not None
         self._turns.land(sharer.share, flight.expected_ms, took_ms, has_more=has_more)
 
-    async def let_others_go_first(self, sharer: Sharer) -> None:
-        """Wait until each other lane was served what has waited there longest.
+    async def take_apart(self, sharer: Sharer) -> None:
+        """Take all of the gate, for what may end the device process or have it stand still.
 
-        What may end the device process would make them wait for another one, and again.
+        Whoever else waits is served first, since each would wait for another process; and nothing
+        is being loaded then: that would be lost, and who loads may be silent for long.
         """
+        while True:
+            await self.link.wait_loaded()
+            await self._let_others_go_first(sharer)
+            await self.gate.take(APART)
+            if self.link.is_loaded:
+                return
+            self.gate.give(APART)
+
+    async def _let_others_go_first(self, sharer: Sharer) -> None:
+        """Wait until each other lane was served what has waited there longest."""
         # One turn of the loop, in which whoever lost a batch without blame goes to the gate.
         await asyncio.sleep(0)
         others = [other for other in self._sharers if other is not sharer]

@@ -61,11 +61,12 @@ class ScratchBroker:
         if (found := find_broker(self._state)) is not None:
             self.pid = found.pid
 
-    async def pause(self, seconds: float) -> None:
-        """SIGSTOP, wait, SIGCONT; it goes on also when this is cancelled."""
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """It stands still within the block (SIGSTOP); connections stay open."""
         os.kill(self.pid, signal.SIGSTOP)
         try:
-            await asyncio.sleep(seconds)
+            yield
         finally:
             os.kill(self.pid, signal.SIGCONT)
 

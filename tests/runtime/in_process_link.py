@@ -89,6 +89,7 @@ class InProcessLink:
         broken: what every batch is answered with while the model is broken.
         unloadable: the model cannot be loaded any more.
         is_open: batches are answered while it is set.
+        loaded: no model is being loaded while it is set.
         batches: every batch that was sent.
         beside: for each batch, how many were in flight, itself included.
         deaths: how often a crash took all batches in flight.
@@ -106,12 +107,14 @@ class InProcessLink:
     broken: BatchFailed | bytes | None = None
     unloadable: bool = False
     is_open: asyncio.Event = field(default_factory=asyncio.Event)
+    loaded: asyncio.Event = field(default_factory=asyncio.Event)
     deaths: int = 0
     calls: list[Call] = field(default_factory=list)
     pump: asyncio.Task[None] | None = None
 
     def __post_init__(self) -> None:
         self.is_open.set()
+        self.loaded.set()
 
     @property
     def sent(self) -> list[bytes]:
@@ -122,6 +125,13 @@ class InProcessLink:
         if spec.version == "refused" or self.unloadable:
             raise SetupError(f"{spec.id} cannot be loaded")
         self.specs.append(spec)
+
+    @property
+    def is_loaded(self) -> bool:
+        return self.loaded.is_set()
+
+    async def wait_loaded(self) -> None:
+        await self.loaded.wait()
 
     async def predict(
         self, model_id: str, payloads: Sequence[bytes | memoryview], hear: Hear | None = None, /

@@ -204,7 +204,10 @@ async def test_one_model_answers_while_another_loads(link: DeviceLink) -> None:
     loading = asyncio.create_task(link.load(spec("loads-behind", load_s=1.0)))
     await link.predict(OBEDIENT.id, [b"x"])
     assert not loading.done()
-    await loading
+    assert not link.is_loaded
+    await link.wait_loaded()
+    assert link.is_loaded
+    assert loading.done()
 
 
 async def test_a_batch_is_decoded_while_the_one_before_is_predicted(link: DeviceLink) -> None:

@@ -330,6 +330,20 @@ async def test_a_suspect_does_not_wait_for_who_gave_up_or_searches_too(
     assert reasons == [["model_timeout"]] * 6
 
 
+async def test_a_suspect_is_not_sent_to_a_process_that_loads(
+    scorer: Scorer, model: Echo, link: InProcessLink
+) -> None:
+    guilty = await scorer.submit(model, records(b"hang"))
+    await turns(1)
+    assert link.sent == [b"hang"]
+    link.loaded.clear()
+    await turns()
+    assert (link.deaths, link.sent) == (1, [b"hang"])
+    link.loaded.set()
+    assert names(await finish(guilty)) == ["model_timeout"]
+    assert link.sent == [b"hang", b"hang"]
+
+
 async def test_running_out_of_memory_is_blamed_on_nobody_and_remembered(
     scorer: Scorer, model: Echo, link: InProcessLink
 ) -> None:

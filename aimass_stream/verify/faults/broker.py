@@ -52,8 +52,8 @@ class PauseBroker(Strike):
 
     async def strike(self, scene: Scene, window: Window) -> None:
         """Stop it, wait, and let it go on; nothing is sent meanwhile."""
-        with window.held_load():
-            await scene.broker.pause(self.paused_s)
+        with window.held_load(), scene.broker.paused():
+            await asyncio.sleep(self.paused_s)
 
 
 class PauseBrokerLong(PauseBroker):
