@@ -59,6 +59,21 @@ def _device(files: Files) -> Iterator[Row]:
             yield {"kind": kind, **row, **shares}
 
 
+def _mixed(files: Files) -> Iterator[Row]:
+    """A row for each kind, offline and beside the others, and one for all."""
+    for file in files.values():
+        rows = {row["contestant"]: row for row in file["rows"]}
+        ours = rows.pop("aimass")
+        for kind, alone in rows.items():
+            yield {
+                "kind": kind,
+                "alone": alone["records_per_s"],
+                "together": ours[f"{kind}_records_per_s"],
+                "share": ours["share_of_device"][kind],
+            }
+        yield {"kind": "all", "share": ours["share_of_offline"]}
+
+
 def _served(files: Files) -> Iterator[Row]:
     for file in files.values():
         for name in ("images", "audio", "text", "behaviour"):
@@ -133,6 +148,45 @@ TABLES: Mapping[str, Table] = {
             "the same by the device's CPU time": percent("share_of_by_device_cpu"),
         },
         _device,
+    ),
+    "mixed": Table(
+        ("mixed",),
+        {
+            "kind": words("kind"),
+            "offline, alone": number("alone", ",.1f"),
+            "beside the others": number("together", ",.1f"),
+            "of the device": percent("share"),
+        },
+        _mixed,
+    ),
+    "generation": Table(
+        ("generation",),
+        {
+            "contestant": words("contestant"),
+            "tokens a CPU-second": number("tokens_per_cpu_s", ",.0f"),
+            "times one at a time": number("times_one_at_a_time", ".2f"),
+        },
+        _plain,
+    ),
+    "start": Table(
+        ("start",),
+        {
+            "with": words("contestant"),
+            "first answer after": number("first_answer_s", ".1f", " s"),
+            "CPU of all processes": number("cpu_s", ".1f", " s"),
+        },
+        _plain,
+    ),
+    "memory": Table(
+        ("memory",),
+        {
+            "with": words("contestant"),
+            "worker": number("worker_mib", ",.0f", " MiB"),
+            "it grows a record": number("worker_bytes_per_record", ".1f", " B"),
+            "device process": number("device_mib", ",.0f", " MiB"),
+            "that grows a record": number("device_bytes_per_record", ".1f", " B"),
+        },
+        _plain,
     ),
     "scale": Table(
         ("scale",),
