@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from aimass_stream.adapters.transformers_entities import EntityFinder
 from aimass_stream.adapters.transformers_images import ImageClassifier
 from aimass_stream.adapters.transformers_text import TextClassifier
 from aimass_stream.errors import ConfigError, SetupError
+from aimass_stream.training.messages import messages
 from tests.adapters.text_models import LABELS, TEXTS, build, config, spec, tokenizer
 from tests.codecs.image_files import encoded, pixels
 
@@ -206,3 +208,14 @@ def test_another_device_is_refused(folders: dict[str, Path]) -> None:
     found._device = torch.device("cuda:0")
     with pytest.raises(SetupError, match="computes on the CPU, and its device is cuda:0"):
         found._move(spec(folders["classifier"], engine="onnx"))
+
+
+def test_in_eight_bits_a_trained_model_says_what_it_says_in_full(models_folder: Path) -> None:
+    folder = models_folder / "messages-intent" / "1"
+    torch_one = TextClassifier(spec(folder), "cpu")
+    small = TextClassifier(spec(folder, engine="onnx-int8"), "cpu")
+    texts = [message.text for message in islice(messages("stream"), 200)]
+    inputs = [torch_one.decode(text.encode()) for text in texts]
+    due, found = torch_one.predict(inputs), small.predict(inputs)
+    same = sum(one.label == other.label for one, other in zip(found, due, strict=True))
+    assert same >= 0.99 * len(texts)
