@@ -122,7 +122,7 @@ def build_model(kind: Kind, models: Path) -> None:
 async def measure_ours(
     bench: Bench, kind: Kind, cores: Cores, models: Path, engine: str = ""
 ) -> Figures:
-    """Run ours once, with the engine that the declaration names; without one, as it is unless told."""
+    """Run ours once; with the engine that is named, or with none named in the declaration."""
     stamp = time.time_ns()
     state = bench.scratch / str(stamp)
     state.mkdir()

@@ -22,10 +22,10 @@ from tests.adapters.text_models import TEXTS, build, spec
 from tests.delivery.harness import Harness, running_app
 from tests.zoo.declared import to_plain
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kafka, pytest.mark.slow, pytest.mark.timeout(900)]
 
 ROOT = Path(__file__).parents[3]
-DEADLINE_S = 200.0
+DEADLINE_S = 600.0
 NAME = "texts"
 
 
