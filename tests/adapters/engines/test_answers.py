@@ -54,7 +54,7 @@ def apart(ours: Any, theirs: Any) -> float:
         (one.label, one.start, one.end) for one in theirs.entities
     ]
     pairs = zip(ours.entities, theirs.entities, strict=True)
-    return max((abs(one.score - other.score) for one, other in pairs), default=0.0)
+    return float(max((abs(one.score - other.score) for one, other in pairs), default=0.0))
 
 
 @pytest.fixture(scope="module")
