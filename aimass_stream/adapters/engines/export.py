@@ -18,7 +18,6 @@ import torch
 
 from aimass_stream.adapters.classification import describe
 from aimass_stream.adapters.engines import ONNX_INT8
-from aimass_stream.adapters.extras import require
 from aimass_stream.errors import SetupError
 
 OPSET = 18
@@ -70,11 +69,9 @@ def write_onnx(recorded: Recorded, engine: str, file: Path) -> None:
         file: where to; other files may be written beside it.
 
     Raises:
-        SetupError: a library of the extra is missing, the weights are too large for a file, or
-            the model is none that can be recorded.
+        SetupError: the weights are too large for a file, or the model is none that can be
+            recorded.
     """
-    require("onnx")
-    require("onnxruntime")
     held = sum(one.numel() * one.element_size() for one in recorded.model.parameters())
     if held > MAX_BYTES:
         raise SetupError(
