@@ -12,7 +12,8 @@ import importlib.metadata
 import logging
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import orjson
@@ -33,10 +34,11 @@ Write = Callable[[Path], None]
 """Writes a file."""
 
 
-def kept_or_written(spec: ModelSpec, write: Write) -> bytes:
+@contextmanager
+def kept_or_written(spec: ModelSpec, write: Write) -> Iterator[Path]:
     """The file of a model for its engine, found where an earlier process put it, or written.
 
-    A model of whose files nothing is known is written and not kept.
+    A model of whose files nothing is known is written, and gone with the context.
 
     Args:
         spec: the resolved declaration.
@@ -47,10 +49,10 @@ def kept_or_written(spec: ModelSpec, write: Write) -> bytes:
     """
     if not spec.digest:
         with tempfile.TemporaryDirectory() as draft:
-            return _written(Path(draft), write)
+            yield _written(Path(draft), write)
+        return
     folder, key = settings().engines_folder, key_of(spec)
-    found = _find(folder, key)
-    return _keep(folder, key, write) if found is None else found
+    yield _find(folder, key) or _keep(folder, key, write)
 
 
 def key_of(spec: ModelSpec) -> str:
@@ -60,32 +62,30 @@ def key_of(spec: ModelSpec) -> str:
     return hashlib.sha256(orjson.dumps(made_of)).hexdigest()[:_KEY_DIGITS]
 
 
-def _find(folder: Path, key: str) -> bytes | None:
+def _find(folder: Path, key: str) -> Path | None:
     for path in sorted(folder.glob(f"{key}-*.onnx")):
-        content = path.read_bytes()
-        if path.stem == f"{key}-{hashlib.sha256(content).hexdigest()}":
-            return content
+        if path.stem == f"{key}-{_checksum(path)}":
+            return path
         log.warning("%s is damaged; it is written again", path)
         path.unlink(missing_ok=True)
     return None
 
 
-def _keep(folder: Path, key: str, write: Write) -> bytes:
+def _keep(folder: Path, key: str, write: Write) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder, prefix=".draft-") as draft:
-        content = _written(Path(draft), write)
-        name = f"{key}-{hashlib.sha256(content).hexdigest()}.onnx"
-        _file_in(Path(draft)).replace(folder / name)
-    return content
+        file = _written(Path(draft), write)
+        return file.replace(folder / f"{key}-{_checksum(file)}.onnx")
 
 
-def _written(draft: Path, write: Write) -> bytes:
-    file = _file_in(draft)
+def _written(draft: Path, write: Write) -> Path:
+    file = draft / "model.onnx"
     write(file)
     with file.open("rb") as held:
         os.fsync(held.fileno())
-        return held.read()
+    return file
 
 
-def _file_in(draft: Path) -> Path:
-    return draft / "model.onnx"
+def _checksum(file: Path) -> str:
+    with file.open("rb") as held:
+        return hashlib.file_digest(held, "sha256").hexdigest()

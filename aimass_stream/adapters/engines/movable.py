@@ -83,10 +83,9 @@ class Movable(ABC):
         probes = self._probes()
         due, example = self._alone(probes), self._arguments(probes[:2])
         recorded = Recorded(self._model, self._folder, example, self._axes(probes), self.output)
-        content = kept_or_written(spec, partial(write_onnx, recorded, engine))
-        self._model = OnnxModel(
-            content, self._folder, list(example), self.output, self._model.config
-        )
+        with kept_or_written(spec, partial(write_onnx, recorded, engine)) as file:
+            config = self._model.config
+            self._model = OnnxModel(file, self._folder, list(example), self.output, config)
         trial = Trial(due, self._alone(probes), self._together(probes))
         accept(spec.id, engine, trial, *self._measure(engine))
 

@@ -17,7 +17,7 @@ class OnnxModel:
     """Takes the place of a model of transformers, on the CPU, with as many threads as torch has.
 
     Args:
-        content: the file.
+        file: as it was written for ONNX Runtime; not needed afterwards.
         folder: of the model it was written from, for messages.
         inputs: the arguments it must take.
         output: what it must answer with.
@@ -35,11 +35,11 @@ class OnnxModel:
     dtype = torch.float32
 
     def __init__(
-        self, content: bytes, folder: Path, inputs: Sequence[str], output: str, config: Any
+        self, file: Path, folder: Path, inputs: Sequence[str], output: str, config: Any
     ) -> None:
         self.config = config
         self._output = output
-        self._session = _open(content, folder)
+        self._session = _open(file, folder)
         self._inputs = [one.name for one in self._session.get_inputs()]
         outputs = [one.name for one in self._session.get_outputs()]
         if not {*self._inputs} <= {*inputs} or outputs != [output]:
@@ -55,7 +55,7 @@ class OnnxModel:
         return SimpleNamespace(**{self._output: torch.from_numpy(found)})
 
 
-def _open(content: bytes, folder: Path) -> Any:
+def _open(file: Path, folder: Path) -> Any:
     runtime = require("onnxruntime")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
@@ -64,7 +64,8 @@ def _open(content: bytes, folder: Path) -> Any:
     options.enable_mem_pattern = False  # a plan of memory is of use where batches have one shape
     options.log_severity_level = 3
     try:
-        return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        # By its path: of bytes, the session would keep a copy.
+        return runtime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
     except Exception as error:
         # The library has a kind of exception for each of its codes, and no common one.
         raise SetupError(

@@ -71,15 +71,16 @@ def test_a_file_of_another_model_is_refused(
         TextClassifier(mine, "cpu")
 
 
-def test_what_is_no_such_model_is_refused(folder: Path) -> None:
+def test_what_is_no_such_model_is_refused(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "no.onnx").write_bytes(b"no model")
     with pytest.raises(SetupError, match="ONNX Runtime refuses what was written of the model in"):
-        OnnxModel(b"no model", folder, ["input_ids"], "logits", None)
+        OnnxModel(tmp_path / "no.onnx", folder, ["input_ids"], "logits", None)
     model = TextClassifier(spec(folder), "cpu")
     example = model._arguments(model._probes()[:2])
     recorded = export.Recorded(model._model, folder, example, {0: "rows", 1: "tokens"}, "logits")
-    content = kept_or_written(spec(folder), lambda file: export.write_onnx(recorded, "onnx", file))
+    export.write_onnx(recorded, "onnx", tmp_path / "model.onnx")
     with pytest.raises(SetupError, match="gives logits, instead of input_ids and hidden"):
-        OnnxModel(content, folder, ["input_ids"], "hidden", None)
+        OnnxModel(tmp_path / "model.onnx", folder, ["input_ids"], "hidden", None)
 
 
 def test_half_a_file_is_never_seen(folder: Path, engines_folder: Path) -> None:
@@ -87,8 +88,8 @@ def test_half_a_file_is_never_seen(folder: Path, engines_folder: Path) -> None:
         file.write_bytes(b"half")
         raise SetupError("no more room")
 
-    with pytest.raises(SetupError, match="no more room"):
-        kept_or_written(resolved(folder), fail)
+    with pytest.raises(SetupError, match="no more room"), kept_or_written(resolved(folder), fail):
+        pass
     assert kept(engines_folder) == {}
 
 
