@@ -102,6 +102,11 @@ class Settings(BaseSettings):
         return self.state / "payloads"
 
     @property
+    def engines_folder(self) -> Path:
+        """Where models are kept as other engines than torch take them."""
+        return self.state / "engines"
+
+    @property
     def snapshots_url(self) -> str:
         """Where learners' snapshots lie."""
         return self.snapshots or str((self.state / "snapshots").absolute())

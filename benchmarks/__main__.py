@@ -25,6 +25,7 @@ ROW_SETS: Mapping[str, str] = {
     "text": "benchmarks.device.run:run_text",
     "images": "benchmarks.device.run:run_images",
     "audio": "benchmarks.device.run:run_audio",
+    "engines": "benchmarks.device.engines:run_engines",
     "mixed": "benchmarks.device.mixed:run_mixed",
     "generation": "benchmarks.generation:run_generation",
     "scale": "benchmarks.scale:run_scale",

@@ -149,6 +149,17 @@ TABLES: Mapping[str, Table] = {
         },
         _device,
     ),
+    "engines": Table(
+        ("engines",),
+        {
+            "contestant": words("contestant"),
+            "records a second": number("records_per_s", ",.1f"),
+            "by the device's CPU second": number("records_per_device_cpu_s", ",.1f"),
+            "padding": percent("padding_share"),
+            "times torch": number("times_torch", ".2f"),
+        },
+        _plain,
+    ),
     "mixed": Table(
         ("mixed",),
         {

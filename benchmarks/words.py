@@ -7,6 +7,12 @@ from collections.abc import Mapping
 WORDS: Mapping[str, tuple[str, str]] = {
     # contestants
     "aimass": ("aimass-stream", "aimass-stream"),
+    "aimass, torch": ("aimass-stream, torch", "aimass-stream，torch"),
+    "aimass, onnx": ("aimass-stream, ONNX Runtime", "aimass-stream，ONNX Runtime"),
+    "aimass, onnx-int8": (
+        "aimass-stream, ONNX Runtime in eight bits",
+        "aimass-stream，ONNX Runtime，八位",
+    ),
     "aiokafka send_batch": (
         "aiokafka loop, our headers (the floor)",
         "aiokafka 循环，带本引擎的消息头（下限）",
@@ -96,6 +102,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "images": ("images", "图像"),
     "audio": ("audio", "音频"),
     "padding": ("padding", "填充"),
+    "by the device's CPU second": ("by the device's CPU second", "设备每 CPU 秒"),
+    "times torch": ("times torch", "相对 torch 的倍数"),
     "ours, as a share of it": ("ours, as a share of it", "本引擎达到的比例"),
     "the same by the device's CPU time": (
         "the same by the device's CPU time",

@@ -10,6 +10,8 @@ from aimass_stream.errors import SetupError
 EXTRAS = {
     "diffusers": "diffusion",
     "librosa": "speech",
+    "onnx": "onnx",
+    "onnxruntime": "onnx",
     "sentencepiece": "speech",
     "skimage": "vision",
     "timm": "vision",

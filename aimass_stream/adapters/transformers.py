@@ -160,7 +160,7 @@ class Transformers(TaskModel[AnswerT], Generic[AnswerT]):
             self: Transformers[Entities],
             task: Literal["token-classification"],
             location: str,
-            **settings: Unpack[text.Texts],
+            **settings: Unpack[text.TokenClassification],
         ) -> None: ...
 
         @overload

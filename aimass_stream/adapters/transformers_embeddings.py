@@ -14,6 +14,7 @@ import orjson
 import torch
 from transformers import AutoModel
 
+from aimass_stream.adapters.engines.acceptance import TOLERANCES, Apart, distance
 from aimass_stream.adapters.rows import in_order
 from aimass_stream.adapters.transformers_text import Ids, TextModel
 from aimass_stream.errors import Reason, RecordError, SetupError
@@ -25,16 +26,17 @@ class SentenceEncoder(TextModel):
     """The `Predictor` of `Transformers("sentence-embedding", ...)`.
 
     Args:
-        spec: the resolved declaration; option `max_tokens`.
+        spec: the resolved declaration; options `max_tokens` and `engine`.
         device: `cpu` or `cuda:0`.
 
     Raises:
         SetupError: the folder holds no encoder that can be loaded, or one whose files ask for
-            something other than the mean.
+            something other than the mean; or the engine answers otherwise than torch.
     """
 
     # The mean is taken of the last layer; what some encoders have behind it is not used.
     unused = ("pooler.",)
+    output = "last_hidden_state"
 
     def __init__(self, spec: ModelSpec, device: str) -> None:
         _check_pooling(Path(spec.folder))
@@ -78,6 +80,9 @@ class SentenceEncoder(TextModel):
             mask = arguments["attention_mask"].unsqueeze(2).float()
             mean = (hidden * mask).sum(dim=1) / mask.sum(dim=1)
             return torch.nn.functional.normalize(mean, dim=1).cpu()
+
+    def _measure(self, engine: str) -> tuple[Apart, float]:
+        return distance, TOLERANCES[engine].vectors
 
     def _length(self, folder: Path) -> int | None:
         found = _read(folder / "sentence_bert_config.json").get("max_seq_length")

@@ -46,11 +46,13 @@ class EntityFinder(TextModel):
     a word.
 
     Args:
-        spec: the resolved declaration; option `max_tokens`. What lies behind is not looked at.
+        spec: the resolved declaration; options `max_tokens`, behind which nothing is looked at, and
+            `engine`.
         device: `cpu` or `cuda:0`.
 
     Raises:
-        SetupError: the folder holds no token classifier that can be loaded.
+        SetupError: the folder holds no token classifier that can be loaded, or the engine
+            answers otherwise than torch.
     """
 
     def __init__(self, spec: ModelSpec, device: str) -> None:

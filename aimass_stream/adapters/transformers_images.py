@@ -20,6 +20,7 @@ from transformers import AutoModelForImageClassification
 from transformers.models.auto.image_processing_auto import AutoImageProcessor
 
 from aimass_stream.adapters.classification import Classifier, Features, load_processor
+from aimass_stream.adapters.engines.movable import Movable
 from aimass_stream.adapters.opening import OpensImages, settings_of
 from aimass_stream.codecs.images import Pixels
 from aimass_stream.errors import Reason, RecordError
@@ -28,24 +29,26 @@ from aimass_stream.records import Limits
 
 _TIMM = "TimmWrapperImageProcessor"
 _PROBE_SHAPES = ((53, 71), (911, 641))
+_PROBES = 8
 
 Input = NDArray[np.uint8] | NDArray[np.float32]
 """A decoded image: `(channels, height, width)`, uint8, or float32 where a processor insists."""
 
 
-class ImageClassifier(OpensImages, Classifier):
+class ImageClassifier(OpensImages, Classifier, Movable):
     """The `Predictor` of `Transformers("image-classification", ...)`.
 
     Images of one shape make one forward pass; rows do not depend on each other, so an image
     alone and in a batch gets the same scores within 1e-4.
 
     Args:
-        spec: the resolved declaration; options `top` and `scaled_decode`.
+        spec: the resolved declaration; options `top`, `scaled_decode` and `engine`.
         device: `cpu` or `cuda:0`.
 
     Raises:
         SetupError: the folder holds no image classifier that can be loaded, or it answers
-            a blank image with something other than one finite score per label.
+            a blank image with something other than one finite score per label; or the engine
+            answers otherwise than torch.
     """
 
     def __init__(self, spec: ModelSpec, device: str) -> None:
@@ -58,14 +61,31 @@ class ImageClassifier(OpensImages, Classifier):
         self._scale = torch.from_numpy(scale).to(self._device).view(1, -1, 1, 1)
         self._shift = torch.from_numpy(shift).to(self._device).view(1, -1, 1, 1)
         self._try_out(self._preparation(np.zeros((64, 64, 3), np.uint8)))
+        self._move(spec)
 
     def _prepare(self, cleaned: Pixels) -> Input:
         return self._preparation(cleaned)
 
     def _forward(self, inputs: Sequence[Features]) -> Any:
-        stacked = self._transfers.send_rows(inputs)
-        pixels = stacked.float() * self._scale + self._shift
-        return self._model(pixel_values=pixels.to(self._model.dtype))
+        return self._model(**self._arguments(inputs))
+
+    def _arguments(self, inputs: Sequence[Features]) -> dict[str, torch.Tensor]:
+        pixels = self._transfers.send_rows(inputs).float() * self._scale + self._shift
+        return {"pixel_values": pixels.to(self._model.dtype)}
+
+    def _probes(self) -> list[Input]:
+        small, large = _PROBE_SHAPES
+        shapes = [small] * (_PROBES - 2) + [large] * 2
+        return [self._preparation(_probe(shape, seed)) for seed, shape in enumerate(shapes)]
+
+    def _axes(self, probes: Sequence[Input]) -> dict[int, str]:
+        # Some networks cut an image of one size into windows, and are recorded for that size only.
+        if len({probe.shape for probe in probes}) == 1:
+            return {0: "rows"}
+        return {0: "rows", 2: "height", 3: "width"}
+
+    def _scores(self, inputs: Sequence[Input]) -> torch.Tensor:
+        return self._logits(inputs).softmax(dim=1)
 
 
 class Preparation:
@@ -158,8 +178,8 @@ class Preparation:
         return bool(np.allclose(half * scale + shift, whole, rtol=0, atol=1e-5))
 
 
-def _probe(shape: tuple[int, int]) -> Pixels:
-    return np.random.default_rng(0).integers(0, 256, (*shape, 3), np.uint8)
+def _probe(shape: tuple[int, int], seed: int = 0) -> Pixels:
+    return np.random.default_rng(seed).integers(0, 256, (*shape, 3), np.uint8)
 
 
 def _affine(processor: Any) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

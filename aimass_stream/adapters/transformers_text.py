@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import logging
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -28,6 +28,8 @@ from aimass_stream.adapters.classification import (
     dtype_of,
     load_model,
 )
+from aimass_stream.adapters.engines import goes_alone
+from aimass_stream.adapters.engines.movable import Movable
 from aimass_stream.adapters.opening import OpensTexts
 from aimass_stream.adapters.tokenizers import backend_of, load_tokenizer
 from aimass_stream.adapters.transfers import Transfers
@@ -37,6 +39,8 @@ from aimass_stream.transforms.chain import Kind
 from aimass_stream.transforms.reading import Reading
 
 log = logging.getLogger("aimass.device")
+
+_PROBES = 16
 
 Ids = NDArray[np.int32]
 """A tokenised text: `(tokens, 2)`, the id of each token and of its segment."""
@@ -48,7 +52,7 @@ class TextInputs:
     Several threads may tokenise at once: the tokenizer is set up here and never changed again.
 
     Args:
-        spec: the resolved declaration; option `max_tokens`.
+        spec: the resolved declaration; options `max_tokens` and `engine`.
         model: what takes the inputs, loaded.
         max_tokens: a bound beside the declaration's, the tokenizer's and the model's.
         tells_places: whether the tokenizer has to know where its tokens lie.
@@ -92,6 +96,7 @@ class TextInputs:
         self._dtype = model.dtype
         self._segments = "token_type_ids" in {*tokenizer.model_input_names} & {*taken}
         self.pads = False
+        self._alone = goes_alone(spec.options)
 
     def read(self, payload: bytes | memoryview) -> tuple[str, Any]:
         """The text and its `tokenizers.Encoding`.
@@ -161,7 +166,9 @@ class TextInputs:
         return made
 
     def groups(self, inputs: Sequence[Ids]) -> list[list[int]]:
-        """Rows that go through the model together: all, or those of one length."""
+        """Rows that go through the model together: all, those of one length, or each alone."""
+        if self._alone:
+            return [[row] for row in range(len(inputs))]
         if self.pads:
             return [list(range(len(inputs)))] if inputs else []
         found: dict[int, list[int]] = {}
@@ -191,6 +198,23 @@ class TextInputs:
     def blank(self) -> Ids:
         """The shortest input there is."""
         return pack(self._encode("a"))
+
+    def probes(self, vocabulary: int) -> list[Ids]:
+        """Inputs of words drawn from a seed, from the shortest to `max_tokens`.
+
+        Args:
+            vocabulary: tokens that the model knows.
+        """
+        draw, short = np.random.default_rng(0), self.blank()
+        special = {*self.tokenizer.all_special_ids, self.padding_id}
+        known = min(vocabulary, len(self.tokenizer))
+        words = np.array([token for token in range(known) if token not in special], np.int32)
+        lengths = np.geomspace(len(short), self.max_tokens, _PROBES).round().astype(int)
+        probes = [np.resize(short[len(short) // 2], (length, 2)) for length in lengths.tolist()]
+        for probe in probes:
+            probe[:, 0] = draw.choice(words, len(probe))
+            probe[0], probe[-1] = short[0], short[-1]
+        return probes
 
     def try_out(self, forward: Callable[[Sequence[Ids]], torch.Tensor], folder: Path) -> None:
         """See that the longest input passes, and whether rows may be padded.
@@ -236,16 +260,37 @@ class TextInputs:
             )
 
 
-class TextClassifier(OpensTexts, Classifier):
+class MovableTexts(Movable):
+    """Base of predictors that hold `TextInputs` in `_inputs`."""
+
+    _inputs: TextInputs
+    _transfers: Transfers
+
+    def _groups(self, inputs: Sequence[Ids]) -> list[list[int]]:
+        return self._inputs.groups(inputs)
+
+    def _probes(self) -> list[Ids]:
+        return self._inputs.probes(self._model.get_input_embeddings().num_embeddings)
+
+    def _axes(self, probes: Sequence[Ids]) -> dict[int, str]:
+        del probes
+        return {0: "rows", 1: "tokens"}
+
+    def _arguments(self, inputs: Sequence[Ids]) -> dict[str, torch.Tensor]:
+        return self._inputs.batch(inputs, self._transfers)
+
+
+class TextClassifier(MovableTexts, OpensTexts, Classifier):
     """The `Predictor` of `Transformers("text-classification", ...)`.
 
     Args:
-        spec: the resolved declaration; options `top` and `max_tokens`.
+        spec: the resolved declaration; options `top`, `max_tokens` and `engine`.
         device: `cpu` or `cuda:0`.
 
     Raises:
         SetupError: the folder holds no text classifier that can be loaded, one of several
-            labels at once, or one that answers with something other than finite scores.
+            labels at once, or one that answers with something other than finite scores; or the
+            engine answers otherwise than torch.
     """
 
     def __init__(self, spec: ModelSpec, device: str) -> None:
@@ -259,6 +304,7 @@ class TextClassifier(OpensTexts, Classifier):
         self.open_within(spec, self._inputs.settings)
         self._try_out(self._inputs.blank())
         self._inputs.try_out(self._logits, self._folder)
+        self._move(spec)
 
     def decode_all(self, payloads: Sequence[bytes | memoryview]) -> list[Ids | RecordError]:
         """What `decode` makes of each text, or why it can make nothing of it."""
@@ -267,14 +313,14 @@ class TextClassifier(OpensTexts, Classifier):
     def _prepare(self, cleaned: str) -> Ids:
         return pack(self._inputs.encode(cleaned))
 
-    def _groups(self, inputs: Sequence[Features]) -> list[list[int]]:
-        return self._inputs.groups(inputs)
-
     def _forward(self, inputs: Sequence[Features]) -> Any:
-        return self._model(**self._inputs.batch(inputs, self._transfers))
+        return self._model(**self._arguments(inputs))
+
+    def _scores(self, inputs: Sequence[Features]) -> torch.Tensor:
+        return self._logits(inputs).softmax(dim=1)
 
 
-class TextModel(ABC):
+class TextModel(MovableTexts):
     """Base of the `Predictor`s that answer a text with something other than a label.
 
     Args:
@@ -284,7 +330,8 @@ class TextModel(ABC):
         what: what it is, for messages: `sentence encoder`.
 
     Raises:
-        SetupError: the folder holds no such model that can be loaded.
+        SetupError: the folder holds no such model that can be loaded, or the engine that the
+            declaration names answers otherwise than torch.
     """
 
     unused: tuple[str, ...] = ()
@@ -310,6 +357,7 @@ class TextModel(ABC):
                 "finite. Its weights are unusable."
             )
         self._inputs.try_out(self._values, self._folder)
+        self._move(spec)
 
     def close(self) -> None:
         """Give the weights' memory back."""
@@ -325,6 +373,9 @@ class TextModel(ABC):
     @abstractmethod
     def _values(self, inputs: Sequence[Ids]) -> torch.Tensor:
         """What the model makes of a batch, `(rows, ...)` float32 on the CPU."""
+
+    def _scores(self, inputs: Sequence[Ids]) -> torch.Tensor:
+        return self._values(inputs)
 
 
 def pack(encoding: Any) -> Ids:

@@ -115,7 +115,10 @@ class Predictors:
         started, timeout_s = time.perf_counter(), spec.timeout_s
         try:
             _check_files(spec)
-            predictor: Predictor = import_adapter(spec.adapter)(spec, self._device)
+            adapter = import_adapter(spec.adapter)
+            # What computes beside torch takes over torch's number of threads.
+            self._prepare_torch()
+            predictor: Predictor = adapter(spec, self._device)
             if FAULTS in os.environ:
                 from aimass_stream.runtime.injected import inject
 

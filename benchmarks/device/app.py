@@ -29,7 +29,8 @@ app = App(place.group, origin="benchmarks.device.app")
 source = Topic(place.source, kind.record)
 answers = Topic(place.answers, Prediction)
 declare: Any = CountedText if kind.name == "text" else Transformers
-model: Transformers[Prediction] = declare(kind.task, f"models://{kind.model}")
+told = {"engine": os.environ["BENCH_ENGINE"]} if "BENCH_ENGINE" in os.environ else {}
+model: Transformers[Prediction] = declare(kind.task, f"models://{kind.model}", **told)
 
 
 @app.agent(source, to=answers)

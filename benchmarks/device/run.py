@@ -54,11 +54,11 @@ def run_device(name: str, bench: Bench) -> None:
     count = bench.scaled(kind.records)
     models = bench.scratch / "models"
     build_model(kind, models)
-    fill_topic(bench, _source(kind), kind, count)
+    fill_topic(bench, source_of(kind), kind, count)
 
     def measure(contestant: str) -> Figures:
         if contestant == OURS:
-            return asyncio.run(_measure_ours(bench, kind, cores, models))
+            return asyncio.run(measure_ours(bench, kind, cores, models))
         return measure_offline(kind, cores, models, count, contestant)
 
     def keep(runs: dict[str, list[Figures]]) -> None:
@@ -76,7 +76,8 @@ def run_device(name: str, bench: Bench) -> None:
         interleave(bench, [OURS, *kind.policies], measure, keep)
 
 
-def _source(kind: Kind) -> str:
+def source_of(kind: Kind) -> str:
+    """The topic that holds a kind's records."""
     return f"bench.{kind.name}"
 
 
@@ -118,18 +119,22 @@ def build_model(kind: Kind, models: Path) -> None:
     subprocess.run(command, check=True)
 
 
-async def _measure_ours(bench: Bench, kind: Kind, cores: Cores, models: Path) -> Figures:
+async def measure_ours(
+    bench: Bench, kind: Kind, cores: Cores, models: Path, engine: str = ""
+) -> Figures:
+    """Run ours once; with the engine that is named, or with none named in the declaration."""
     stamp = time.time_ns()
     state = bench.scratch / str(stamp)
     state.mkdir()
     server = ",".join(bootstrap_servers(bench.url))
-    place = Place(server, _source(kind), f"bench.answers.{stamp}", f"bench-{stamp}", state)
+    place = Place(server, source_of(kind), f"bench.answers.{stamp}", f"bench-{stamp}", state)
     await make_topic(bench.url, place.answers, PARTITIONS)
     env = {
         **place.to_env(),
         **worker_env(bench.url, state),
         "AIMASS_MODELS": str(models),
         "BENCH_KIND": kind.name,
+        **({"BENCH_ENGINE": engine} if engine else {}),
     }
     # Without a supervisor: it would start a process for learners beside, and there are none.
     argv = [sys.executable, "-m", "aimass_stream.cli.worker_process", "benchmarks.device.app"]

@@ -233,9 +233,10 @@ def test_declaration_says_what_its_task_answers(folder: Path) -> None:
     assert intent.answer_type is Prediction
     assert entities.answer_type is Entities
     assert encoder.answer_type is Embedding
-    told = {"top": 2, "max_tokens": 512, "dtype": "float32", "before": []}
+    told = {"top": 2, "max_tokens": 512, "dtype": "float32", "engine": "torch", "before": []}
     assert intent.options == {"task": "text-classification", **told}
-    assert entities.options == {"task": "token-classification", "max_tokens": 32}
+    told = {"max_tokens": 32, "engine": "torch"}
+    assert entities.options == {"task": "token-classification", **told}
     found = resolve(intent, Path("/nowhere"))
     assert found.adapter.endswith("transformers_text:TextClassifier")
     assert (

@@ -11,6 +11,7 @@ import orjson
 import pytest
 
 from benchmarks.bench import Bench, ContestantFailedError, Figures, interleave, medians
+from benchmarks.device.engines import rows_of
 from benchmarks.device.inputs import MAX_TOKENS, draw_sounds, draw_texts
 from benchmarks.device.offline import cut
 from benchmarks.engine import run as engine
@@ -154,3 +155,14 @@ def test_our_applications_can_be_imported(module: str, tmp_path: Path) -> None:
         check=False,
     )
     assert ran.returncode == 0, ran.stderr.decode()
+
+
+def test_engines_are_compared_within_a_round() -> None:
+    rates = {"aimass, torch": [100, 50, 10], "aimass, onnx": [120, 75], "aimass, onnx-int8": []}
+    runs = {
+        name: [{"records_per_s": float(rate)} for rate in found] for name, found in rates.items()
+    }
+    rows = rows_of(runs)
+    assert [row["contestant"] for row in rows] == ["aimass, torch", "aimass, onnx"]
+    assert [row["times_torch"] for row in rows] == [1.0, 1.35]
+    assert rows_of({**runs, "aimass, torch": []})[0].get("times_torch") is None

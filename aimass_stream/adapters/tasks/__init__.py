@@ -92,4 +92,4 @@ def _problem(
             wrong = f"is of the wrong type: {error}"
         if wrong:
             return f"{name}={value!r} {wrong}"
-    return ""
+    return tasks[task].clash(made)

@@ -7,6 +7,7 @@ from typing import Any
 
 from aimass_stream.adapters.tasks.task import (
     DTYPE,
+    FULL_ENGINE,
     MANY,
     THRESHOLD,
     TOP,
@@ -14,6 +15,7 @@ from aimass_stream.adapters.tasks.task import (
     Setting,
     Task,
     Told,
+    engine_clash,
     names_or_none,
     on_or_off,
     template_of,
@@ -54,6 +56,7 @@ class ImageClassification(NetworkClassification, total=False):
     """Settings of `image-classification`."""
 
     dtype: str
+    engine: str
 
 
 class Detection(Images, total=False):
@@ -104,7 +107,14 @@ IMAGE_TASKS: Mapping[str, Task] = {
     "image-classification": Task(
         _HOME + "transformers_images:ImageClassifier",
         Prediction,
-        {"top": TOP, "scaled_decode": _SCALED, "dtype": DTYPE, "before": _BEFORE},
+        {
+            "top": TOP,
+            "scaled_decode": _SCALED,
+            "dtype": DTYPE,
+            "engine": FULL_ENGINE,
+            "before": _BEFORE,
+        },
+        clash=engine_clash,
     ),
     "object-detection": Task(
         _HOME + "transformers_detection:ObjectDetector",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, TypedDict
 
+from aimass_stream.adapters.engines import ONNX, ONNX_INT8, TORCH
 from aimass_stream.records import Limits, Record
 
 
@@ -44,6 +45,7 @@ class Task(NamedTuple):
         writes: whether answers grow step by step, `together` of them at a time.
         body: what the model is given of a record's payload.
         told: what it is given of a record beside its payload; None for nothing.
+        clash: what is wrong with settings beside each other, as a sentence; empty where nothing is.
     """
 
     adapter: str
@@ -54,6 +56,7 @@ class Task(NamedTuple):
     writes: bool = False
     body: Callable[[Record], bytes] = lambda record: record.bytes
     told: Told | None = None
+    clash: Callable[[Mapping[str, Any]], str] = lambda settings: ""
 
 
 class Common(TypedDict, total=False):
@@ -131,3 +134,15 @@ THRESHOLD = Setting(0.5, between(0, 1))
 LABELS = Setting(None, names)
 DTYPE = Setting("float32", one_of("float32", "bfloat16", "float16"))
 """What weights are held in, and what is computed in."""
+ENGINE = Setting(TORCH, one_of(TORCH, ONNX, ONNX_INT8))
+"""What computes."""
+FULL_ENGINE = Setting(TORCH, one_of(TORCH, ONNX))
+"""As `ENGINE`, where eight bits gain nothing."""
+
+
+def engine_clash(settings: Mapping[str, Any]) -> str:
+    """ONNX Runtime is given weights in full: it says by itself in how many bits it computes."""
+    engine, dtype = settings["engine"], settings["dtype"]
+    if engine == TORCH or dtype == DTYPE.default:
+        return ""
+    return f"engine={engine!r} and dtype={dtype!r} exclude each other; tell one of them."

@@ -7,6 +7,7 @@ from typing import Any, Required
 
 from aimass_stream.adapters.tasks.task import (
     DTYPE,
+    ENGINE,
     LABELS,
     MAX_TOKENS,
     THRESHOLD,
@@ -17,6 +18,7 @@ from aimass_stream.adapters.tasks.task import (
     a_text,
     at_least,
     between,
+    engine_clash,
     on_or_off,
     template_of,
     texts_by_name,
@@ -43,6 +45,12 @@ class Texts(Common, total=False):
     max_tokens: int
 
 
+class TokenClassification(Texts, total=False):
+    """Settings of `token-classification`."""
+
+    engine: str
+
+
 class CleanedTexts(Texts, total=False):
     """Settings of tasks whose answers say nothing of places in the text."""
 
@@ -54,12 +62,14 @@ class TextClassification(CleanedTexts, total=False):
 
     top: int
     dtype: str
+    engine: str
 
 
 class Embeddings(CleanedTexts, total=False):
     """Settings of `sentence-embedding`."""
 
     dtype: str
+    engine: str
 
 
 class TextLabels(CleanedTexts, total=False):
@@ -139,8 +149,15 @@ TEXT_TASKS: Mapping[str, Task] = {
     "text-classification": Task(
         _HOME + "text:TextClassifier",
         Prediction,
-        {"top": TOP, "max_tokens": MAX_TOKENS, "dtype": DTYPE, "before": _BEFORE},
+        {
+            "top": TOP,
+            "max_tokens": MAX_TOKENS,
+            "dtype": DTYPE,
+            "engine": ENGINE,
+            "before": _BEFORE,
+        },
         _tokens,
+        clash=engine_clash,
     ),
     "multi-label-classification": Task(
         _HOME + "labels:LabelFinder",
@@ -164,13 +181,17 @@ TEXT_TASKS: Mapping[str, Task] = {
         _labelled,
     ),
     "token-classification": Task(
-        _HOME + "entities:EntityFinder", Entities, {"max_tokens": MAX_TOKENS}, _tokens
+        _HOME + "entities:EntityFinder",
+        Entities,
+        {"max_tokens": MAX_TOKENS, "engine": ENGINE},
+        _tokens,
     ),
     "sentence-embedding": Task(
         _HOME + "embeddings:SentenceEncoder",
         Embedding,
-        {"max_tokens": MAX_TOKENS, "dtype": DTYPE, "before": _BEFORE},
+        {"max_tokens": MAX_TOKENS, "dtype": DTYPE, "engine": ENGINE, "before": _BEFORE},
         _tokens,
+        clash=engine_clash,
     ),
     "question-answering": Task(
         _HOME + "reading:SpanFinder",
