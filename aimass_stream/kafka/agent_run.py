@@ -10,6 +10,7 @@ from aimass_stream.kafka.delivery import Delivery, Outlet
 from aimass_stream.kafka.parts import Parts
 from aimass_stream.records import Limits
 from aimass_stream.runtime.body import Agent, run_body
+from aimass_stream.runtime.failure_limit import FailureLimit
 from aimass_stream.runtime.handover import Handover, Unit, Work
 from aimass_stream.runtime.streams import Stream
 
@@ -24,25 +25,28 @@ class AgentRun:
         agent: what to run.
         outlet: where outputs go.
         limits: bounds for records that no model checks.
+        failure_limit: of the agent, on all partitions of this worker.
         on_settled: called with each unit whose outcome is on the broker.
         on_error: called with whatever ends the run other than `cancel`.
         has_room: whether more of the partition is read while its outcomes are not on the broker.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a run needs of whoever feeds it
         self,
         agent: Agent,
         outlet: Outlet,
         limits: Limits,
+        failure_limit: FailureLimit,
         on_settled: Callable[[Unit], None],
         on_error: Callable[[BaseException], None],
         has_room: Callable[[], bool],
     ) -> None:
         self.agent = agent
+        self._failure_limit = failure_limit
         self._on_error = on_error
         self._delivery = Delivery(agent, outlet, on_settled, self._hold_back, has_room)
         self.stream: Stream[Any] = Stream(
-            agent.topic.type, limits, Handover(self._delivery.put), agent.name
+            agent.topic.type, limits, Handover(self._take), agent.name
         )
         self._parts = None if agent.parts is None else Parts(agent.name, agent.parts, outlet)
         self.stream.parts = self._parts
@@ -77,6 +81,16 @@ class AgentRun:
         if self._tasks:
             await self.stream.wait_idle()
             await self._delivery.wait_empty()
+
+    def _take(self, unit: Unit) -> None:
+        """Have a unit delivered; once too much has failed it is left for the next worker."""
+        error = self._failure_limit.count(unit)
+        if error is not None:
+            self._on_error(error)
+        if self._failure_limit.is_exceeded:
+            self.freeze()
+        else:
+            self._delivery.put(unit)
 
     async def cancel(self) -> None:
         """End the run; what is not reported will be read again by the next owner."""

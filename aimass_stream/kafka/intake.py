@@ -161,6 +161,7 @@ class Intake:
                 agent,
                 outlet,
                 self._limits,
+                self._failure_limits[agent.name],
                 partial(self._note_settled, feed, agent.name),
                 self._on_error,
                 partial(self._has_room, feed),
@@ -279,9 +280,6 @@ class Intake:
         feed.release()
         if self._has_room(feed):
             self.room.set()
-        error = self._failure_limits[agent].count(unit)
-        if error is not None:
-            self._on_error(error)
 
     @staticmethod
     async def _end(feeds: Iterable[Feed]) -> None:

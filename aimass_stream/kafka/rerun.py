@@ -18,6 +18,7 @@ from aimass_stream.kafka.replays import Outcome
 from aimass_stream.kafka.revival import Revived
 from aimass_stream.records import Chunk, Limits
 from aimass_stream.runtime.body import Agent
+from aimass_stream.runtime.failure_limit import FailureLimit
 from aimass_stream.runtime.handover import Unit, Work
 
 
@@ -77,7 +78,14 @@ class Rerun:
         run = self._runs.get(place)
         if run is None:
             run = AgentRun(
-                self._agent, self._outlet, self._limits, self._note, self.end, lambda: False
+                self._agent,
+                self._outlet,
+                self._limits,
+                # A person chose these letters, and is told which fail again.
+                FailureLimit(self._agent.name, share=1.0, window=1),
+                self._note,
+                self.end,
+                lambda: False,
             )
             self._runs[place] = run
             run.start()

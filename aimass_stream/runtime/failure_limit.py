@@ -1,7 +1,8 @@
 """The limit on failures of one agent: it ends a bad deploy before it dead-letters the day.
 
-Counts dead letters that models and agents cause, over the agent's latest records. Bad input
-never counts: it is the sender's, and no deploy mends it.
+Counts dead letters that models and agents cause, over the agent's latest records, before they are
+written: a body is ahead of the broker by all that the worker holds. Bad input never counts: it is
+the sender's, and no deploy mends it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ class FailureLimit:
         agent: the agent's name.
         share: of the window, above which failures are too many.
         window: latest records that are looked at.
+
+    Attributes:
+        is_exceeded: nothing of the agent may be delivered any more.
     """
 
     def __init__(self, agent: str, share: float, window: int) -> None:
@@ -31,12 +35,13 @@ class FailureLimit:
         self._units: deque[tuple[int, int]] = deque()
         self._rows = 0
         self._failures = 0
+        self.is_exceeded = False
 
     def count(self, unit: Unit) -> FailureLimitError | None:
-        """Take in a unit whose outcome is on the broker.
+        """Take in a unit before it is delivered.
 
         Returns:
-            The end of the worker, when too many of the latest records failed.
+            The end of the worker, when with this one too many of the latest records failed; once.
         """
         rows = unit.end_row - unit.first_row
         failures = 0
@@ -49,9 +54,10 @@ class FailureLimit:
             old_rows, old_failures = self._units.popleft()
             self._rows -= old_rows
             self._failures -= old_failures
-        if failures and self._failures > self._allowed:
-            return self._refuse(unit)
-        return None
+        if self.is_exceeded or not failures or self._failures <= self._allowed:
+            return None
+        self.is_exceeded = True
+        return self._refuse(unit)
 
     @property
     def _allowed(self) -> float:

@@ -50,6 +50,21 @@ async def test_an_exception_in_the_body_costs_one_record(
         assert sorted(account.answers.values()) == doubled
 
 
+async def test_a_body_that_is_ahead_of_the_broker_dead_letters_no_more_than_is_allowed(
+    broker_url: str, topic_name: str, worker_env: dict[str, str], tmp_path: Path
+) -> None:
+    app, env = "tests.delivery.record_app", {**worker_env, **SUPERVISED}
+    async with running(topic_name, broker_url, env, tmp_path, app) as harness:
+        await send(broker_url, f"{topic_name}.source", [b"raise"] * 20_000)
+        worker = harness.start_worker()
+        assert await asyncio.to_thread(worker.wait, 60) == 78
+        assert "agent copy stopped: " in harness.logs()
+        await harness.oracle.follow(timeout_ms=1000)
+        account = harness.account
+        assert len(account.dead) <= 500, "half of the latest thousand"
+        assert account.counts()["answered"] == 0
+
+
 async def test_killed_in_the_middle(
     broker_url: str, topic_name: str, worker_env: dict[str, str], tmp_path: Path
 ) -> None:

@@ -181,7 +181,7 @@ async def test_a_bad_deploy_ends_before_it_dead_letters_the_day(scene: Scene) ->
     await harness.until_settled(4000)
     assert_nothing_lost(harness, 4000)
     assert account.duplicated == 0
-    assert 100 < account.counts()["dead_lettered"] < 2000
+    assert account.counts()["dead_lettered"] <= 100, "of 200, one half"
 
 
 @pytest.mark.parametrize("mood", ["agent waits", "agent blocks"])
