@@ -8,6 +8,7 @@ worker's event loop.
 from __future__ import annotations
 
 import asyncio
+import logging
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,10 +21,13 @@ from faust.types.tuples import TP
 from aimass_stream.kafka.agent_run import AgentRun
 from aimass_stream.kafka.delivery import Outlet
 from aimass_stream.kafka.ledger import Ledger, Standing
+from aimass_stream.kafka.letter_log import LetterLog
 from aimass_stream.records import Chunk, Headers, Limits
 from aimass_stream.runtime.body import Agent
 from aimass_stream.runtime.failure_limit import FailureLimit
 from aimass_stream.runtime.handover import Unit, Work
+
+log = logging.getLogger("aimass.intake")
 
 RECORD_BYTES = 512
 """What a record weighs beside its value: the objects around it."""
@@ -125,6 +129,7 @@ class Intake:
         self._failure_limits: dict[str, FailureLimit] = {}
         self._buffer_bytes = buffer_bytes
         self._on_error = on_error
+        self._letters = LetterLog()
         self.is_frozen = True
         self.feeds: dict[TP, Feed] = {}
         self.room = asyncio.Event()
@@ -205,6 +210,8 @@ class Intake:
 
     def thaw(self) -> None:
         """Let bodies take records."""
+        if self.is_frozen:
+            log.info("agents read %d partitions", len(self.feeds))
         self.is_frozen = False
         for feed in self.feeds.values():
             self._start(feed)
@@ -244,6 +251,7 @@ class Intake:
         feeds = list(self.feeds.values())
         self.feeds.clear()
         await self._end(feeds)
+        self._letters.close()
 
     def committable(self) -> dict[TP, Standing]:
         """What may be committed and is not yet."""
@@ -277,6 +285,8 @@ class Intake:
 
     def _note_settled(self, feed: Feed, agent: str, unit: Unit) -> None:
         feed.report(agent, unit)
+        if unit.failures:
+            self._letters.note(agent, unit.failures)
         feed.release()
         if self._has_room(feed):
             self.room.set()
