@@ -13,7 +13,7 @@ import asyncio
 from bisect import bisect_left
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar, TypeVarTuple, cast, overload
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar, TypeVarTuple, cast, overload
 
 from aimass_stream.adapters.inline import Inline
 from aimass_stream.errors import RecordError
@@ -84,19 +84,19 @@ class Scoring(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Scored:
-    """A work whose non-tombstone `rows` have been submitted to every model."""
+    """What was submitted of a work to every model: its `rows` up to `end` without tombstones.
 
-    work: Work
+    The work holds it, and it must not hold the work: a chunk of records would live until Python
+    looks for garbage, which a worker seldom does.
+    """
+
     rows: list[int]
+    end: int
     submissions: list[Outcomes]
 
     def cancel(self) -> None:
         for submission in self.submissions:
             submission.cancel()
-
-    def first_index(self) -> int:
-        """The first row that is not resolved."""
-        return bisect_left(self.rows, self.work.next_row)
 
     def failure(self, index: int, models: Sequence[str]) -> Failure | None:
         for model, submission in zip(models, self.submissions, strict=True):
@@ -123,7 +123,10 @@ class _Scored:
 
     def end_row(self, index: int) -> int:
         """The row after that of `index`, and after the tombstones behind it."""
-        return self.rows[index + 1] if index + 1 < len(self.rows) else len(self.work)
+        return self.rows[index + 1] if index + 1 < len(self.rows) else self.end
+
+
+_Ahead: TypeAlias = "asyncio.Queue[tuple[Work, _Scored] | Exception]"
 
 
 class ScoredStream(Generic[R, *Answers]):
@@ -146,8 +149,7 @@ class ScoredStream(Generic[R, *Answers]):
 
     async def _records(self) -> AsyncIterator[Any]:
         handover, kind = self._stream.handover, self._stream.kind
-        async for scored, first, end in self._ready(max_rows=None):
-            work = scored.work
+        async for work, scored, first, end in self._ready(max_rows=None):
             records = pick_rows(work, scored.rows[first:end]).records(kind)
             for index in range(first, end):
                 if self._stream.closed:
@@ -190,7 +192,7 @@ class ScoredStream(Generic[R, *Answers]):
         Answers are lists aligned with the chunk. Yield one list a batch, aligned likewise.
         """
         handover = self._stream.handover
-        async for scored, first, end in self._ready(max_rows):
+        async for work, scored, first, end in self._ready(max_rows):
             if self._stream.closed:
                 await self._stream.turn()
             good, failures = self._sort(scored, first, end)
@@ -198,7 +200,7 @@ class ScoredStream(Generic[R, *Answers]):
             end_row = scored.end_row(end - 1)
             handover.hand_out(
                 Holding(
-                    scored.work,
+                    work,
                     rows,
                     end_row,
                     self._label,
@@ -212,7 +214,7 @@ class ScoredStream(Generic[R, *Answers]):
                     [submission.outcomes[index] for index in good]
                     for submission in scored.submissions
                 )
-                yield pick_rows(scored.work, rows), *answers
+                yield pick_rows(work, rows), *answers
             handover.resolve()
 
     def _sort(
@@ -231,32 +233,33 @@ class ScoredStream(Generic[R, *Answers]):
         ]
         return good, list(failures.values())
 
-    async def _ready(self, max_rows: int | None) -> AsyncIterator[tuple[_Scored, int, int]]:
-        """Runs `first` up to `end` of submitted rows whose outcomes are all known."""
-        async for item in self._works():
-            first = item.first_index()
-            while first < len(item.rows):
-                end = await self._known_end(item, first)
+    async def _ready(self, max_rows: int | None) -> AsyncIterator[tuple[Work, _Scored, int, int]]:
+        """Runs `first` up to `end` of a work's submitted rows whose outcomes are all known."""
+        async for work, scored in self._works():
+            first = bisect_left(scored.rows, work.next_row)
+            while first < len(scored.rows):
+                end = await self._known_end(scored, first)
                 if max_rows is not None:
-                    end = self._batch_end(item, first, min(end, first + max_rows))
-                yield item, first, end
+                    end = self._batch_end(work, scored, first, min(end, first + max_rows))
+                yield work, scored, first, end
                 first = end
-            self._stream.handover.skip_to(item.work, len(item.work))
+            self._stream.handover.skip_to(work, len(work))
 
-    def _works(self) -> AsyncIterator[_Scored]:
+    def _works(self) -> AsyncIterator[tuple[Work, _Scored]]:
         """Works in order, each submitted to every model."""
         answer_at_once = all(isinstance(model, Inline) for model in self._models)
         return self._submitted_when_due() if answer_at_once else self._submitted_ahead()
 
-    async def _submitted_when_due(self) -> AsyncIterator[_Scored]:
+    async def _submitted_when_due(self) -> AsyncIterator[tuple[Work, _Scored]]:
         """Nothing gathers in models that answer at once, so the body's task asks them itself."""
         await self._stream.pause(self._prepare())
         while True:
-            yield await self._submit_once(await self._stream.take_work())
+            work = await self._stream.take_work()
+            yield work, await self._submit_once(work)
 
-    async def _submitted_ahead(self) -> AsyncIterator[_Scored]:
+    async def _submitted_ahead(self) -> AsyncIterator[tuple[Work, _Scored]]:
         ahead = max(WORKS_AHEAD, *map(_written_together, self._models))
-        queue: asyncio.Queue[_Scored | Exception] = asyncio.Queue(ahead)
+        queue: _Ahead = asyncio.Queue(ahead)
         self._stream.start_pump(self._submit_works(queue))
         while True:
             item = queue.get_nowait() if queue.qsize() else await self._stream.pause(queue.get())
@@ -276,15 +279,16 @@ class ScoredStream(Generic[R, *Answers]):
         return end
 
     @staticmethod
-    def _batch_end(scored: _Scored, first: int, end: int) -> int:
-        bound = scored.work.batch_end(len(scored.work))
+    def _batch_end(work: Work, scored: _Scored, first: int, end: int) -> int:
+        bound = work.batch_end(len(work))
         return max(first + 1, min(end, bisect_left(scored.rows, bound)))
 
-    async def _submit_works(self, queue: asyncio.Queue[_Scored | Exception]) -> None:
+    async def _submit_works(self, queue: _Ahead) -> None:
         try:
             await self._prepare()
             while True:
-                await queue.put(await self._submit_once(await self._stream.next_work()))
+                work = await self._stream.next_work()
+                await queue.put((work, await self._submit_once(work)))
         except Exception as error:
             await queue.put(error)
 
@@ -311,7 +315,7 @@ class ScoredStream(Generic[R, *Answers]):
     async def _submit(self, work: Work) -> _Scored:
         values = work.chunk.values
         rows = [row for row in range(work.next_row, len(work)) if values[row] is not None]
-        scored = _Scored(work, rows, [])
+        scored = _Scored(rows, len(work), [])
         if not rows:
             return scored
         chunk, stream = pick_rows(work, rows), self._stream

@@ -1,6 +1,7 @@
 """A body's contract: what belongs to which record, and what an exception costs."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
@@ -11,8 +12,8 @@ from aimass_stream.model import Model, ModelSpec
 from aimass_stream.records import Chunk, Limits, Record
 from aimass_stream.runtime.batch import Hear
 from aimass_stream.runtime.body import AgentError, Body, run_body
-from aimass_stream.runtime.handover import Handover, Unit, Work
-from aimass_stream.runtime.scored import NOTHING_DUE, Outcomes, ScoredStream
+from aimass_stream.runtime.handover import WORK_ROWS, Handover, Unit, Work
+from aimass_stream.runtime.scored import NOTHING_DUE, WORKS_AHEAD, Outcomes, ScoredStream
 from aimass_stream.runtime.streams import Stream
 
 Fate = tuple[str, list[bytes]]
@@ -359,6 +360,32 @@ async def test_what_is_scored_is_not_scored_again_after_an_exception() -> None:
     fates = await engine.run(body, *[b"v"] * 4)
     assert [o for o, fate in fates.items() if fate[0] == Reason.AGENT_ERROR] == [2, 5]
     assert sorted(scoring.submitted) == list(range(8))
+
+
+def count_works() -> int:
+    return sum(isinstance(held, Work) for held in gc.get_objects())
+
+
+async def test_what_is_resolved_is_freed_without_a_look_for_garbage() -> None:
+    engine, scoring = Engine(), SlowScoring(refuse_bad)
+
+    async def body(stream: Stream[Record]) -> AsyncIterator[list[str]]:
+        scored = ScoredStream[Record, str](scoring, [Named()], stream)
+        async for _batch, answers in scored.batches():
+            yield answers
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = count_works()
+        for _ in range(4 * WORKS_AHEAD):
+            engine.put([b"v"] * WORK_ROWS)
+        await engine.run(body)
+        assert len(engine.fates()) == 4 * WORKS_AHEAD * WORK_ROWS
+        engine.units.clear()
+        assert count_works() <= before + WORKS_AHEAD, "the stream may hold what was read ahead"
+    finally:
+        gc.enable()
 
 
 async def test_scored_batches_leave_out_failures_and_split() -> None:

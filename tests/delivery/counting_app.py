@@ -1,0 +1,31 @@
+"""The app under test where nothing looks for garbage: answers say how many chunks it holds."""
+
+import gc
+import os
+from collections.abc import AsyncIterator
+
+from aimass_stream import App, Inline, Record, Stream, Topic
+from aimass_stream.records import Chunk
+
+NAME = os.environ.get("TEST_APP", "test-app")
+
+app = App(NAME, origin="tests.delivery.counting_app")
+source = Topic(f"{NAME}.source", Record)
+answers: Topic[bytes] = Topic(f"{NAME}.answers", bytes)
+
+
+def count_chunks(chunk: Chunk) -> list[bytes]:
+    """Answer with the number of chunks in this process."""
+    gc.disable()
+    held = sum(isinstance(one, Chunk) for one in gc.get_objects())
+    return [b"%d" % held] * len(chunk)
+
+
+counting: Inline[bytes] = Inline("counting", count_chunks, answer=bytes)
+
+
+@app.agent(source, to=answers, name="copy")
+async def copy(stream: Stream[Record]) -> AsyncIterator[list[bytes]]:
+    """Pass the numbers on."""
+    async for _batch, counts in app.score(counting, stream).batches():
+        yield counts
