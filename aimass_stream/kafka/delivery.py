@@ -3,8 +3,9 @@
 One delivery per agent and partition takes units in order. What has gathered while the broker
 was busy goes out together. Outputs and dead letters are on the broker before the outcomes
 record that speaks of them, and that one before the ledger hears of it. Nobody waits for outcomes
-but the commit, once a second, so they wait for company and travel beside later outputs: an answer
-costs one round trip, not two, and a stream of single records not an outcomes record each.
+but the commit, once a second, so they wait for company (`company.py`) and travel beside later
+outputs: an answer costs one round trip, not two, and a stream of single records not an outcomes
+record each.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ import asyncio
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from aimass_stream.errors import ConfigError, LostOutcomeError, Reason, RecordError
 from aimass_stream.kafka.answer_headers import header_blocks
+from aimass_stream.kafka.company import Company
 from aimass_stream.kafka.dead_letters import StorePayload, dead_letter, dead_letters_topic
 from aimass_stream.kafka.messages import Message, Messages
 from aimass_stream.kafka.outcomes import encode, join_adjacent, outcomes_of, outcomes_topic
@@ -33,8 +35,6 @@ GROUP_UNITS = 64
 IN_FLIGHT = 2
 """Deliveries at a time. The client sends the next request when an answer to the last one comes:
 what is not ready by then waits for one more. With two there is no third to overtake the second."""
-OUTCOME_WAIT_S = 0.1
-"""How long outcomes wait for company."""
 OUTCOME_BYTES = BACKLOG_BYTES // 8
 
 
@@ -62,6 +62,7 @@ class Outlet:
         answer_partition: the partition of another answer topic for a source partition and a key.
         system_partitions: partitions of the outcomes and dead letter topics.
         replayed: whether the records are dead letters that are answered anew.
+        company: in which outcomes wait.
     """
 
     app_id: str
@@ -71,6 +72,7 @@ class Outlet:
     answer_partition: Callable[[str, int, bytes | None], int]
     system_partitions: int
     replayed: bool = False
+    company: Company = field(default_factory=Company)
 
     def place(self, topic: str, partition: int, key: bytes | None) -> int:
         """The partition of `topic` for what a record of a partition, under a key, is answered."""
@@ -111,7 +113,6 @@ class Delivery:
         self._is_due = False
         self._is_draining = False
         self._may_be_under_way = IN_FLIGHT
-        self._timer: asyncio.TimerHandle | None = None
         self._arrived = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -160,6 +161,7 @@ class Delivery:
                 self._arrived.clear()
                 await self._arrived.wait()
         finally:
+            self._outlet.company.leave(self._speak)
             for task in under_way:
                 task.cancel()
             await asyncio.gather(*under_way, return_exceptions=True)
@@ -218,14 +220,12 @@ class Delivery:
         is_large = self._unspoken_bytes >= OUTCOME_BYTES
         if is_large or self._is_draining or not self._has_room():
             self._speak()
-        elif self._timer is None and not self._is_due:
-            self._timer = asyncio.get_running_loop().call_later(OUTCOME_WAIT_S, self._speak)
+        elif not self._is_due:
+            self._outlet.company.join(self._speak)
 
     def _speak(self) -> None:
         """Have what is unspoken go out now."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._outlet.company.leave(self._speak)
         self._is_due = True
         self._arrived.set()
 

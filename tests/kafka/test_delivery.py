@@ -8,6 +8,7 @@ import pytest
 from aiokafka.record.memory_records import MemoryRecords
 
 from aimass_stream.errors import LostOutcomeError
+from aimass_stream.kafka.company import COMPANY_WAIT_S
 from aimass_stream.kafka.delivery import Delivery, Outlet
 from aimass_stream.kafka.messages import Messages
 from aimass_stream.kafka.outcomes import Outcomes, decode, join_adjacent, outcomes_topic
@@ -142,6 +143,47 @@ async def test_outcomes_do_not_wait_while_nothing_more_is_read() -> None:
     outcomes = outcomes_topic("app")
     assert sent.topics == [{"out"}, {"out", outcomes}, {outcomes}]
     assert reported == [2, 3]
+
+
+class Turns(StubDeliverer):
+    """Notes the turn of the event loop in which outcomes of each partition are delivered."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.turn = 0
+        self.spoken: dict[int, int] = {}
+        self.changed = asyncio.Event()
+
+    async def count(self) -> None:
+        while True:
+            await asyncio.sleep(0)
+            self.turn += 1
+
+    async def deliver(self, outgoing: Outgoing, before: Any = None) -> None:
+        spoken = [partition for topic, partition in outgoing if topic == outcomes_topic("app")]
+        self.spoken |= dict.fromkeys(spoken, self.turn)
+        self.changed.set()
+
+
+async def test_outcomes_of_all_partitions_are_spoken_together() -> None:
+    """A request that has nothing but outcomes holds up the answers behind it."""
+    loop, stub = asyncio.get_running_loop(), Turns()
+    outlet = Outlet("app", stub, refuse_to_store, ("out",), lambda *_: 0, 4)
+    agent = Agent("score", Topic("in", Record), Topic("out", bytes), body)
+    running = [loop.create_task(stub.count())]
+    for partition in range(4):
+        chunk = Chunk("in", partition, [0], [0], [b"k"], [b"x"], [()])
+        unit = Unit(Work(chunk, 0), 0, 1, [Answers(0, "m@1", [0], [b"y"], [])])
+        delivery = Delivery(agent, outlet, lambda _: None, lambda _: None, lambda: True)
+        running.append(loop.create_task(delivery.run()))
+        # Each has its answer a while after the one before.
+        loop.call_later(partition * COMPANY_WAIT_S / 8, delivery.put, unit)
+    while len(stub.spoken) < 4:
+        stub.changed.clear()
+        await asyncio.wait_for(stub.changed.wait(), 5)
+    for task in running:
+        task.cancel()
+    assert len({*stub.spoken.values()}) == 1
 
 
 def test_outcomes_on_both_sides_of_a_hole_stay_apart() -> None:
