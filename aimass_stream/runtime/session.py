@@ -1,4 +1,8 @@
-"""One connection of a link to a device process: its calls in flight, its arena, its timer."""
+"""One connection of a link to a device process: what is sent, what comes back, how it ends.
+
+What waits for an answer is kept in `session_calls.py`, and `session_silence.py` notices when none
+comes.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ import signal
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self, TypeVar
+from typing import Self
 
 import msgspec
 
@@ -31,18 +35,15 @@ from aimass_stream.runtime.messages import (
     Predict,
     Predicted,
     Refused,
-    Slot,
     Started,
     ToLink,
 )
-
-T = TypeVar("T")
+from aimass_stream.runtime.session_calls import OpenBatch, SessionCalls, fail, finish
+from aimass_stream.runtime.session_silence import SessionSilence
 
 log = logging.getLogger("aimass.link")
 
-_TICK_S = 0.5
 _HELLO_TIMEOUT_S = 30.0
-_LOAD_SILENCE_S = 120.0
 
 _decoder = msgspec.msgpack.Decoder[ToLink](ToLink)
 
@@ -66,16 +67,6 @@ class LinkOptions:
     grace_s: float = 3.0
 
 
-@dataclass(slots=True, eq=False)
-class _Batch:
-    rows: int
-    slot: Slot | None
-    timeout_s: float
-    future: asyncio.Future[Scored]
-    hear: Hear | None = None
-    started: bool = False
-
-
 class Session:
     """A connection that has said hello. Lives on one event loop.
 
@@ -97,11 +88,10 @@ class Session:
         self._loop = asyncio.get_running_loop()
         self._peer = FramePeer[ToLink](_decoder, self._on_frame, self._on_close)
         self._hello: asyncio.Future[Hello] = self._loop.create_future()
-        self._batches: dict[int, _Batch] = {}
-        self._load_calls: dict[int, asyncio.Future[None]] = {}
-        self._last_call = 0
-        self._heard_at = 0.0
-        self._tick: asyncio.TimerHandle | None = None
+        self._calls = SessionCalls(arena)
+        self._silence = SessionSilence(
+            lambda: self._calls.silence_limit_s() + options.grace_s, self._kill
+        )
         self._killed = False
         self._left = False
         self._ending = ""
@@ -128,7 +118,7 @@ class Session:
         except BaseException:
             session.close()
             raise
-        session._watch(session._loop.time())
+        session._silence.watch()
         return session
 
     async def _connect(self, path: str) -> None:
@@ -151,7 +141,7 @@ class Session:
     @property
     def in_flight(self) -> int:
         """Batches that wait for their answer."""
-        return len(self._batches)
+        return len(self._calls.batches)
 
     def close(self) -> None:
         """Hang up; what is in flight raises `DeviceError`."""
@@ -165,8 +155,8 @@ class Session:
         future = self.loads.get(spec.id)
         if future is None or (future.done() and future.exception() is not None):
             call = self._next_call()
-            future = self._loop.create_future()
-            self.loads[spec.id] = self._load_calls[call] = future
+            future = self.loads[spec.id] = self._loop.create_future()
+            self._calls.add_load(call, future)
             self._peer.send(Load(call, spec))
         return future
 
@@ -186,13 +176,13 @@ class Session:
         try:
             return await batch.future
         except asyncio.CancelledError:
-            if call in self._batches:
+            if call in self._calls.batches:
                 self._peer.send(Cancel(call))
             raise
 
     def _send_batch(
         self, call: int, spec: ModelSpec, payloads: Sequence[Payload], hear: Hear | None
-    ) -> _Batch:
+    ) -> OpenBatch:
         slot = None
         if sum(map(len, payloads)) > self._options.inline_bytes:
             slot = self._arena.place(payloads)
@@ -203,58 +193,56 @@ class Session:
             if slot is not None:
                 self._arena.free(slot)
             raise BatchFailed(Reason.MODEL_ERROR, f"the batch is too large: {error}") from error
-        batch = _Batch(len(payloads), slot, spec.timeout_s, self._loop.create_future(), hear)
-        self._batches[call] = batch
+        batch = OpenBatch(len(payloads), slot, spec.timeout_s, self._loop.create_future(), hear)
+        self._calls.batches[call] = batch
         return batch
 
     def _next_call(self) -> int:
-        if not self._batches and not self._load_calls:
-            self._heard_at = self._loop.time()
-        self._last_call += 1
-        return self._last_call
+        if self._calls.is_empty:
+            # Until now the process had nothing to say.
+            self._silence.hear()
+        return self._calls.next_number()
 
     # -- frames in -----------------------------------------------------------------------
 
     def _on_frame(self, frame: Frame[ToLink]) -> None:
-        self._heard_at = self._loop.time()
+        self._silence.hear()
         match frame.header:
             case Started(call):
-                if call in self._batches:
-                    self._batches[call].started = True
+                if call in self._calls.batches:
+                    self._calls.batches[call].started = True
             case Part() as part:
                 self._on_part(part)
             case Predicted() as message:
-                self._on_predicted(self._take_batch(message.call), message, frame.blobs())
+                self._on_predicted(self._calls.take_batch(message.call), message, frame.blobs())
             case Failed(call, reason, detail, trace, out_of_memory):
                 failure = BatchFailed(reason, detail, trace, out_of_memory=out_of_memory)
-                _fail(self._take_batch(call).future, failure)
+                fail(self._calls.take_batch(call).future, failure)
             case Dropped(call):
-                self._take_batch(call).future.cancel()
+                self._calls.take_batch(call).future.cancel()
             case other:
                 self._on_other(other)
 
     def _on_other(self, message: ToLink) -> None:
         match message:
             case Loaded(call):
-                _finish(self._take_load(call), None)
+                finish(self._calls.take_load(call), None)
             case Refused(call, text):
-                is_batch = call in self._batches
-                future = self._take_batch(call).future if is_batch else self._take_load(call)
-                _fail(future, SetupError(text))
+                fail(self._calls.take(call), SetupError(text))
             case Ending(detail):
                 self._ending = detail
             case Hello(protocol) as hello:
                 if protocol != PROTOCOL:
                     raise FrameError(f"the device process speaks protocol {protocol}")
-                _finish(self._hello, hello)
+                finish(self._hello, hello)
 
     def _on_part(self, part: Part) -> None:
-        batch = self._batches.get(part.call)
+        batch = self._calls.batches.get(part.call)
         # Who left hears nothing more; its batch is open until the process is done with it.
         if batch is not None and batch.hear is not None and not batch.future.done():
             batch.hear(part.row, part.seq, part.text)
 
-    def _on_predicted(self, batch: _Batch, message: Predicted, blobs: list[bytes]) -> None:
+    def _on_predicted(self, batch: OpenBatch, message: Predicted, blobs: list[bytes]) -> None:
         answers: list[bytes | RecordError] = [*blobs]
         rows = [fault.row for fault in message.faults]
         if len(answers) != batch.rows or not all(0 <= row < batch.rows for row in rows):
@@ -262,38 +250,17 @@ class Session:
         for fault in message.faults:
             answers[fault.row] = RecordError(fault.reason, fault.detail, fault.trace)
         scored = Scored(answers, message.queue_ms, message.decode_ms, message.predict_ms)
-        _finish(batch.future, scored)
-
-    def _take_batch(self, call: int) -> _Batch:
-        batch = self._batches.pop(call, None)
-        if batch is None:
-            raise FrameError(f"an answer to call {call}, which is not open")
-        if batch.slot is not None:
-            self._arena.free(batch.slot)
-        return batch
-
-    def _take_load(self, call: int) -> asyncio.Future[None]:
-        load = self._load_calls.pop(call, None)
-        if load is None:
-            raise FrameError(f"an answer to call {call}, which is not open")
-        return load
+        finish(batch.future, scored)
 
     # -- the end -------------------------------------------------------------------------
 
     def _on_close(self, error: Exception | None) -> None:
-        if self._tick is not None:
-            self._tick.cancel()
-        _fail(self._hello, error or FrameError("the device process hung up"))
-        batches, self._batches = list(self._batches.values()), {}
-        waiting_seen = False
-        for batch in batches:
-            # One batch is predicted and the next is decoded; those behind have only waited.
-            suspect = not self._ending and (batch.started or not waiting_seen)
-            waiting_seen = waiting_seen or not batch.started
-            _fail(batch.future, self._failure(error, suspect=suspect))
-        self.lost_batches = len(batches)
-        for load in self._load_calls.values():
-            _fail(load, SessionLostError("the device process died while loading"))
+        self._silence.end()
+        fail(self._hello, error or FrameError("the device process hung up"))
+        self.lost_batches = self._calls.fail_all(
+            lambda suspect: self._failure(error, suspect=suspect and not self._ending),
+            SessionLostError("the device process died while loading"),
+        )
         self._arena.close()
         self.closed.set()
         self._report_close(self)
@@ -308,21 +275,6 @@ class Session:
         detail = self._ending or broken or "the device process died"
         return BatchFailed(Reason.MODEL_CRASH, detail, suspect=suspect)
 
-    def _watch(self, due_at: float) -> None:
-        now = self._loop.time()
-        # When this loop itself was held up, signs of life may lie unread.
-        on_time = now - due_at < _TICK_S
-        if on_time and now - self._heard_at > self._silence_limit_s():
-            self._kill()
-            return
-        self._tick = self._loop.call_at(now + _TICK_S, self._watch, now + _TICK_S)
-
-    def _silence_limit_s(self) -> float:
-        limits_s = [batch.timeout_s for batch in self._batches.values()]
-        if self._load_calls:
-            limits_s.append(_LOAD_SILENCE_S)
-        return max(limits_s, default=float("inf")) + self._options.grace_s
-
     def _kill(self) -> None:
         pid = self.hello.pid
         log.error("device process %d gives no sign of life; killing it", pid)
@@ -332,15 +284,3 @@ class Session:
         except OSError as error:
             log.warning("device process %d cannot be killed: %s", pid, error)
         self._peer.abort()
-
-
-def _finish(future: asyncio.Future[T], result: T) -> None:
-    if not future.done():
-        future.set_result(result)
-
-
-def _fail(future: asyncio.Future[Any], error: Exception) -> None:
-    if not future.done():
-        future.set_exception(error)
-        # Seen here, so that a caller who left is not reported as an error nobody handled.
-        future.exception()
