@@ -1,57 +1,30 @@
 """Owns the device process of one device and its warm spare.
 
-The spare has its imports done and waits. Whatever ends the active process, the spare takes
-over at once, and a new one is started behind it. Links find the successor at the same socket.
-
-The first spare gives way to the process at work, since nothing has happened yet. Those after a
-death do not: one death is often followed by another, as when a record that ends the process is
-looked for.
+Whatever ends the active process, the spare (`device_spare.py`) takes over at once, and a new one
+is started behind it. Links find the successor at the same socket.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
-import sys
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from aimass_stream.errors import DeviceError
-from aimass_stream.runtime.messages import (
-    HUNG_EXIT_CODE,
-    LOST_EXIT_CODE,
-    READY,
-    TAKE_OVER,
-    WARM,
-)
-from aimass_stream.runtime.processes import (
-    Backoff,
-    Child,
-    Command,
-    Exit,
-    ProcessStatus,
-    write_stderr,
-)
+from aimass_stream.runtime.device_child import DeviceChild, DeviceProgram
+from aimass_stream.runtime.device_spare import DeviceSpare
+from aimass_stream.runtime.messages import HUNG_EXIT_CODE, LOST_EXIT_CODE, TAKE_OVER
+from aimass_stream.runtime.processes import Backoff, Exit, ProcessStatus, write_stderr
 from aimass_stream.runtime.socket_folder import SocketFolder, wait_called
 
 MAX_FAILED_STARTS = 5
 
 _RSS_POLL_S = 0.25
 _KEPT_DEATHS = 100
-_FIRST_SPARE_NICENESS = 10
 _OWN_EXITS = {HUNG_EXIT_CODE: "a model hung", LOST_EXIT_CODE: "its device was lost"}
-
-_ENV = {
-    # Models come from the registry; nothing is fetched while records wait.
-    "HF_HUB_OFFLINE": "1",
-    "TRANSFORMERS_OFFLINE": "1",
-    # Decoding in threads would otherwise leave freed memory in an arena for each of them.
-    "MALLOC_ARENA_MAX": "2",
-    "PYTHONUNBUFFERED": "1",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,11 +80,10 @@ class DeviceHost:
         self._models_package = models_package
         self._options = options
         self._socket_folder: SocketFolder | None = None
-        self._active: _DeviceChild | None = None
-        self._spare: _DeviceChild | None = None
+        self._active: DeviceChild | None = None
+        self._spare: DeviceSpare | None = None
         self._ready = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        self._spare_task: asyncio.Task[None] | None = None
         self.restarts = 0
         self.deaths: deque[Exit] = deque(maxlen=_KEPT_DEATHS)
 
@@ -135,7 +107,7 @@ class DeviceHost:
     @property
     def spare_pid(self) -> int | None:
         """The spare, once its imports are done; None until then."""
-        spare = self._spare
+        spare = None if self._spare is None else self._spare.child
         return spare.child.pid if spare is not None and spare.is_warm else None
 
     @property
@@ -148,7 +120,11 @@ class DeviceHost:
         """Begin to start the process; `wait_ready` says when it is."""
         if self._task is None:
             self._socket_folder = SocketFolder.make()
-            self._task = asyncio.create_task(self._keep())
+            program = self._program()
+            if self._options.spare:
+                self._spare = DeviceSpare(program, self._options.on_event)
+                self._spare.is_urgent = self.restarts > 0
+            self._task = asyncio.create_task(self._keep(program))
 
     async def wait_ready(self) -> None:
         """Wait until a process accepts connections.
@@ -191,39 +167,49 @@ class DeviceHost:
 
     async def stop(self, budget_s: float = 10.0) -> None:
         """Let the process answer what it has received, then end it; kill it after the budget."""
-        tasks = [task for task in (self._task, self._spare_task) if task is not None]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
         if self._spare is not None:
-            await self._spare.child.stop(0)
+            await self._spare.stop()
         if self._active is not None:
             await self._active.child.stop(budget_s)
         if self._socket_folder is not None:
             self._socket_folder.remove()
         self._socket_folder = None
-        self._task = self._spare_task = self._active = self._spare = None
+        self._task = self._active = self._spare = None
         self._ready.clear()
 
-    # -- the active process --------------------------------------------------------------
+    def _program(self) -> DeviceProgram:
+        return DeviceProgram(
+            folder=self._folder,
+            socket_path=self.socket_path,
+            device=self._device,
+            models_package=self._models_package,
+            threads=self._options.threads,
+            decode_threads=self._options.decode_threads,
+            on_stderr=self._options.on_stderr,
+        )
 
-    async def _keep(self) -> None:
+    async def _keep(self, program: DeviceProgram) -> None:
         with contextlib.ExitStack() as callers:
             if self._options.on_demand:
                 callers.enter_context(await wait_called(self.socket_path))
-            await self._keep_running(callers.close)
+            await self._keep_running(program, callers.close)
 
-    async def _keep_running(self, let_callers_in: Callable[[], None]) -> None:
-        backoff, failed_starts, was_ready = Backoff(), 0, False
+    async def _keep_running(
+        self, program: DeviceProgram, let_callers_in: Callable[[], None]
+    ) -> None:
+        backoff, failed_starts, was_ready, spare = Backoff(), 0, False, self._spare
         while True:
-            active = self._active = self._take_spare() or self._spawn()
+            active = self._active = (spare.take() if spare else None) or program.spawn()
             if await self._wait_started(active):
                 failed_starts, was_ready = 0, True
                 let_callers_in()
                 self._ready.set()
                 self._options.on_event(f"device {self._device} is ready (pid {active.child.pid})")
-                self._start_spare()
+                if spare is not None:
+                    spare.start()
                 death = await self._watch_active(active)
                 self._ready.clear()
             else:
@@ -235,8 +221,10 @@ class DeviceHost:
             if failed_starts:
                 await asyncio.sleep(backoff.delay_s(lived_s=0))
             self.restarts += 1
+            if spare is not None:
+                spare.is_urgent = True
 
-    async def _wait_started(self, active: _DeviceChild) -> bool:
+    async def _wait_started(self, active: DeviceChild) -> bool:
         active.child.send_line(TAKE_OVER)
         await asyncio.wait([active.ready], timeout=self._options.start_timeout_s)
         if not active.ready.done():
@@ -244,7 +232,7 @@ class DeviceHost:
             await active.child.exited
         return active.ready.result()
 
-    async def _watch_active(self, active: _DeviceChild) -> Exit:
+    async def _watch_active(self, active: DeviceChild) -> Exit:
         limit = self._options.rss_limit_bytes
         if limit is None:
             return await asyncio.shield(active.child.exited)
@@ -264,84 +252,6 @@ class DeviceHost:
             death = Exit(death.pid, death.code, reason, death.last_words, death.lived_s)
         self.deaths.append(death)
         self._options.on_event(f"device {self._device} died ({death.reason})")
-
-    # -- the spare -----------------------------------------------------------------------
-
-    def _start_spare(self) -> None:
-        if self._options.spare and self._spare_task is None:
-            self._spare_task = asyncio.create_task(self._keep_spare())
-
-    async def _keep_spare(self) -> None:
-        backoff = Backoff()
-        while True:
-            niceness = 0 if self.restarts else _FIRST_SPARE_NICENESS
-            self._spare = spare = self._spawn("--spare", "--niceness", str(niceness))
-            spare.gives_way = niceness > 0
-            death = await asyncio.shield(spare.child.exited)
-            self._spare = None
-            self._options.on_event(f"the spare of device {self._device} died ({death.reason})")
-            await asyncio.sleep(backoff.delay_s(death.lived_s))
-
-    def _take_spare(self) -> _DeviceChild | None:
-        """The spare, if that is quicker than a new process.
-
-        Imports that give way to everything else are not, and only root can take that back. Such
-        a spare goes on meanwhile, for the next time.
-        """
-        spare = self._spare
-        if spare is None or spare.child.exited.done() or (spare.gives_way and not spare.is_warm):
-            return None
-        self._spare = None
-        if self._spare_task is not None:
-            self._spare_task.cancel()
-            self._spare_task = None
-        return spare
-
-    def _spawn(self, *flags: str) -> _DeviceChild:
-        argv = [sys.executable, "-m", "aimass_stream.runtime.device"]
-        argv += ["--socket", str(self.socket_path), "--device", self._device]
-        if self._models_package:
-            argv += ["--models", self._models_package]
-        for flag in ("threads", "decode_threads"):
-            value: int | None = getattr(self._options, flag)
-            if value is not None:
-                argv += [f"--{flag.replace('_', '-')}", str(value)]
-        argv += flags
-        threads = self._options.threads
-        env = _ENV if threads is None else {**_ENV, "OMP_NUM_THREADS": str(threads)}
-        command = Command(name=f"device {self._device}", argv=argv, folder=self._folder, env=env)
-        return _DeviceChild(command, self._options.on_stderr)
-
-
-class _DeviceChild:
-    """A device process and how far it has come.
-
-    Attributes:
-        is_warm: its imports are done.
-        gives_way: they yield to everything else.
-    """
-
-    def __init__(self, command: Command, on_stderr: Callable[[bytes], None]) -> None:
-        self.is_warm = False
-        self.gives_way = False
-        self.ready: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-        self.child = Child.start(command, self._on_stdout, on_stderr)
-        self.child.exited.add_done_callback(lambda exited: self._settle(ready=False))
-
-    def kill(self, why: str) -> None:
-        """Kill it at once, and say so in its death."""
-        self.child.note = why
-        self.child.send_signal(signal.SIGKILL)
-
-    def _on_stdout(self, data: bytes) -> None:
-        lines = data.split(b"\n")
-        self.is_warm = self.is_warm or WARM in lines
-        if READY in lines:
-            self._settle(ready=True)
-
-    def _settle(self, *, ready: bool) -> None:
-        if not self.ready.done():
-            self.ready.set_result(ready)
 
 
 def _cannot_start(device: str, death: Exit) -> DeviceError:

@@ -185,7 +185,8 @@ async def test_after_a_death_the_next_spare_is_not_waited_for(
 ) -> None:
     kill(host.pid)
     await usable_again_s(link)
-    spare = host._spare
+    assert host._spare is not None
+    spare = host._spare.child
     assert spare is not None
     assert not spare.is_warm
     kill(host.pid)
