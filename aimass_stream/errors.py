@@ -11,6 +11,9 @@ Two families, told apart by what they cost:
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TypeVar
+
+E = TypeVar("E", bound=Exception)
 
 
 class Reason(StrEnum):
@@ -118,3 +121,13 @@ class RecordError(Exception):
         self.reason = reason
         self.detail = detail
         self.trace = trace
+
+
+def without_frames(error: E) -> E:
+    """The error as a value that is kept, parted from the frames it passed through.
+
+    They hold the records of its batch, and one of them the error itself: a cycle, which Python
+    frees only when it looks for garbage. What people need of them is text by then.
+    """
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+    return error

@@ -10,7 +10,7 @@ from typing import Any, cast
 import msgspec
 
 from aimass_stream.error_text import describe, is_out_of_memory, trace_of
-from aimass_stream.errors import Reason, RecordError
+from aimass_stream.errors import Reason, RecordError, without_frames
 from aimass_stream.model import (
     ModelSpec,
     Predictor,
@@ -160,7 +160,7 @@ class Opened:
         try:
             return make()
         except RecordError as error:
-            return error
+            return without_frames(error)
         except Exception as error:  # decoders raise anything on hostile bytes
             trace = trace_of(error, TRACE_CHARS)
             return RecordError(Reason.UNDECODABLE, describe(error, self._payload), trace)

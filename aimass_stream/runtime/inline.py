@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, TypeVar, cast
 
 from aimass_stream.adapters.inline import Inline
 from aimass_stream.error_text import describe, trace_of
-from aimass_stream.errors import Reason, RecordError
+from aimass_stream.errors import Reason, RecordError, without_frames
 from aimass_stream.records import Chunk
 from aimass_stream.runtime.batch import BatchFailed
 from aimass_stream.runtime.isolation import isolate
@@ -47,7 +47,7 @@ async def _score_call(model: Inline[A], chunk: Chunk) -> Sequence[Answer[A]]:
     try:
         return _call(model, chunk)
     except BatchFailed as failure:
-        whole = failure
+        whole = without_frames(failure)
 
     async def call(rows: Sequence[int]) -> Sequence[Answer[A]]:
         await asyncio.sleep(0)

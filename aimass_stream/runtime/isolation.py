@@ -18,7 +18,7 @@ from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from aimass_stream.errors import RecordError
+from aimass_stream.errors import RecordError, without_frames
 from aimass_stream.runtime.batch import BatchFailed
 
 T = TypeVar("T")
@@ -161,7 +161,7 @@ async def attempt(
     try:
         await call(items)
     except BatchFailed as failure:
-        return failure
+        return without_frames(failure)
     return None
 
 

@@ -25,7 +25,7 @@ from itertools import chain
 from typing import Any, cast
 
 from aimass_stream.error_text import describe, is_device_lost, trace_of
-from aimass_stream.errors import Reason, RecordError
+from aimass_stream.errors import Reason, RecordError, without_frames
 from aimass_stream.model import BatchDecodingPredictor, LaunchingPredictor, Predictor
 from aimass_stream.runtime.frames import Payload
 from aimass_stream.runtime.job import LAST, RECORD_TRACE_CHARS, Answer, Job
@@ -283,7 +283,7 @@ def decode_rows(predictor: Predictor, payloads: Sequence[Payload]) -> list[Any]:
         try:
             inputs.append(predictor.decode(payload))
         except RecordError as error:
-            inputs.append(error)
+            inputs.append(without_frames(error))
         except BaseException as error:  # decoders raise anything on hostile bytes
             trace = trace_of(error, RECORD_TRACE_CHARS)
             inputs.append(RecordError(Reason.UNDECODABLE, describe(error, payload), trace))

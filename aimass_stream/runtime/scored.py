@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar, TypeVarTuple, cast, overload
 
 from aimass_stream.adapters.inline import Inline
-from aimass_stream.errors import RecordError
+from aimass_stream.errors import RecordError, without_frames
 from aimass_stream.learner import Learner
 from aimass_stream.model import Model, ModelSpec
 from aimass_stream.records import Chunk, Record
@@ -173,7 +173,7 @@ class ScoredStream(Generic[R, *Answers]):
         try:
             record.check(self._stream.limits)
         except RecordError as error:
-            return Failure(row, NO_MODEL, error)
+            return Failure(row, NO_MODEL, without_frames(error))
         return None
 
     @overload

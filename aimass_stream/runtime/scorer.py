@@ -12,7 +12,7 @@ from math import inf
 from typing import Any, Protocol, TypeVar
 
 from aimass_stream.error_text import describe, trace_of
-from aimass_stream.errors import Reason, RecordError, SetupError
+from aimass_stream.errors import Reason, RecordError, SetupError, without_frames
 from aimass_stream.model import Model, ModelSpec
 from aimass_stream.records import Claim, Limits, Record
 from aimass_stream.runtime.batch import Hear
@@ -173,7 +173,7 @@ class Scorer:
             record.attach(payload)
             row.payload, row.cost = lane.model.payload(record), _cost(lane.model, record)
         except RecordError as error:
-            outcome = error
+            outcome = without_frames(error)
         except Exception as error:
             # Whatever a store or a record type raises here costs this record only.
             outcome = RecordError(Reason.CLAIM_BROKEN, describe(error), trace_of(error))
@@ -203,7 +203,7 @@ def _make_row(
         payload = model.payload(record)
         return Row(_cost(model, record), arrival_s, submission, index, payload, len(payload))
     except RecordError as error:
-        return error
+        return without_frames(error)
     except Exception as error:
         detail = describe(error, record.value or b"")
         return RecordError(Reason.BAD_ENVELOPE, detail, trace_of(error))

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Coroutine
 from typing import Any, Generic, Protocol, TypeVar
 
-from aimass_stream.errors import RecordError
+from aimass_stream.errors import RecordError, without_frames
 from aimass_stream.records import Chunk, Limits, Record
 from aimass_stream.records.identity import NO_MODEL
 from aimass_stream.runtime.batch import Hear
@@ -181,7 +181,7 @@ class Stream(Generic[R]):
                 try:
                     record.check(self.limits)
                 except RecordError as error:
-                    handover.fail(work, row, error)
+                    handover.fail(work, row, without_frames(error))
                 else:
                     handover.hand_out(Holding(work, (row,), row + 1, NO_MODEL))
                     yield record
@@ -217,7 +217,7 @@ class Stream(Generic[R]):
             try:
                 record.check(self.limits)
             except RecordError as error:
-                failures.append(Failure(row, NO_MODEL, error))
+                failures.append(Failure(row, NO_MODEL, without_frames(error)))
         failed = {failure.row for failure in failures}
         return [row for row in rows if row not in failed], failures
 
