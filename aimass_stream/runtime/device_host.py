@@ -216,7 +216,9 @@ class DeviceHost:
                 death = await active.child.exited
                 failed_starts += 1
             self._record(death)
-            if failed_starts and (not was_ready or failed_starts >= MAX_FAILED_STARTS):
+            # What ended by itself before it was ever ready would do so again.
+            ended_itself = not was_ready and death.code >= 0
+            if failed_starts and (ended_itself or failed_starts >= MAX_FAILED_STARTS):
                 raise _cannot_start(self._device, death)
             if failed_starts:
                 await asyncio.sleep(backoff.delay_s(lived_s=0))

@@ -320,6 +320,17 @@ async def test_a_project_that_breaks_later_is_given_up_after_a_few_starts(
     await host.stop()
 
 
+async def test_a_process_that_is_killed_while_it_starts_for_the_first_time_is_replaced() -> None:
+    host = DeviceHost(ROOT, models_package="", options=HostOptions(spare=False))
+    starting = asyncio.create_task(host.start())
+    await until(lambda: host.pid, "a process")
+    kill(host.pid)
+    await starting
+    assert host.pid is not None
+    assert [death.code for death in host.deaths] == [-signal.SIGKILL]
+    await host.stop()
+
+
 async def test_a_process_on_demand_starts_when_a_link_connects() -> None:
     options = HostOptions(spare=False, on_demand=True)
     host = DeviceHost(ROOT, models_package="", options=options)
