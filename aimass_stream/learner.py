@@ -89,7 +89,8 @@ class LearnerState(Protocol[InputT, AnswerT_co]):
         Inputs are a block from its first record on, as far as it has come. While a block grows,
         what was answered before is handed in again before what is new.
 
-        Changes nothing: the same inputs again give the same answers.
+        Changes nothing: the same inputs again give the same answers, to the bit, and so do fewer
+        or more of the same block. `learners.open_block` answers each once.
         """
         ...
 

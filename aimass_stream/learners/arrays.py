@@ -1,11 +1,14 @@
-"""Arrays of a part in the snapshot of a whole, told by how their names begin."""
+"""What learners do with arrays: parts of a snapshot, and products that no neighbour changes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
+import numpy as np
 from numpy.typing import NDArray
+
+FloatT = TypeVar("FloatT", bound=np.floating[Any])
 
 
 def under(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
@@ -15,3 +18,20 @@ def under(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[
         for name, array in arrays.items()
         if name.startswith(prefix)
     }
+
+
+def row_products(rows: NDArray[FloatT], matrix: NDArray[FloatT]) -> NDArray[FloatT]:
+    """`rows @ matrix`, each row multiplied alone.
+
+    A product of matrices may round a row otherwise alone than among others, and then an answer
+    would depend on how many records came at once.
+
+    Args:
+        rows: `(n, k)`.
+        matrix: `(k, m)`.
+
+    Returns:
+        `(n, m)`, C-contiguous.
+    """
+    products: NDArray[FloatT] = np.matmul(rows[:, None, :], matrix)[:, 0, :]
+    return products

@@ -209,19 +209,22 @@ class BehaviourFeatures:
         behaviour = read_behaviour(event.value, event.timestamp_ms)
         return Row(behaviour.user, behaviour)
 
-    def look(self, rows: Sequence[Row[Action]]) -> tuple[Floats, dict[str, Track]]:
-        """Features in the units of `COLUMNS`, and the tracks behind these rows."""
-        ahead: dict[str, Track] = {}
+    def ahead(self) -> dict[str, Track]:
+        """Tracks of users who have events in the block: of none."""
+        return {}
+
+    def look(self, rows: Sequence[Row[Action]], ahead: dict[str, Track]) -> Floats:
+        """Features in the units of `COLUMNS`."""
         numbers = np.empty((len(rows), len(COLUMNS)))
         for i, (user, event) in enumerate(rows):
             # Out and in again, so that users stand in the order of their latest event.
             track = ahead.pop(user, None) or self._tracks.get(user, _NEW)
             numbers[i], ahead[user] = follow(track, event, event.time_ms)
-        return numbers, ahead
+        return numbers
 
-    def remember(self, seen: dict[str, Track]) -> None:
+    def remember(self, ahead: dict[str, Track]) -> None:
         """Keep the tracks behind a block."""
-        for user, track in seen.items():
+        for user, track in ahead.items():
             self._tracks[user] = track
             self._tracks.move_to_end(user)
         while len(self._tracks) > self._users:

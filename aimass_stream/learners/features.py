@@ -39,6 +39,11 @@ class Column(NamedTuple):
     flag: bool = False
 
 
+def cut_columns(columns: Sequence[Column]) -> NDArray[np.int64]:
+    """Places of the columns that are no flags."""
+    return np.flatnonzero([not column.flag for column in columns])
+
+
 class Row(NamedTuple, Generic[ItemT]):
     """An event as read.
 
@@ -67,17 +72,25 @@ class Features(Protocol[ItemT]):
         """
         ...
 
-    def look(self, rows: Sequence[Row[ItemT]]) -> tuple[Floats, Any]:
+    def ahead(self) -> Any:
+        """What the rows of a block lead to, before the first."""
+        ...
+
+    def look(self, rows: Sequence[Row[ItemT]], ahead: Any) -> Floats:
         """Features of rows, each seen behind those before it, without remembering any.
 
+        Args:
+            rows: that follow on those looked at in the block.
+            ahead: what those have led to; these are added.
+
         Returns:
-            `(rows, columns)` float64 in the columns' units, NaN where there is nothing to
-            measure; and what `remember` takes to remember these rows.
+            `(rows, columns)` float64, C-contiguous, in the columns' units, NaN where there is
+            nothing to measure.
         """
         ...
 
-    def remember(self, seen: Any) -> None:
-        """Remember rows that were looked at."""
+    def remember(self, ahead: Any) -> None:
+        """Remember the rows of a block."""
         ...
 
     def snapshot(self) -> dict[str, Any]:
@@ -121,11 +134,15 @@ class VectorFeatures:
             raise RecordError(Reason.BAD_ENVELOPE, f"a number beyond {LARGEST:g}")
         return Row("" if event.key is None else event.key.decode(errors="replace"), numbers)
 
-    def look(self, rows: Sequence[Row[list[float]]]) -> tuple[Floats, None]:
-        """The numbers as an array."""
-        return np.array([row.item for row in rows], np.float64).reshape(-1, len(self.columns)), None
+    def ahead(self) -> None:
+        """Nothing: rows are as they are."""
 
-    def remember(self, seen: None) -> None:
+    def look(self, rows: Sequence[Row[list[float]]], ahead: None) -> Floats:
+        """The numbers as an array."""
+        del ahead
+        return np.array([row.item for row in rows], np.float64).reshape(-1, len(self.columns))
+
+    def remember(self, ahead: None) -> None:
         """Nothing to remember."""
 
     def snapshot(self) -> dict[str, Any]:

@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.learner import Event, Snapshot
+from aimass_stream.learners.arrays import row_products
 from aimass_stream.learners.heads import Head
+from aimass_stream.learners.open_block import OpenBlock
 from aimass_stream.learners.waiting import Waiting
 from aimass_stream.records import Embedding, Prediction
 
@@ -100,6 +102,7 @@ class HeadState:
         self._unmatched = 0
         self._waiting: Waiting[_Taught] = Waiting(head.keep_records, head.keep_s)
         self._solved: NDArray[np.float64] | None = None
+        self._open = OpenBlock(lambda: None, self._answer)
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -133,18 +136,23 @@ class HeadState:
 
     def score(self, inputs: Sequence[HeadInput]) -> list[Prediction | None]:
         """Label embeddings; None for feedback. Rows do not depend on each other."""
+        return self._open.answers(inputs)
+
+    def _answer(self, ahead: None, inputs: Sequence[HeadInput]) -> list[Prediction | None]:
+        del ahead
         answers: list[Prediction | None] = [None] * len(inputs)
         rows = [i for i, item in enumerate(inputs) if isinstance(item, Embedded)]
         if not rows:
             return answers
         vectors = np.stack([_row_of(inputs[i]) for i in rows])
-        probabilities = _softmax(self._sharpness * (vectors @ self._weights()))
+        probabilities = _softmax(self._sharpness * row_products(vectors, self._weights()))
         for i, shares in zip(rows, probabilities, strict=True):
             answers[i] = self._prediction(shares)
         return answers
 
     def learn(self, inputs: Sequence[HeadInput]) -> None:
         """Remember embeddings, and learn what feedback says about those remembered."""
+        self._open.close()
         for item in inputs:
             if isinstance(item, Embedded):
                 # A repeated root keeps its first embedding, which its label was learnt on.
@@ -196,6 +204,7 @@ class HeadState:
         taught = (_Taught(*column) for column in columns)
         self._waiting.restore(data["roots"], taught, arrays["times"].tolist())
         self._solved = None
+        self._open.close()
 
     def _read_feedback(self, record: str, label: str, time_ms: int) -> Labelled:
         index = self._index.get(label)

@@ -1,8 +1,10 @@
-"""What learners cost: CPU microseconds a record to score and learn, by block.
+"""What learners cost: CPU microseconds a record, one by one and many at once.
 
 ```
-python -m benchmarks.learning.cost [--records 6000]
+python -m benchmarks.learning.cost [--records 6000] [--learners NAME ...]
 ```
+
+Records go through what drives a learner in its process, in blocks as it is declared with.
 
 One thread of NumPy and torch should be set by the environment (`OMP_NUM_THREADS=1`). Refits
 run in a thread beside the stream, and their CPU is counted.
@@ -39,8 +41,12 @@ from aimass_stream.learners.heads import Head
 from aimass_stream.learners.online import OnlineClassifier
 from aimass_stream.learners.recommendation import Recommender
 from aimass_stream.records import Embedding
+from aimass_stream.runtime.blocks import BlockLearner
+from models.behaviour_anomaly import behaviour_anomaly
 
-_BLOCKS = (1, 8, 64, 256)
+AT_ONCE = 256
+"""Records of a large delivery."""
+
 _START_MS = 1_750_000_000_000
 _DIMENSIONS = 384
 _SERIES = 100
@@ -163,6 +169,7 @@ LEARNERS: Sequence[tuple[str, Learner[Any], Callable[[int], list[Event]]]] = (
         vectors,
     ),
     ("half-space trees, behaviour", HalfSpaceTreesDetector("a"), behaviour),
+    ("ensemble, behaviour", behaviour_anomaly, behaviour),
     ("extremes, behaviour", ExtremesDetector("a"), behaviour),
     ("values, 100 series", ValueDetector("a"), values),
     (
@@ -189,41 +196,46 @@ LEARNERS: Sequence[tuple[str, Learner[Any], Callable[[int], list[Event]]]] = (
 )
 
 
-def cost(declared: Learner[Any], events: Sequence[Event], block: int) -> tuple[float, ...]:
-    """CPU microseconds a record: read, score, learn, and of it all in the second half."""
+def cost(declared: Learner[Any], events: Sequence[Event], at_once: int) -> float:
+    """CPU microseconds to read, score and learn a record, over the second half.
+
+    Args:
+        declared: the learner.
+        events: of its log.
+        at_once: records that come together.
+    """
     module, _, name = declared.adapter.partition(":")
     state: LearnerState[Any, Any] = getattr(import_module(module), name)(declared.settings)
-    warm = len(events) // 2
-    spent = np.zeros(3)
-    for i in range(0, len(events) - block + 1, block):
-        stops = [time.process_time()]
-        inputs = [state.read(event) for event in events[i : i + block]]
-        stops.append(time.process_time())
-        state.score(inputs)
-        stops.append(time.process_time())
-        state.learn(inputs)
-        stops.append(time.process_time())
-        if i >= warm:
-            spent += np.diff(stops)
-    return tuple(spent / (len(events) - warm) * 1e6)
+    learner = BlockLearner(state, declared.block_rows, 0)
+    spent_s, measured = 0.0, 0
+    for i in range(0, len(events), at_once):
+        begun_s = time.process_time()
+        learner.take([(event, state.read(event)) for event in events[i : i + at_once]])
+        # The first half warms it up.
+        if i >= len(events) // 2:
+            spent_s += time.process_time() - begun_s
+            measured += len(events[i : i + at_once])
+    return spent_s / measured * 1e6
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--records", type=int, default=6_000)
-    records = parser.parse_args().records
-    print("| learner | block | read us | score us | learn us | records/s |")
-    print("|---|---|---|---|---|---|")
+    parser.add_argument("--learners", nargs="+", help="those whose names begin so")
+    chosen = parser.parse_args()
+    print(f"| learner | records a block | one by one, us | {AT_ONCE} at once, us | ratio |")
+    print("|---|---|---|---|---|")
     for name, declared, make in LEARNERS:
-        for block in _BLOCKS:
-            events = make(records if block > 1 else records // 4)
-            read, score, learn = cost(declared, events, block)
-            rate = 1e6 / (read + score + learn)
-            print(
-                f"| {name} | {block} | {read:.0f} | {score:.0f} | {learn:.0f} | {rate:,.0f} |",
-                flush=True,
-            )
+        if chosen.learners and not name.startswith(tuple(chosen.learners)):
+            continue
+        events = make(chosen.records)
+        alone, together = cost(declared, events, 1), cost(declared, events, AT_ONCE)
+        print(
+            f"| {name} | {declared.block_rows} | {alone:.0f} | {together:.0f} "
+            f"| {alone / together:.1f} |",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ def look(
     features: BehaviourFeatures, *events: tuple[int, dict[str, Any]]
 ) -> list[dict[str, float]]:
     rows = [features.read(event_of(0, value, after_ms=after)) for after, value in events]
-    numbers, _ = features.look(rows)
+    numbers = features.look(rows, features.ahead())
     return [dict(zip(NAMES, row.tolist(), strict=True)) for row in numbers]
 
 
@@ -90,7 +90,8 @@ def test_looking_remembers_nothing_and_users_are_bounded() -> None:
     features = BehaviourFeatures(3)
     before = features.snapshot()
     rows = [features.read(event_of(0, did("view", "a", f"u{i}"))) for i in range(5)]
-    _, seen = features.look(rows)
+    ahead = features.ahead()
+    features.look(rows, ahead)
     assert features.snapshot() == before
-    features.remember(seen)
+    features.remember(ahead)
     assert [track[0] for track in features.snapshot()["tracks"]] == ["u2", "u3", "u4"]

@@ -61,6 +61,21 @@ class LooksAhead(Mean):
         return [self.answer(abs(number - max(inputs))) for number in inputs]
 
 
+class CountsDeliveries(Mean):
+    """How often it was asked shows in the state."""
+
+    asked = 0
+
+    def score(self, inputs: Sequence[float]) -> list[Surprise]:
+        self.asked += 1
+        return super().score(inputs)
+
+    def learn(self, inputs: Sequence[float]) -> None:
+        super().learn(inputs)
+        self.total[0] += self.asked > 1
+        self.asked = 0
+
+
 class AnswersInfinity(Mean):
     def answer(self, away: float) -> Surprise:
         return Surprise(float("nan"), 0.9, is_alarm=False, reason="")
@@ -128,7 +143,8 @@ class Grows(Mean):
 
 BROKEN = {
     ScoringLearns: "score_is_pure",
-    LooksAhead: "score_looks_back_only",
+    LooksAhead: "deliveries_change_nothing",
+    CountsDeliveries: "deliveries_change_nothing",
     AnswersInfinity: "answers_fit",
     LearnsFromScores: "learning_needs_no_scoring",
     LooksAtTheClock: "same_log_same_state",

@@ -16,7 +16,9 @@ from numpy.typing import NDArray
 
 from aimass_stream.learner import Snapshot
 from aimass_stream.learners.anomaly.detectors import AutoencoderDetector
-from aimass_stream.learners.anomaly.state import DetectorState, Look, features_of
+from aimass_stream.learners.anomaly.judges import Look, RankedEye
+from aimass_stream.learners.anomaly.state import DetectorState, features_of
+from aimass_stream.learners.arrays import row_products
 from aimass_stream.learners.features import Column, Floats
 
 _BETAS = (0.9, 0.999)
@@ -61,10 +63,7 @@ class AutoencoderEye:
         if self._learnt < _TRUSTED_ROWS:
             return np.full(len(look.spreads), np.nan)
         rows = _squeezed(look)
-        with torch.inference_mode():
-            rebuilt = _rebuild(
-                torch.from_numpy(rows), [torch.from_numpy(w) for w in self._weights]
-            ).numpy()
+        rebuilt = _rebuilt_alone(rows, self._weights)
         raw: Floats = (_squared(rows, rebuilt) / (self._usual_error + _LEAST_ERROR)).mean(axis=1)
         return raw
 
@@ -180,6 +179,18 @@ def _rebuild(rows: torch.Tensor, weights: Sequence[torch.Tensor]) -> torch.Tenso
     return rows
 
 
+def _rebuilt_alone(
+    rows: NDArray[np.float32], weights: Sequence[NDArray[np.float32]]
+) -> NDArray[np.float32]:
+    """As `_rebuild`, but for the last bits, which here no other row has a part in."""
+    last = len(weights) - 2
+    for i in range(0, len(weights), 2):
+        rows = row_products(rows, weights[i]) + weights[i + 1]
+        if i < last:
+            rows = np.tanh(rows)
+    return rows
+
+
 def _squared(rows: NDArray[np.float32], rebuilt: NDArray[np.float32]) -> Floats:
     """`(rows, columns)` float64: squared errors, in squared spreads."""
     return (rows.astype(np.float64) - rebuilt) ** 2
@@ -198,4 +209,5 @@ class AutoencoderState(DetectorState):
     def __init__(self, settings: Mapping[str, Any]) -> None:
         detector = AutoencoderDetector("state", **settings)
         features = features_of(detector)
-        super().__init__(detector, AutoencoderEye(detector, features.columns), features)
+        eye = AutoencoderEye(detector, features.columns)
+        super().__init__(detector, RankedEye(eye, detector.compared_records), features)

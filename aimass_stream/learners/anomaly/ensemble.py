@@ -21,8 +21,9 @@ from aimass_stream.learners.anomaly.detectors import (
 )
 from aimass_stream.learners.anomaly.half_space_trees import HalfSpaceTreesEye
 from aimass_stream.learners.anomaly.isolation_forest import IsolationForestEye
+from aimass_stream.learners.anomaly.judges import Eye, Judged, Look
 from aimass_stream.learners.anomaly.mahalanobis import MahalanobisEye
-from aimass_stream.learners.anomaly.state import DetectorState, Eye, Look, features_of
+from aimass_stream.learners.anomaly.state import DetectorState, features_of
 from aimass_stream.learners.anomaly.tails import TailsEye
 from aimass_stream.learners.anomaly.usual import Rarity
 from aimass_stream.learners.arrays import under
@@ -37,7 +38,7 @@ _KINDS: dict[str, tuple[type[Detector], Any]] = {
 }
 
 
-class EnsembleEye:
+class EyesTogether:
     """The mean or the largest share of earlier rows that members found less unusual.
 
     Args:
@@ -52,48 +53,46 @@ class EnsembleEye:
         self._is_furthest = is_furthest
         self._members = members
         self._rarities = {name: Rarity(compared_records) for name in members}
-        self._last: tuple[Look, dict[str, Floats]] | None = None
 
-    def score(self, look: Look) -> Floats:
-        """`(rows,)` shares, 0 to 1; NaN while no member can judge."""
-        raws = self._raws(look)
+    def judge(self, look: Look) -> Judged:
+        """Shares of rows; an eye that cannot judge yet has no say."""
+        raws = np.stack([eye.score(look) for eye in self._members.values()], axis=1)
         shares = np.array(
             [
-                np.where(np.isnan(raw), np.nan, self._rarities[name].share_below(raw))
-                for name, raw in raws.items()
+                np.where(np.isnan(raw), np.nan, rarity.share_below(raw))
+                for raw, rarity in zip(raws.T, self._rarities.values(), strict=True)
             ]
         )
         judged = (~np.isnan(shares)).sum(axis=0)
+        known = np.nan_to_num(shares, nan=0.0)
         if self._is_furthest:
             # The largest of n independent shares is below m in m^n of cases (Šidák 1967).
-            most = np.nan_to_num(shares, nan=0.0).max(axis=0) ** np.maximum(judged, 1)
-            furthest: Floats = np.where(judged > 0, most, np.nan)
-            return furthest
-        total = np.nansum(shares, axis=0)
-        mean: Floats = np.where(judged > 0, total / np.maximum(judged, 1), np.nan)
-        return mean
+            most = known.max(axis=0) ** np.maximum(judged, 1)
+            return Judged(raws, np.where(judged > 0, most, np.nan))
+        # One after the other: a sum over an axis may add up in another order for a single row.
+        mean = sum(known[1:], start=known[0]) / np.maximum(judged, 1)
+        return Judged(raws, np.where(judged > 0, mean, np.nan))
 
-    def learn(self, look: Look) -> None:
+    def learn(self, look: Look, raws: Floats) -> None:
         """Have every member learn rows."""
-        for name, raw in self._raws(look).items():
-            self._rarities[name].learn(raw[~np.isnan(raw)])
-        self._last = None
-        for name, eye in self._members.items():
+        for (name, eye), raw in zip(self._members.items(), raws.T, strict=True):
+            rarity = self._rarities[name]
+            rarity.learn(raw[~np.isnan(raw)])
             eye.learn(look)
-            if self._rarities[name].is_empty:
+            if rarity.is_empty:
                 # What it was first fitted on is better to compare with than nothing.
-                raw = eye.score(look)
-                self._rarities[name].learn(raw[~np.isnan(raw)])
+                first = eye.score(look)
+                rarity.learn(first[~np.isnan(first)])
 
     def snapshot(self) -> Snapshot:
         """Every member's snapshot, under its name."""
         arrays: dict[str, NDArray[np.generic]] = {
-            f"{name}/rarity": rarity.snapshot() for name, rarity in self._rarities.items()
+            f"eye.{name}/rarity": rarity.snapshot() for name, rarity in self._rarities.items()
         }
         data = {}
         for name, eye in self._members.items():
             member = eye.snapshot()
-            arrays |= {f"{name}/eye.{key}": array for key, array in member.arrays.items()}
+            arrays |= {f"eye.{name}/eye.{key}": array for key, array in member.arrays.items()}
             data[name] = member.data
         return Snapshot(arrays, data)
 
@@ -106,16 +105,9 @@ class EnsembleEye:
         if snapshot.data.keys() != self._members.keys():
             raise ValueError(f"an ensemble of {', '.join(snapshot.data)}")
         for name, eye in self._members.items():
-            arrays = under(snapshot.arrays, f"{name}/")
+            arrays = under(snapshot.arrays, f"eye.{name}/")
             self._rarities[name].restore(arrays["rarity"].astype(np.float64))
             eye.restore(Snapshot(under(arrays, "eye."), snapshot.data[name]))
-        self._last = None
-
-    def _raws(self, look: Look) -> dict[str, Floats]:
-        """What the members answer; asked for once between scoring and learning a block."""
-        if self._last is None or self._last[0] is not look:
-            self._last = (look, {name: eye.score(look) for name, eye in self._members.items()})
-        return self._last[1]
 
 
 class EnsembleState(DetectorState):
@@ -131,8 +123,8 @@ class EnsembleState(DetectorState):
         features = features_of(detector)
         eyes = _eyes(members, [eye for _, eye in made], features.columns)
         is_furthest = detector.combine == "furthest"
-        eye = EnsembleEye(eyes, detector.compared_records, is_furthest=is_furthest)
-        super().__init__(detector, eye, features, is_calibrated=True)
+        judge = EyesTogether(eyes, detector.compared_records, is_furthest=is_furthest)
+        super().__init__(detector, judge, features)
 
 
 def _eyes(

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from aimass_stream.learner import Snapshot
 from aimass_stream.learners.anomaly.detectors import ExtremesDetector
-from aimass_stream.learners.anomaly.state import DetectorState, Look, features_of
+from aimass_stream.learners.anomaly.judges import CertainEye, Look
+from aimass_stream.learners.anomaly.state import DetectorState, features_of
 from aimass_stream.learners.anomaly.windows import SlidingWindow
 from aimass_stream.learners.features import Column, Floats
 
@@ -38,8 +39,9 @@ class ExtremesEye:
 
     def __init__(self, detector: ExtremesDetector, columns: Sequence[Column]) -> None:
         # What hours and kinds there are is no extreme.
-        self._looked_at = np.array([column.spoken and not column.flag for column in columns])
-        sides = 2 * int(self._looked_at.sum())
+        looked_at = [column.spoken and not column.flag for column in columns]
+        self._looked_at = np.flatnonzero(looked_at)
+        sides = 2 * len(self._looked_at)
         self._window = SlidingWindow(sides, detector.window_records, detector.refit_records)
         self._tails: Floats | None = None
 
@@ -78,8 +80,8 @@ class ExtremesEye:
 
     def _sides(self, look: Look) -> Floats:
         """Spreads from the mean, upwards and downwards: `(rows, sides)`."""
-        spreads = look.spreads[:, self._looked_at]
-        return np.hstack([spreads, -spreads])
+        spreads = look.spreads.take(self._looked_at, axis=1)
+        return np.concatenate([spreads, -spreads], axis=1)
 
 
 def fit_tails(rows: Floats) -> Floats:
@@ -130,4 +132,4 @@ class ExtremesState(DetectorState):
         detector = ExtremesDetector("state", **settings)
         features = features_of(detector)
         eye = ExtremesEye(detector, features.columns)
-        super().__init__(detector, eye, features, is_calibrated=True)
+        super().__init__(detector, CertainEye(eye), features)

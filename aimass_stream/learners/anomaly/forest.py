@@ -68,7 +68,7 @@ class Forest:
         for _ in range(self._levels):
             goes_right = flat[first + self._feature[node]] > self._threshold[node]
             node = self._children[2 * node + goes_right]
-        scores: Floats = np.exp2(-self._depth[node].sum(axis=1) / max(self._scale, 1e-9))
+        scores: Floats = np.exp2(-self._depth.take(node).sum(axis=1) / max(self._scale, 1e-9))
         return scores
 
 

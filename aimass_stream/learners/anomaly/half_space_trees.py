@@ -14,8 +14,9 @@ from river.anomaly import HalfSpaceTrees
 
 from aimass_stream.learner import Snapshot
 from aimass_stream.learners.anomaly.detectors import HalfSpaceTreesDetector
-from aimass_stream.learners.anomaly.state import DetectorState, Look, features_of
-from aimass_stream.learners.features import Column, Floats
+from aimass_stream.learners.anomaly.judges import Look, RankedEye
+from aimass_stream.learners.anomaly.state import DetectorState, features_of
+from aimass_stream.learners.features import Column, Floats, cut_columns
 
 
 class HalfSpaceTreesEye:
@@ -27,7 +28,7 @@ class HalfSpaceTreesEye:
     """
 
     def __init__(self, detector: HalfSpaceTreesDetector, columns: Sequence[Column]) -> None:
-        self._cut = np.array([not column.flag for column in columns])
+        self._cut = cut_columns(columns)
         self._detector = detector
         self._trees = self._plant()
 
@@ -57,7 +58,7 @@ class HalfSpaceTreesEye:
         masses = snapshot.arrays["masses"].tolist()
         if masses:
             # The first record makes the trees grow.
-            self._trees.learn_one(dict.fromkeys(range(int(self._cut.sum())), 0.5))
+            self._trees.learn_one(dict.fromkeys(range(len(self._cut)), 0.5))
         for node, (left, right) in zip(self._nodes(), masses, strict=True):
             node.l_mass, node.r_mass = left, right
         self._trees.counter = snapshot.data["counter"]
@@ -75,7 +76,7 @@ class HalfSpaceTreesEye:
         return [node for tree in self._trees.trees for node in tree.iter_dfs()]
 
     def _rows(self, look: Look) -> list[dict[int, float]]:
-        spreads = look.spreads[:, self._cut]
+        spreads = look.spreads.take(self._cut, axis=1)
         squeezed = 0.5 + 0.5 * spreads / (_HALF + np.abs(spreads))
         return [dict(enumerate(row)) for row in squeezed.tolist()]
 
@@ -89,4 +90,5 @@ class HalfSpaceTreesState(DetectorState):
     def __init__(self, settings: Mapping[str, Any]) -> None:
         detector = HalfSpaceTreesDetector("state", **settings)
         features = features_of(detector)
-        super().__init__(detector, HalfSpaceTreesEye(detector, features.columns), features)
+        eye = HalfSpaceTreesEye(detector, features.columns)
+        super().__init__(detector, RankedEye(eye, detector.compared_records), features)

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from aimass_stream.learner import Snapshot
 from aimass_stream.learners.anomaly.detectors import IsolationForestDetector
 from aimass_stream.learners.anomaly.forest import Forest
-from aimass_stream.learners.anomaly.state import DetectorState, Look, features_of
-from aimass_stream.learners.features import Column, Floats
+from aimass_stream.learners.anomaly.judges import Look, RankedEye
+from aimass_stream.learners.anomaly.state import DetectorState, features_of
+from aimass_stream.learners.features import Column, Floats, cut_columns
 
 Window = NDArray[np.float32]
 
@@ -51,9 +52,9 @@ class IsolationForestEye:
 
     def __init__(self, detector: IsolationForestDetector, columns: Sequence[Column]) -> None:
         self._detector = detector
-        self._cut = np.array([not column.flag for column in columns])
+        self._cut = cut_columns(columns)
         self._fitter = ThreadPoolExecutor(1, "isolation-forest")
-        self._window: Window = np.empty((0, int(self._cut.sum()) + 1), np.float32)
+        self._window: Window = np.empty((0, len(self._cut) + 1), np.float32)
         self._learnt = 0
         self._in_force: _Refit | None = None
         self._pending: deque[_Refit] = deque()
@@ -105,9 +106,9 @@ class IsolationForestEye:
 
     def _rows(self, look: Look) -> Window:
         """What forests see: the columns to cut, and how far the row is from usual in all."""
-        spreads = look.spreads[:, self._cut]
+        spreads = look.spreads.take(self._cut, axis=1)
         away = np.sqrt((spreads * spreads).sum(axis=1, keepdims=True))
-        return np.hstack([look.values[:, self._cut], away]).astype(np.float32)
+        return np.hstack([look.values.take(self._cut, axis=1), away]).astype(np.float32)
 
     def _next_refit(self, learnt: int) -> int:
         """The first count of records above `learnt` that a forest is fitted at."""
@@ -134,4 +135,4 @@ class IsolationForestState(DetectorState):
         detector = IsolationForestDetector("state", **settings)
         features = features_of(detector)
         eye = IsolationForestEye(detector, features.columns)
-        super().__init__(detector, eye, features)
+        super().__init__(detector, RankedEye(eye, detector.compared_records), features)

@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from aimass_stream.learner import Snapshot
 from aimass_stream.learners.anomaly.detectors import MahalanobisDetector
-from aimass_stream.learners.anomaly.state import DetectorState, Look, features_of
+from aimass_stream.learners.anomaly.judges import Look, RankedEye
+from aimass_stream.learners.anomaly.state import DetectorState, features_of
 from aimass_stream.learners.anomaly.windows import SlidingWindow
+from aimass_stream.learners.arrays import row_products
 from aimass_stream.learners.features import Column, Floats
 
 _STEPS = 8
@@ -42,7 +44,7 @@ class MahalanobisEye:
         if self._fitted is None:
             return np.full(len(look.values), np.nan)
         centre, whitening = self._fitted
-        away = (look.values - centre) @ whitening
+        away = row_products(look.values - centre, whitening)
         scores: Floats = (away * away).sum(axis=1)
         return scores
 
@@ -109,4 +111,5 @@ class MahalanobisState(DetectorState):
     def __init__(self, settings: Mapping[str, Any]) -> None:
         detector = MahalanobisDetector("state", **settings)
         features = features_of(detector)
-        super().__init__(detector, MahalanobisEye(detector, features.columns), features)
+        eye = MahalanobisEye(detector, features.columns)
+        super().__init__(detector, RankedEye(eye, detector.compared_records), features)

@@ -23,14 +23,19 @@ class Rest:
         self._left: OrderedDict[str, int] = OrderedDict()
 
     def look(
-        self, keys: Sequence[str], unusual: Sequence[bool] | NDArray[Any]
-    ) -> tuple[list[bool], dict[str, int]]:
+        self,
+        keys: Sequence[str],
+        unusual: Sequence[bool] | NDArray[Any],
+        ahead: dict[str, int],
+    ) -> list[bool]:
         """Which unusual records are alarms, each behind those before it.
 
-        Returns:
-            One answer a record, and what `remember` takes to remember these records.
+        Args:
+            keys: of the records.
+            unusual: whether each is.
+            ahead: what earlier records of the block lead to, empty before the first; these are
+                added. `remember` takes it.
         """
-        ahead: dict[str, int] = {}
         alarms = []
         for key, is_unusual in zip(keys, unusual, strict=True):
             left = ahead.get(key)
@@ -42,7 +47,7 @@ class Rest:
                 ahead[key] = self._records
             elif left:
                 ahead[key] = left - 1
-        return alarms, ahead
+        return alarms
 
     def remember(self, ahead: dict[str, int]) -> None:
         """Remember records that were looked at."""

@@ -1,72 +1,52 @@
-"""The state every anomaly detector shares: features, what is usual, rarity, and rest.
-
-A kind of detector adds an `Eye`: what gives a block of rows raw scores, higher for less usual,
-and learns them.
-"""
+"""The state every anomaly detector shares: features, what is usual, a judge, and rest."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aimass_stream.learner import Event, Snapshot
 from aimass_stream.learners.anomaly.detectors import Detector
+from aimass_stream.learners.anomaly.judges import Judge, Look
 from aimass_stream.learners.anomaly.reasons import Reasons
 from aimass_stream.learners.anomaly.rest import Rest
-from aimass_stream.learners.anomaly.usual import Rarity, Usual
+from aimass_stream.learners.anomaly.usual import Usual
 from aimass_stream.learners.arrays import under
 from aimass_stream.learners.behaviour import BehaviourFeatures
 from aimass_stream.learners.features import Features, Floats, Row, VectorFeatures
+from aimass_stream.learners.open_block import OpenBlock
 from aimass_stream.records import Surprise
 
 
-class Look(NamedTuple):
-    """A block as an eye sees it; each `(rows, columns)` float64.
+class _Seen(NamedTuple):
+    """What is known of rows before they are learnt.
 
     Attributes:
-        values: heavy columns as log(1 + value); the usual mean where there is no value.
-        spreads: spreads from the usual mean, within 50; 0 where there is no value.
+        scaled: `(rows, columns)`: heavy columns as log(1 + value); NaN for no value.
+        look: as eyes see them.
+        raws: what eyes found.
     """
 
-    values: Floats
-    spreads: Floats
-
-
-class Eye(Protocol):
-    """What tells the usual from the unusual."""
-
-    def score(self, look: Look) -> Floats:
-        """`(rows,)` float64, higher for less usual; NaN while there is nothing to judge by."""
-        ...
-
-    def learn(self, look: Look) -> None:
-        """Learn rows."""
-        ...
-
-    def snapshot(self) -> Snapshot:
-        """Lay down what was learnt; nothing in it may change later."""
-        ...
-
-    def restore(self, snapshot: Snapshot) -> None:
-        """Have what was laid down."""
-        ...
-
-
-class _Judged(NamedTuple):
-    """Everything known of a block before it is learnt."""
-
-    rows: Sequence[Row[Any]]
-    seen: Any
-    natural: Floats
     scaled: Floats
     look: Look
-    raw: Floats
-    shares: Floats
-    alarms: list[bool]
+    raws: Floats
+
+
+class _Ahead(NamedTuple):
+    """What the rows of a block lead to.
+
+    Attributes:
+        features: as their `remember` takes it.
+        resting: as `Rest.remember` takes it.
+        seen: the rows, as they came together.
+    """
+
+    features: Any
     resting: dict[str, int]
+    seen: list[_Seen]
 
 
 class DetectorState:
@@ -77,31 +57,20 @@ class DetectorState:
 
     Args:
         detector: the declaration.
-        eye: scores and learns rows.
+        judge: finds out how unusual rows are, and learns them.
         features: makes rows of events.
-        is_calibrated: whether the eye's scores are shares already.
     """
 
-    def __init__(
-        self,
-        detector: Detector,
-        eye: Eye,
-        features: Features[Any],
-        *,
-        is_calibrated: bool = False,
-    ) -> None:
-        self._is_calibrated = is_calibrated
+    def __init__(self, detector: Detector, judge: Judge, features: Features[Any]) -> None:
         self._features = features
-        self._eye = eye
+        self._judge = judge
         self._detector = detector
         self._heavy = np.array([column.heavy for column in features.columns])
-        columns = len(features.columns)
-        self._usual = Usual(columns)
+        self._usual = Usual(len(features.columns))
         self._reasons = Reasons(features.columns)
-        self._rarity = Rarity(detector.compared_records)
         self._rest = Rest(detector.rest_records, detector.keys)
         self._learnt = 0
-        self._judged: _Judged | None = None
+        self._open = OpenBlock(self._begin, self._answer)
 
     def read(self, event: Event) -> Row[Any]:
         """An event as the features take it.
@@ -113,32 +82,36 @@ class DetectorState:
 
     def score(self, inputs: Sequence[Row[Any]]) -> list[Surprise]:
         """How unusual each row is."""
-        judged = self._judge(inputs)
-        return [self._surprise(judged, i) for i in range(len(inputs))]
+        return self._open.answers(inputs)
 
     def learn(self, inputs: Sequence[Row[Any]]) -> None:
         """Learn a block."""
-        judged = self._judge(inputs)
-        self._judged = None
-        self._eye.learn(judged.look)
-        self._rarity.learn(judged.raw[~np.isnan(judged.raw)])
-        self._rest.remember(judged.resting)
-        self._usual.learn(judged.scaled)
-        self._features.remember(judged.seen)
-        self._learnt += len(judged.rows)
+        ahead = self._open.ahead(inputs)
+        self._open.close()
+        if not ahead.seen:
+            return
+        scaled = np.concatenate([seen.scaled for seen in ahead.seen])
+        look = Look(
+            np.concatenate([seen.look.values for seen in ahead.seen]),
+            np.concatenate([seen.look.spreads for seen in ahead.seen]),
+        )
+        self._judge.learn(look, np.concatenate([seen.raws for seen in ahead.seen]))
+        self._rest.remember(ahead.resting)
+        self._usual.learn(scaled)
+        self._features.remember(ahead.features)
+        self._learnt += len(scaled)
 
     def snapshot(self) -> Snapshot:
         """Lay the state down."""
-        eye = self._eye.snapshot()
-        arrays: dict[str, NDArray[np.generic]] = {"rarity": self._rarity.snapshot()}
+        judge = self._judge.snapshot()
+        arrays: dict[str, NDArray[np.generic]] = dict(judge.arrays)
         arrays |= {f"usual.{name}": array for name, array in self._usual.snapshot().items()}
-        arrays |= {f"eye.{name}": array for name, array in eye.arrays.items()}
         data = {
             "columns": [column.name for column in self._features.columns],
             "learnt": self._learnt,
             "rest": self._rest.snapshot(),
             "features": self._features.snapshot(),
-            "eye": eye.data,
+            "eye": judge.data,
         }
         return Snapshot(arrays, data)
 
@@ -152,45 +125,39 @@ class DetectorState:
         if data["columns"] != [column.name for column in self._features.columns]:
             raise ValueError(f"a detector of {len(data['columns'])} other features")
         self._usual.restore(under(arrays, "usual."))
-        self._rarity.restore(arrays["rarity"].astype(np.float64))
         self._rest.restore(data["rest"])
         self._features.restore(data["features"])
         self._learnt = data["learnt"]
-        self._eye.restore(Snapshot(under(arrays, "eye."), data["eye"]))
-        self._judged = None
+        self._judge.restore(Snapshot(arrays, data["eye"]))
+        self._open.close()
 
-    def _judge(self, rows: Sequence[Row[Any]]) -> _Judged:
-        """Judge a block, or give again what was judged when the same block was scored."""
-        last = self._judged
-        if last is not None and _same(last.rows, rows):
-            return last
-        natural, seen = self._features.look(rows)
+    def _begin(self) -> _Ahead:
+        return _Ahead(self._features.ahead(), {}, [])
+
+    def _answer(self, ahead: _Ahead, rows: Sequence[Row[Any]]) -> list[Surprise]:
+        """Judge rows that follow on those before them in the block."""
+        natural = self._features.look(rows, ahead.features)
         scaled = np.where(self._heavy, np.log1p(np.where(self._heavy, natural, 0.0)), natural)
         look = Look(self._usual.filled(scaled), self._usual.spreads(scaled))
-        raw = self._eye.score(look)
-        shares = raw if self._is_calibrated else self._rarity.share_below(raw)
-        shares = np.where(np.isnan(raw), 0.0, shares)
+        raws, shares = self._judge.judge(look)
+        ahead.seen.append(_Seen(scaled, look, raws))
+        shares = np.where(np.isnan(shares), 0.0, shares)
         warm = self._learnt >= self._detector.warm_records
         unusual = (shares >= 1 - self._detector.alarm_share) & warm
-        alarms, resting = self._rest.look([row.key for row in rows], unusual)
-        self._judged = _Judged(
-            list(rows), seen, natural, scaled, look, raw, shares, alarms, resting
-        )
-        return self._judged
+        alarms = self._rest.look([row.key for row in rows], unusual, ahead.resting)
+        return [
+            self._surprise(share, natural[i], look.spreads[i], is_alarm=alarms[i])
+            for i, share in enumerate(shares.tolist())
+        ]
 
-    def _surprise(self, judged: _Judged, i: int) -> Surprise:
-        share = float(judged.shares[i])
+    def _surprise(
+        self, share: float, natural: Floats, spreads: Floats, *, is_alarm: bool
+    ) -> Surprise:
         threshold = 1 - self._detector.alarm_share
         if share < threshold:
             return Surprise(share, threshold, is_alarm=False, reason="as usual")
-        reason, parts = self._reasons.of(judged.natural[i], judged.look.spreads[i], self._usual)
-        return Surprise(share, threshold, judged.alarms[i], reason, parts)
-
-
-def _same(rows: Sequence[Row[Any]], others: Sequence[Row[Any]]) -> bool:
-    return len(rows) == len(others) and all(
-        one is other for one, other in zip(rows, others, strict=True)
-    )
+        reason, parts = self._reasons.of(natural, spreads, self._usual)
+        return Surprise(share, threshold, is_alarm, reason, parts)
 
 
 def features_of(detector: Detector) -> Features[Any]:

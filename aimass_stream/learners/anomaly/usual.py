@@ -47,8 +47,9 @@ class Usual:
 
     def spreads(self, values: Floats) -> Floats:
         """How many spreads from the mean values are, within 50; 0 for NaN and unknown columns."""
-        away = np.where(self.count > 0, (values - self.mean) / self.spread, 0.0)
-        spreads: Floats = np.clip(np.nan_to_num(away), -_MOST_SPREADS, _MOST_SPREADS)
+        known = (self.count > 0) & ~np.isnan(values)
+        away = np.where(known, (values - self.mean) / self.spread, 0.0)
+        spreads: Floats = np.minimum(np.maximum(away, -_MOST_SPREADS), _MOST_SPREADS)
         return spreads
 
     def learn(self, values: Floats) -> None:

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from sklearn.cluster import HDBSCAN
 
 from aimass_stream.learner import Event, Snapshot
+from aimass_stream.learners.arrays import row_products
 from aimass_stream.learners.clusters.declaration import Clusters
 from aimass_stream.learners.clusters.transitions import follow
+from aimass_stream.learners.open_block import OpenBlock
 from aimass_stream.learners.vectors import read_embedding
 from aimass_stream.records import ClusterChange, TrackedCluster
 
@@ -58,6 +60,7 @@ class ClustersState:
         self._learnt = 0
         self._next_id = 1
         self._changes: list[ClusterChange] = []
+        self._open = OpenBlock(lambda: [self._changes], self._answer)
 
     def read(self, event: Event) -> Vector:
         """An embedding.
@@ -69,16 +72,11 @@ class ClustersState:
 
     def score(self, inputs: Sequence[Vector]) -> list[TrackedCluster]:
         """The cluster of each record; the first also says what changed."""
-        if not inputs:
-            return []
-        ids, distances = self._assign(np.stack(inputs))
-        return [
-            TrackedCluster(one, distance, self._changes if at == 0 else [])
-            for at, (one, distance) in enumerate(zip(ids.tolist(), distances.tolist(), strict=True))
-        ]
+        return self._open.answers(inputs)
 
     def learn(self, inputs: Sequence[Vector]) -> None:
         """Remember records, and draw the clusters anew at fixed counts."""
+        self._open.close()
         if not inputs:
             return
         self._changes = []
@@ -120,14 +118,23 @@ class ClustersState:
         )
         self._learnt, self._next_id = data["learnt"], data["next_id"]
         self._changes = msgspec.convert(data["changes"], list[ClusterChange])
+        self._open.close()
+
+    def _answer(
+        self, untold: list[list[ClusterChange]], rows: Sequence[Vector]
+    ) -> list[TrackedCluster]:
+        ids, distances = self._assign(np.stack(rows))
+        return [
+            TrackedCluster(one, distance, untold.pop() if untold else [])
+            for one, distance in zip(ids.tolist(), distances.tolist(), strict=True)
+        ]
 
     def _assign(self, rows: Vector) -> tuple[Ints, Floats]:
         """Ids and distances of records, `(rows,)` each."""
         drawn = self._drawn
         if not len(drawn.ids):
             return np.zeros(len(rows), np.int64), np.zeros(len(rows))
-        # Row by row: a product of matrices may round a row otherwise alone than among others.
-        seen = np.stack([(row - drawn.mean) @ drawn.axes for row in rows.astype(np.float64)])
+        seen = row_products(rows.astype(np.float64) - drawn.mean, drawn.axes)
         apart = np.linalg.norm(seen[:, None] - drawn.centres, axis=2) / drawn.radii
         nearest = apart.argmin(axis=1)
         distances = apart[np.arange(len(rows)), nearest]

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.learner import Event, Snapshot
 from aimass_stream.learners.conversations.declaration import Conversations
+from aimass_stream.learners.open_block import OpenBlock
 from aimass_stream.records import Generated, Limits, PromptText, Text
 from aimass_stream.records.json_object import as_form, read_object
 
@@ -47,12 +48,16 @@ class Turn(NamedTuple):
     reply: str | None
 
 
+Turns = tuple[Turn, ...]
+
+
 class ConversationsState:
     """The `LearnerState` of `Conversations`. A turn takes up to twice `turn_chars`."""
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._declared = Conversations("conversations", **settings)
-        self._turns: OrderedDict[str, tuple[Turn, ...]] = OrderedDict()
+        self._turns: OrderedDict[str, Turns] = OrderedDict()
+        self._open = OpenBlock(dict[str, Turns], self._answer)
 
     def read(self, event: Event) -> Said:
         """A message, or a reply.
@@ -69,17 +74,11 @@ class ConversationsState:
 
     def score(self, inputs: Sequence[Said]) -> list[PromptText | None]:
         """The prompt that a message makes; None for a reply."""
-        ahead: dict[str, tuple[Turn, ...]] = {}
-        answers: list[PromptText | None] = []
-        for said in inputs:
-            turns = ahead[said.key] = self._follow(
-                ahead.get(said.key, self._turns.get(said.key, ())), said
-            )
-            answers.append(None if said.is_reply else PromptText(self._prompt(turns)))
-        return answers
+        return self._open.answers(inputs)
 
     def learn(self, inputs: Sequence[Said]) -> None:
         """Remember what was said."""
+        self._open.close()
         for said in inputs:
             turns = self._follow(self._turns.get(said.key, ()), said)
             if not turns:
@@ -99,8 +98,18 @@ class ConversationsState:
         self._turns = OrderedDict(
             (key, tuple(Turn(*turn) for turn in turns)) for key, turns in snapshot.data["turns"]
         )
+        self._open.close()
 
-    def _follow(self, turns: tuple[Turn, ...], said: Said) -> tuple[Turn, ...]:
+    def _answer(self, ahead: dict[str, Turns], inputs: Sequence[Said]) -> list[PromptText | None]:
+        answers: list[PromptText | None] = []
+        for said in inputs:
+            turns = ahead[said.key] = self._follow(
+                ahead.get(said.key, self._turns.get(said.key, ())), said
+            )
+            answers.append(None if said.is_reply else PromptText(self._prompt(turns)))
+        return answers
+
+    def _follow(self, turns: Turns, said: Said) -> Turns:
         if not said.is_reply:
             return (*turns, Turn(said.root, said.text, None))[-self._declared.turns :]
         return tuple(

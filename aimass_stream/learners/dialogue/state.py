@@ -11,6 +11,7 @@ import msgspec
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.learner import Event, Snapshot
 from aimass_stream.learners.dialogue.declaration import Dialogue, Form
+from aimass_stream.learners.open_block import OpenBlock
 from aimass_stream.records import Entities, Limits, Prediction, Reply, Transcript
 
 _SLOT_CHARS = 200
@@ -65,6 +66,7 @@ class DialogueState:
         forms = {intent: Form(**form) for intent, form in settings["forms"].items()}
         self._declared = Dialogue("dialogue", **{**settings, "forms": forms})
         self._talks: OrderedDict[str, Talk] = OrderedDict()
+        self._open = OpenBlock(dict[str, Talk], self._answer)
 
     def read(self, event: Event) -> Said:
         """What was understood of a turn.
@@ -90,16 +92,11 @@ class DialogueState:
 
     def score(self, inputs: Sequence[Said]) -> list[Reply]:
         """What is said to each turn."""
-        ahead: dict[str, Talk] = {}
-        replies = []
-        for said in inputs:
-            before = ahead.get(said.key) or self._talks.get(said.key)
-            ahead[said.key], reply = self._turn(before, said)
-            replies.append(reply)
-        return replies
+        return self._open.answers(inputs)
 
     def learn(self, inputs: Sequence[Said]) -> None:
         """Remember where each talk stands."""
+        self._open.close()
         for said in inputs:
             self._talks[said.key], _ = self._turn(self._talks.get(said.key), said)
             self._talks.move_to_end(said.key)
@@ -122,6 +119,15 @@ class DialogueState:
         if strange:
             raise ValueError(f"it holds talks about {', '.join(sorted(strange))}")
         self._talks = talks
+        self._open.close()
+
+    def _answer(self, ahead: dict[str, Talk], inputs: Sequence[Said]) -> list[Reply]:
+        replies = []
+        for said in inputs:
+            before = ahead.get(said.key) or self._talks.get(said.key)
+            ahead[said.key], reply = self._turn(before, said)
+            replies.append(reply)
+        return replies
 
     def _turn(self, before: Talk | None, said: Said) -> tuple[Talk, Reply]:
         """The talk behind a turn, and what is said to it."""
@@ -130,7 +136,7 @@ class DialogueState:
         turns = before.turns + 1
         # A late turn does not turn a talk's time back.
         last_ms = max(said.time_ms, before.last_ms)
-        intent, slots = self._open(before, said)
+        intent, slots = self._form_behind(before, said)
         form = self._declared.forms.get(intent)
         if form is None:
             text = self._declared.otherwise
@@ -142,7 +148,7 @@ class DialogueState:
         text = form.says.format_map(slots)
         return Talk(last_ms, turns), Reply(text, form.style, intent, slots, "", turns)
 
-    def _open(self, before: Talk, said: Said) -> tuple[str, dict[str, str]]:
+    def _form_behind(self, before: Talk, said: Said) -> tuple[str, dict[str, str]]:
         """The form that a turn is about, and what is known of it then."""
         filled = self._fitting(before.intent, said)
         if before.intent and (filled or said.intent not in self._declared.forms):

@@ -14,6 +14,7 @@ from aimass_stream.codecs.images import decode_image
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.learner import Event, Snapshot
 from aimass_stream.learners.frames.declaration import FrameWindows
+from aimass_stream.learners.open_block import OpenBlock
 from aimass_stream.records import ClipData, Image, Limits
 from aimass_stream.records.clip import WEBP
 
@@ -64,6 +65,7 @@ class FrameWindowsState:
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._declared = FrameWindows("frames", **settings)
         self._windows: OrderedDict[str, Window] = OrderedDict()
+        self._open = OpenBlock(dict[str, Window], self._answer)
 
     def read(self, event: Event) -> Frame:
         """An image, shrunk.
@@ -84,16 +86,11 @@ class FrameWindowsState:
 
     def score(self, inputs: Sequence[Frame]) -> list[ClipData | None]:
         """The window that ends with a frame, as a clip; None for a frame that ends none."""
-        ahead: dict[str, Window] = {}
-        answers: list[ClipData | None] = []
-        for frame in inputs:
-            window = self._follow(ahead.get(frame.key) or self._windows.get(frame.key), frame)
-            ahead[frame.key] = window
-            answers.append(clip_of(window.jpegs) if window.left == 0 else None)
-        return answers
+        return self._open.answers(inputs)
 
     def learn(self, inputs: Sequence[Frame]) -> None:
         """Remember frames."""
+        self._open.close()
         for frame in inputs:
             self._windows[frame.key] = self._follow(self._windows.get(frame.key), frame)
             self._windows.move_to_end(frame.key)
@@ -111,6 +108,15 @@ class FrameWindowsState:
             (key, Window(last_ms, width, height, left, tuple(jpegs)))
             for key, last_ms, width, height, left, jpegs in snapshot.data["windows"]
         )
+        self._open.close()
+
+    def _answer(self, ahead: dict[str, Window], inputs: Sequence[Frame]) -> list[ClipData | None]:
+        answers: list[ClipData | None] = []
+        for frame in inputs:
+            window = self._follow(ahead.get(frame.key) or self._windows.get(frame.key), frame)
+            ahead[frame.key] = window
+            answers.append(clip_of(window.jpegs) if window.left == 0 else None)
+        return answers
 
     def _follow(self, window: Window | None, frame: Frame) -> Window:
         declared = self._declared

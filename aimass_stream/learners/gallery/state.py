@@ -20,6 +20,7 @@ from aimass_stream.learners.gallery.events import (
     Vector,
     read_event,
 )
+from aimass_stream.learners.open_block import OpenBlock
 from aimass_stream.learners.waiting import Waiting
 from aimass_stream.records import Match
 
@@ -34,6 +35,7 @@ class GalleryState:
         self._unmatched = 0
         self._refused = 0
         self._stacked: tuple[Vector, list[str]] | None = None
+        self._open = OpenBlock(lambda: None, self._answer)
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -54,10 +56,11 @@ class GalleryState:
 
     def score(self, inputs: Sequence[GalleryInput]) -> list[Match | None]:
         """Whose each embedding is; None for all else."""
-        return [self._match(one.vector) if isinstance(one, Seen) else None for one in inputs]
+        return self._open.answers(inputs)
 
     def learn(self, inputs: Sequence[GalleryInput]) -> None:
         """Enrol and erase, and remember embeddings that may be enrolled yet."""
+        self._open.close()
         for one in inputs:
             if isinstance(one, Seen):
                 self._waiting.add(one.root, one.vector, one.time_ms)
@@ -102,6 +105,11 @@ class GalleryState:
         )
         self._unmatched, self._refused = data["unmatched"], data["refused"]
         self._stacked = None
+        self._open.close()
+
+    def _answer(self, ahead: None, inputs: Sequence[GalleryInput]) -> list[Match | None]:
+        del ahead
+        return [self._match(one.vector) if isinstance(one, Seen) else None for one in inputs]
 
     def _match(self, vector: Vector) -> Match:
         threshold = self._gallery.threshold

@@ -19,6 +19,7 @@ from aimass_stream.learners.online.declarations import (
 )
 from aimass_stream.learners.online.ensembles import build
 from aimass_stream.learners.online.examples import Example, Numbers, OnlineInput, Reader, number
+from aimass_stream.learners.open_block import OpenBlock
 from aimass_stream.learners.waiting import Waiting
 from aimass_stream.records import Estimate, Prediction
 
@@ -40,6 +41,7 @@ class OnlineState(ABC, Generic[AnswerT]):
         self._read = Reader(learner, self._read_target)
         self._learnt = 0
         self._unmatched = 0
+        self._open = OpenBlock(lambda: None, self._answers)
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -56,13 +58,11 @@ class OnlineState(ABC, Generic[AnswerT]):
 
     def score(self, inputs: Sequence[OnlineInput]) -> list[AnswerT | None]:
         """Answer records; None for feedback. Rows do not depend on each other."""
-        return [
-            self._answer(self._model.predict(one.numbers)) if isinstance(one, Example) else None
-            for one in inputs
-        ]
+        return self._open.answers(inputs)
 
     def learn(self, inputs: Sequence[OnlineInput]) -> None:
         """Learn records whose target is known, and remember the others."""
+        self._open.close()
         for one in inputs:
             if isinstance(one, Example):
                 if one.target is None:
@@ -98,6 +98,14 @@ class OnlineState(ABC, Generic[AnswerT]):
         numbers = [dict(enumerate(row)) for row in arrays["waiting"].tolist()]
         self._waiting.restore(data["roots"], numbers, arrays["times"].tolist())
         self._learnt, self._unmatched = data["learnt"], data["unmatched"]
+        self._open.close()
+
+    def _answers(self, ahead: None, inputs: Sequence[OnlineInput]) -> list[AnswerT | None]:
+        del ahead
+        return [
+            self._answer(self._model.predict(one.numbers)) if isinstance(one, Example) else None
+            for one in inputs
+        ]
 
     @abstractmethod
     def _read_target(self, found: object) -> float | int:

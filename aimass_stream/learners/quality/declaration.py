@@ -40,6 +40,8 @@ class QualityWatch(Learner[Quality]):
 
     Attributes:
         labels: what the models tell apart, at least two.
+        part: of answers that hold several, the name of the one that is watched (`intent` of an
+            `Understanding`); what has no such part is watched as a whole.
         window_records: latest labels that figures are of, and answers that are compared.
         warm_records: first answers of a model that are compared with nothing.
         drift_chance: how probable it may be that chance alone looks like a drift, above 0 and
@@ -60,6 +62,7 @@ class QualityWatch(Learner[Quality]):
     name: str
     labels: tuple[str, ...]
     _: KW_ONLY
+    part: str = ""
     window_records: int = 500
     warm_records: int = 200
     drift_chance: float = 0.002

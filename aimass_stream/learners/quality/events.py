@@ -51,7 +51,7 @@ class _Message(msgspec.Struct, frozen=True):
     """An answer or feedback, told apart by the fields that are there."""
 
     model: str | None = None
-    answer: Prediction | None = None
+    answer: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     record: str | None = None
     label: str | None = None
 
@@ -61,9 +61,11 @@ class Reader:
 
     Args:
         labels: that are known.
+        part: of an answer, that is watched where it is there.
     """
 
-    def __init__(self, labels: Sequence[str]) -> None:
+    def __init__(self, labels: Sequence[str], part: str) -> None:
+        self._part = part
         self._labels = tuple(labels)
         self._index: Mapping[str, int] = {label: i for i, label in enumerate(self._labels)}
 
@@ -76,19 +78,28 @@ class Reader:
         """
         try:
             message = msgspec.json.decode(event.value, type=_Message)
+            answer = self._answer(message.answer)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             detail = f"neither answer nor feedback: {error}"
             raise RecordError(Reason.BAD_ENVELOPE, detail) from None
         if message.record is not None and message.label is not None:
             return Told(message.record, self._known(message.label), event.timestamp_ms)
-        if message.model is None or message.answer is None:
+        if message.model is None or answer is None:
             raise RecordError(
                 Reason.BAD_ENVELOPE,
                 "neither an answer with its model (model, answer) nor feedback (record, label)",
             )
         if not 0 < len(message.model) <= _MODEL_CHARS:
             raise RecordError(Reason.BAD_ENVELOPE, f"a model's name of {len(message.model)}")
-        return Said(event.root, message.model, self._shares(message.answer), event.timestamp_ms)
+        return Said(event.root, message.model, self._shares(answer), event.timestamp_ms)
+
+    def _answer(self, answer: msgspec.Raw | msgspec.UnsetType) -> Prediction | None:
+        if isinstance(answer, msgspec.UnsetType):
+            return None
+        if self._part:
+            parts = msgspec.json.decode(answer, type=dict[str, msgspec.Raw])
+            answer = parts.get(self._part, answer)
+        return msgspec.json.decode(answer, type=Prediction)
 
     def _shares(self, answer: Prediction) -> dict[int, float]:
         said = {**answer.scores, answer.label: answer.score}

@@ -1,12 +1,12 @@
-"""The state of a watch on quality: a book, and how far a block has been entered into a copy."""
+"""The state of a watch on quality: a book, into a copy of which a block is entered."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from operator import is_
 from typing import Any
 
 from aimass_stream.learner import Event, Snapshot
+from aimass_stream.learners.open_block import OpenBlock
 from aimass_stream.learners.quality.book import Book
 from aimass_stream.learners.quality.declaration import QualityWatch
 from aimass_stream.learners.quality.events import QualityInput, Reader
@@ -26,9 +26,9 @@ class QualityState:
 
     def __init__(self, settings: Mapping[str, Any]) -> None:
         watch = QualityWatch("state", **{**settings, "labels": tuple(settings["labels"])})
-        self._reader = Reader(watch.labels)
+        self._reader = Reader(watch.labels, watch.part)
         self._book = Book(watch)
-        self._entered: _Entered | None = None
+        self._open = OpenBlock(self._begin, self._enter)
 
     @property
     def counts(self) -> Mapping[str, int]:
@@ -45,12 +45,12 @@ class QualityState:
 
     def score(self, inputs: Sequence[QualityInput]) -> list[Quality | None]:
         """What each changes about the quality of models; None where nothing is to be said."""
-        return list(self._enter(inputs).answers)
+        return self._open.answers(inputs)
 
     def learn(self, inputs: Sequence[QualityInput]) -> None:
         """Have the book as these inputs leave it."""
-        self._book = self._enter(inputs).book
-        self._entered = None
+        self._book = self._open.ahead(inputs)
+        self._open.close()
 
     def snapshot(self) -> Snapshot:
         """Lay the state down."""
@@ -63,31 +63,11 @@ class QualityState:
             ValueError: it is of other settings.
         """
         self._book.restore(snapshot)
-        self._entered = None
+        self._open.close()
 
-    def _enter(self, inputs: Sequence[QualityInput]) -> _Entered:
-        """A block entered, gone on with where these inputs continue the last ones."""
-        entered = self._entered
-        if entered is None or not entered.leads_to(inputs):
-            entered = self._entered = _Entered(self._book.copy())
-        for one in inputs[len(entered.inputs) :]:
-            entered.answers.append(entered.book.take(one))
-            entered.inputs.append(one)
-        return entered
+    def _begin(self) -> Book:
+        return self._book.copy()
 
-
-class _Entered:
-    """A block as far as it has come.
-
-    Args:
-        book: what its inputs are entered into.
-    """
-
-    def __init__(self, book: Book) -> None:
-        self.book = book
-        self.inputs: list[QualityInput] = []
-        self.answers: list[Quality | None] = []
-
-    def leads_to(self, inputs: Sequence[QualityInput]) -> bool:
-        """Whether its inputs are the first of these."""
-        return len(self.inputs) <= len(inputs) and all(map(is_, self.inputs, inputs))
+    @staticmethod
+    def _enter(book: Book, inputs: Sequence[QualityInput]) -> list[Quality | None]:
+        return [book.take(one) for one in inputs]

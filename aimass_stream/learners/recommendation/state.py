@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aimass_stream.learner import Event, Snapshot
+from aimass_stream.learners.arrays import under
+from aimass_stream.learners.open_block import OpenBlock
 from aimass_stream.learners.recommendation.arrangement import Arrangement
 from aimass_stream.learners.recommendation.blend import Blend, Look
 from aimass_stream.learners.recommendation.categories import Categories
@@ -65,6 +67,7 @@ class RecommenderState:
         # The latest candidates, whose they are, and behind which event: who is asked for what a
         # user will do, and is then told, looks once. Nothing that is laid down.
         self._latest: tuple[History, int, Candidates] | None = None
+        self._open = OpenBlock(dict[str, History], self._answer)
 
     @property
     def items_seen(self) -> int:
@@ -81,7 +84,11 @@ class RecommenderState:
 
     def score(self, inputs: Sequence[Input]) -> list[Recommendation | None]:
         """What to show each event's user next; None for positions and descriptions."""
-        ahead: dict[str, History] = {}
+        return self._open.answers(inputs)
+
+    def _answer(
+        self, ahead: dict[str, History], inputs: Sequence[Input]
+    ) -> list[Recommendation | None]:
         answers: list[Recommendation | None] = []
         for action in inputs:
             if isinstance(action, Described) or action.item is None:
@@ -107,6 +114,7 @@ class RecommenderState:
 
     def learn(self, inputs: Sequence[Input]) -> None:
         """Learn events one by one."""
+        self._open.close()
         for one in inputs:
             if isinstance(one, Described):
                 self._describe(one)
@@ -133,13 +141,14 @@ class RecommenderState:
     def restore(self, snapshot: Snapshot) -> None:
         """Become a state that was laid down."""
         arrays, data = snapshot
-        self._items.restore(_under(arrays, "items."), data["items"])
-        self._members.restore(Snapshot(_under(arrays, "members."), data["members"]))
-        self._categories.restore(_under(arrays, "categories."), {})
-        self._blend.restore(_under(arrays, "blend."))
+        self._items.restore(under(arrays, "items."), data["items"])
+        self._members.restore(Snapshot(under(arrays, "members."), data["members"]))
+        self._categories.restore(under(arrays, "categories."), {})
+        self._blend.restore(under(arrays, "blend."))
         self._users.restore(data["users"])
         self._events = data["events"]
         self._latest = None
+        self._open.close()
 
     def _learn(self, action: Action, item: str) -> None:
         before = self._users.get(action.user)
@@ -209,12 +218,3 @@ class RecommenderState:
             for rank, (place, member) in enumerate(zip(places, speaking, strict=False), start=1)
         ]
         return Recommendation(user, items)
-
-
-def _under(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, NDArray[Any]]:
-    """The arrays whose names begin with a prefix, without it."""
-    return {
-        name.removeprefix(prefix): array
-        for name, array in arrays.items()
-        if name.startswith(prefix)
-    }

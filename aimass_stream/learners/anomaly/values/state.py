@@ -9,7 +9,6 @@ goes on from there.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from operator import is_
 from typing import Any, NamedTuple
 
 import msgspec
@@ -23,6 +22,7 @@ from aimass_stream.learners.anomaly.values.detector import ValueDetector
 from aimass_stream.learners.anomaly.values.memory import Ahead, Batch, Field, Memory, SeriesMemory
 from aimass_stream.learners.anomaly.values.reasons import PARTS, reason_of
 from aimass_stream.learners.features import LARGEST, Floats
+from aimass_stream.learners.open_block import OpenBlock
 from aimass_stream.records import Surprise
 
 _FLOOR = 0.03
@@ -66,28 +66,6 @@ class Judged(NamedTuple):
     alarms: NDArray[np.bool_]
 
 
-class _Walk:
-    """How far a block has been walked through.
-
-    Args:
-        memory: what was remembered at its start.
-
-    Attributes:
-        rows: its records so far.
-        ahead: their series, as these records have left them.
-        answers: one for each.
-    """
-
-    def __init__(self, memory: SeriesMemory) -> None:
-        self.rows: list[Reading] = []
-        self.ahead = Ahead(memory)
-        self.answers: list[Surprise] = []
-
-    def leads_to(self, rows: Sequence[Reading]) -> bool:
-        """Whether its records are the first of these."""
-        return len(self.rows) <= len(rows) and all(map(is_, self.rows, rows))
-
-
 class _Value(msgspec.Struct, frozen=True):
     value: float
 
@@ -112,7 +90,7 @@ class ValueState:
         }
         self._memory = SeriesMemory(fields, self._detector.keys)
         self._bar = rarity_of(self._detector.alarm_score)
-        self._walk = _Walk(self._memory)
+        self._open = OpenBlock(lambda: Ahead(self._memory), self._answer)
 
     def read(self, event: Event) -> Reading:
         """A number, its series and its time.
@@ -131,12 +109,12 @@ class ValueState:
 
     def score(self, inputs: Sequence[Reading]) -> list[Surprise]:
         """How unusual each value is for its series."""
-        return list(self._walked(inputs).answers)
+        return self._open.answers(inputs)
 
     def learn(self, inputs: Sequence[Reading]) -> None:
         """Learn a block."""
-        self._walked(inputs).ahead.keep()
-        self._walk = _Walk(self._memory)
+        self._open.ahead(inputs).keep()
+        self._open.close()
 
     def snapshot(self) -> Snapshot:
         """Every series' memory."""
@@ -152,20 +130,14 @@ class ValueState:
         if snapshot.data["parts"] != list(PARTS):
             raise ValueError("a detector of other parts")
         self._memory.restore(snapshot.arrays, snapshot.data["keys"])
-        self._walk = _Walk(self._memory)
+        self._open.close()
 
-    def _walked(self, rows: Sequence[Reading]) -> _Walk:
-        """The walk through a block, gone on with where these records continue the last ones."""
-        if not self._walk.leads_to(rows):
-            self._walk = _Walk(self._memory)
-        walk = self._walk
-        new = rows[len(walk.rows) :]
-        if new:
-            batch = walk.ahead.take([row.key for row in new])
-            walk.answers += self._answers(self._judge(batch, new))
-            walk.ahead.put(batch)
-            walk.rows += new
-        return walk
+    def _answer(self, ahead: Ahead, rows: Sequence[Reading]) -> list[Surprise]:
+        """Walk on through a block."""
+        batch = ahead.take([row.key for row in rows])
+        answers = self._answers(self._judge(batch, rows))
+        ahead.put(batch)
+        return answers
 
     def _judge(self, batch: Batch, rows: Sequence[Reading]) -> Judged:
         """Judge records in turns, each remembered in the batch."""
