@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +118,27 @@ def _online(result: Result) -> Any:
     return figure
 
 
+def _roc(result: Result) -> Any:
+    """Anomalies found by false alarms, a panel for each table; None where no curve is kept."""
+    from matplotlib.figure import Figure
+
+    curves = dict(result.get("tabular_roc", {}))
+    if not curves:
+        return None
+    rates = curves.pop("false_alarm_rates")
+    figure = Figure(figsize=(9, 2.5))
+    names = list(next(iter(curves.values())))
+    for axes, data in zip(figure.subplots(1, len(names), sharey=True), names, strict=True):
+        for learner, of_learner in curves.items():
+            axes.plot(rates, of_learner[data], label=learner)
+        axes.set_xscale("log")
+        axes.set_xlabel("share of ordinary records above")
+        _finish(axes, f"{data}: share of anomalies above")
+    axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
+    figure.tight_layout()
+    return figure
+
+
 def _bars(bars: Sequence[tuple[str, float]], title: str, *, logarithmic: bool = False) -> Any:
     from matplotlib.figure import Figure
 
@@ -194,7 +215,15 @@ _PICTURES: Mapping[str, tuple[str, Callable[[Result], Any]]] = {
     "learning-feed": ("learning-recommend", _feed),
     "learning-members": ("learning-recommend", _members),
     "learning-online": ("learning", _online),
+    "learning-roc": ("learning", _roc),
 }
+
+
+def plots_of(file: Path) -> Iterator[Path]:
+    """Draw all pictures of one file of results, beside it."""
+    for name, (source, _) in _PICTURES.items():
+        if source == file.stem and (picture := plot(name, file.parent)) is not None:
+            yield picture
 
 
 def main() -> None:

@@ -97,7 +97,7 @@ def make_hosts(conf: Settings, device: str) -> dict[str, DeviceHost]:
     """The owners of the model processes, by the variable that tells workers their socket."""
     limit_bytes = memory_limit_bytes(conf)
     models = HostOptions(on_event=say, rss_limit_bytes=limit_bytes)
-    # Of an app without learners nobody ever calls.
+    # A worker calls at once if its app has learners, and never if it has none.
     learners = replace(LEARNER_OPTIONS, on_event=say, rss_limit_bytes=limit_bytes, on_demand=True)
     return {
         DEVICE_SOCKET: DeviceHost(Path.cwd(), device, options=models),

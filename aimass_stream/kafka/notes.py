@@ -53,6 +53,13 @@ class Extent(msgspec.Struct, frozen=True):
     end: int
 
 
+LEARNER = "learner/"
+"""What the names of learners' states begin with."""
+
+NEVER = Extent(-1, 0)
+"""The note of what never was, which is as good as none."""
+
+
 class Notes:
     """The notes of one app. Lives on one event loop; nothing is connected before it is used.
 
@@ -104,6 +111,14 @@ class Notes:
         ]
         if messages:
             await self._deliver({tuple(self._tp): messages})
+
+    async def forget_learners(self) -> None:
+        """Note of every learner's state that it never was, so that none is missed.
+
+        One that has snapshots goes on from them, and is noted again.
+        """
+        names = [name for name in await self.read() if name.startswith(LEARNER)]
+        await self.write(dict.fromkeys(names, NEVER))
 
     async def extents(self, partitions: list[TopicPartition]) -> dict[TopicPartition, Extent]:
         """What partitions, which must exist, hold now."""

@@ -10,10 +10,9 @@ from faust.types.tuples import TP
 
 from aimass_stream.errors import LostStateError
 from aimass_stream.kafka.intake import Intake, chunk_of
-from aimass_stream.kafka.notes import Extent, Notes
+from aimass_stream.kafka.notes import LEARNER, NEVER, Extent, Notes
 from aimass_stream.records import Chunk
 
-_PREFIX = "learner/"
 POLL_MS = 1_000
 REPLAY_RECORDS = 1_024
 
@@ -37,14 +36,14 @@ class Logs:
         self._intake = intake
         self._notes = notes
 
-    async def reach_of(self, state: str) -> tuple[int, int] | None:
-        """Where a state's learner began its log and how far it had come; None if it is new."""
-        extent = (await self._notes().read()).get(f"{_PREFIX}{state}")
-        return None if extent is None else (extent.beginning, extent.end)
+    async def reach_of(self, state: str) -> tuple[int, int]:
+        """Where a state's learner began its log and how far it had come; (-1, 0) if it is new."""
+        extent = (await self._notes().read()).get(f"{LEARNER}{state}", NEVER)
+        return extent.beginning, extent.end
 
     async def note_reach(self, state: str, began: int, reached: int) -> None:
         """Note that for whoever has the partition next."""
-        await self._notes().write({f"{_PREFIX}{state}": Extent(began, reached)})
+        await self._notes().write({f"{LEARNER}{state}": Extent(began, reached)})
 
     async def end_of(self, topic: str, partition: int) -> int:
         """The offset after the last record of a partition."""

@@ -33,6 +33,7 @@ from aimass_stream.kafka.settings import FAUST_SETTINGS, broker_url, replication
 from aimass_stream.kafka.tables import Tables
 from aimass_stream.kafka.topics import create_topics
 from aimass_stream.kafka.transport import Consumer, Transport
+from aimass_stream.learner import Learner
 from aimass_stream.records import Limits
 from aimass_stream.runtime.body import Agent
 from aimass_stream.runtime.failure_limit import FailureLimit
@@ -104,6 +105,14 @@ class WorkerApp(faust.App):
         return self._learning
 
     @property
+    def learns(self) -> bool:
+        """Whether a learner is fed, or the module of an agent's body holds one."""
+        modules = [getattr(agent.body, "__globals__", {}) for agent in self.engine_agents.values()]
+        return bool(self.learner_logs) or any(
+            isinstance(held, Learner) for module in modules for held in module.values()
+        )
+
+    @property
     def intake(self) -> Intake:
         """The engine's feeds on this worker."""
         if self._intake is None:
@@ -157,6 +166,9 @@ class WorkerApp(faust.App):
         await super().on_start()
         self.loop_watch.start()
         self.discover()
+        if self.learns:
+            # Its imports take seconds, in which this worker joins the group.
+            self.learning.begin()
         conf = settings()
         plans = list(plan_topics(self.engine_agents.values(), self.conf.id, conf.partitions))
         plans.append(plan_state(self.conf.id))

@@ -62,8 +62,8 @@ class Log(Protocol):
         """
         ...
 
-    async def reach_of(self, state: str) -> tuple[int, int] | None:
-        """Where a state's learner began its log and how far it had come; None if it is new."""
+    async def reach_of(self, state: str) -> tuple[int, int]:
+        """Where a state's learner began its log and how far it had come; (-1, 0) if it is new."""
         ...
 
     async def note_reach(self, state: str, began: int, reached: int) -> None:
@@ -114,6 +114,10 @@ class Learning:
             self.unsaved[state] = why
         else:
             self.unsaved.pop(state, None)
+
+    def begin(self) -> None:
+        """Have the learner process started, before there is anything to learn."""
+        self._process.begin()
 
     def on(self, stream: Stream[Any]) -> StreamLearning:
         """Learning on the records of one stream."""
@@ -277,7 +281,7 @@ class StreamLearning:
         """Bring the state to where the chunk begins."""
         logs, first = self._learning.logs, chunk.offsets[0]
         state = f"{place.spec.id}/{place.name}"
-        began, reached = await logs.reach_of(state) or (-1, 0)
+        began, reached = await logs.reach_of(state)
         command = Open(place.name, first, began)
         opened = _decode_opened((await self._call(place, command, []))[0])
         if opened.problem:

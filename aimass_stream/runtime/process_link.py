@@ -16,7 +16,7 @@ LEARNER_OPTIONS = HostOptions(spare=False, threads=1, decode_threads=1)
 
 
 class ProcessLink:
-    """Connects when first asked. Lives on one event loop.
+    """Connects when first asked, or told to begin. Lives on one event loop.
 
     Under `aimass worker` the supervisor owns the process and names its socket in the
     environment; a bare `faust worker` starts one of its own.
@@ -44,15 +44,19 @@ class ProcessLink:
         self._connecting: asyncio.Task[DeviceLink] | None = None
         self._watching: asyncio.Task[None] | None = None
 
+    def begin(self) -> asyncio.Task[DeviceLink]:
+        """Begin to connect, which starts a process that waits to be asked for."""
+        if self._connecting is None:
+            self._connecting = asyncio.create_task(self._connect())
+        return self._connecting
+
     async def get(self) -> DeviceLink:
         """The link, connected.
 
         Raises:
             DeviceError: a process of its own does not start.
         """
-        if self._connecting is None:
-            self._connecting = asyncio.create_task(self._connect())
-        return await asyncio.shield(self._connecting)
+        return await asyncio.shield(self.begin())
 
     @property
     def is_away(self) -> bool:
@@ -61,6 +65,9 @@ class ProcessLink:
 
     async def close(self) -> None:
         """Hang up, and end the process if it is ours."""
+        if self._connecting is not None:
+            self._connecting.cancel()
+            await asyncio.gather(self._connecting, return_exceptions=True)
         if self._link is not None:
             await self._link.close()
         if self._host is not None:

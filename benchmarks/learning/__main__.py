@@ -19,8 +19,8 @@ Classifiers that learn record by record are measured on data sets inside River's
 The parts `catalogue` and `incidents` make their events themselves.
 
 The results are `learning.json` and, of all that is about the recommender,
-`learning-recommend.json`. One thread of NumPy and torch should be set by the environment
-(`OMP_NUM_THREADS=1`); costs are CPU time, of all threads.
+`learning-recommend.json`, and pictures of their curves beside them. One thread of NumPy and torch
+should be set by the environment (`OMP_NUM_THREADS=1`); costs are CPU time, of all threads.
 """
 
 from __future__ import annotations
@@ -37,13 +37,15 @@ from sklearn.metrics import roc_auc_score
 
 from aimass_stream.learners.online import KINDS
 from benchmarks.learning.anomalies import (
+    FALSE_ALARM_RATES,
     Measured,
     check_scorer,
+    hit_rates,
     leave_category_out,
     value_scores,
     vector_events,
 )
-from benchmarks.learning.cost import LEARNERS, cost
+from benchmarks.learning.cost import AT_ONCE, LEARNERS, cost
 from benchmarks.learning.data import read_series, series_folders, tables
 from benchmarks.learning.detectors import table_detectors
 from benchmarks.learning.incidents import incidents
@@ -55,6 +57,7 @@ from benchmarks.learning.recommend.partitions import partitions
 from benchmarks.learning.recommend.protocols import catalogue, feed, sessions
 from benchmarks.learning.recommend.rules import rules
 from benchmarks.learning.sounds import group
+from benchmarks.plots import plots_of
 from models.behaviour_anomaly import behaviour_anomaly
 from models.behaviour_extremes import behaviour_extremes
 
@@ -85,6 +88,7 @@ def run_nab(chosen: argparse.Namespace, results: Results) -> None:
 def run_tabular(chosen: argparse.Namespace, results: Results) -> None:
     """Every table, by every detector of vectors; the ensemble is what `tabular` names."""
     by_learner: dict[str, dict[str, float]] = {}
+    curves: dict[str, dict[str, list[float]]] = {}
     for name, rows, labels in tables(chosen.data):
         order = np.random.default_rng(chosen.seed).permutation(len(rows))
         order = order[: int(len(order) * chosen.part)]
@@ -93,6 +97,7 @@ def run_tabular(chosen: argparse.Namespace, results: Results) -> None:
             scores = measured.scores(vector_events(rows[order]))
             area = float(roc_auc_score(labels[order] > 0, scores))
             by_learner.setdefault(learner, {})[name] = area
+            curves.setdefault(learner, {})[name] = hit_rates(labels[order] > 0, scores)
             cpu = measured.us_per_record
             print(f"{name}: {learner} {area:.4f}, {cpu:.0f} us a record", flush=True)
     for areas in by_learner.values():
@@ -100,6 +105,7 @@ def run_tabular(chosen: argparse.Namespace, results: Results) -> None:
     if by_learner:
         results["tabular"] = by_learner["ensemble"]
         results["tabular_by_learner"] = by_learner
+        results["tabular_roc"] = {"false_alarm_rates": FALSE_ALARM_RATES.tolist(), **curves}
 
 
 def of_sessions(measure: Callable[[Path, float], Results]) -> Run:
@@ -171,17 +177,22 @@ def run_sounds(chosen: argparse.Namespace, results: Results) -> None:
 
 
 def run_cost(chosen: argparse.Namespace, results: Results) -> None:
-    """Every learner, at the block it is declared with."""
-    results.setdefault("us_per_record", {})
-    results.setdefault("records_per_s", {})
+    """Every learner, with records that come many at once and one by one."""
+    for figure in ("us_per_record", "us_per_record_one_by_one", "records_per_s"):
+        results.setdefault(figure, {})
     for name, declared, make in LEARNERS:
         if chosen.learners and not name.startswith(tuple(chosen.learners)):
             continue
-        # Over the second half: the first warms it up.
-        spent = float(sum(cost(declared, make(chosen.records), declared.block_rows)))
+        events = make(chosen.records)
+        spent, alone = cost(declared, events, AT_ONCE), cost(declared, events, 1)
         results["us_per_record"][name] = spent
+        results["us_per_record_one_by_one"][name] = alone
         results["records_per_s"][name] = 1e6 / spent
-        print(f"{name}: {spent:.0f} us a record, {1e6 / spent:,.0f} records/s", flush=True)
+        print(
+            f"{name}: {spent:.0f} us a record, {1e6 / spent:,.0f} records/s; "
+            f"one by one {alone:.0f} us",
+            flush=True,
+        )
 
 
 PARTS: dict[str, Run] = {
@@ -235,6 +246,8 @@ def measure(parts: Mapping[str, Run], chosen: argparse.Namespace, file: Path) ->
         run(chosen, results)
         file.write_bytes(orjson.dumps(results, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
     print(f"{file}")
+    for picture in plots_of(file):
+        print(f"{picture}")
 
 
 if __name__ == "__main__":

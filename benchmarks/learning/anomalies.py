@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import orjson
 from numpy.typing import NDArray
+from sklearn.metrics import roc_curve
 
 from aimass_stream.learner import Event, Learner, LearnerState
 from aimass_stream.learners.anomaly import ValueDetector
@@ -53,6 +54,17 @@ class Measured:
     def us_per_record(self) -> float:
         """CPU microseconds a record: read, score and learn."""
         return self.cpu_s / max(self.records, 1) * 1e6
+
+
+FALSE_ALARM_RATES: Floats = np.geomspace(1e-3, 1.0, 61)
+"""Shares of ordinary records at which a ROC curve is kept; what counts lies at the low end."""
+
+
+def hit_rates(is_anomaly: NDArray[np.bool_], scores: Floats) -> list[float]:
+    """A ROC curve: the share of anomalies found at each of `FALSE_ALARM_RATES`."""
+    false, hits, _ = roc_curve(is_anomaly, scores)
+    rates: list[float] = np.interp(FALSE_ALARM_RATES, false, hits).round(4).tolist()
+    return rates
 
 
 def value_scores(series: Sequence[Series]) -> tuple[dict[str, Floats], float]:

@@ -26,6 +26,10 @@ AGENTS = {
     "intent-head.text": ["text"],
     "intent-head.feedback": ["feedback"],
     "recall": ["aimass-demo.intent-head.log"],
+    "intent-quality.predictions.text": ["predictions.text"],
+    "intent-quality.predictions.intents": ["predictions.intents"],
+    "intent-quality.feedback": ["feedback"],
+    "appraise": ["aimass-demo.intent-quality.log"],
     "watch": ["behaviour"],
     "recommender.behaviour": ["behaviour"],
     "recommend": ["aimass-demo.recommender.log"],
@@ -97,6 +101,11 @@ async def test_every_record_is_accounted_for_and_the_answers_are_right(
     assert 0 < entities["baseline_f1"] + MARGIN < entities["f1"] <= 1
     before, after = head["accuracy_before_feedback"], head["accuracy_after_feedback"]
     assert before + MARGIN < after <= 1
+    live = {
+        name.partition("@")[0]: quality["text"][name] for name in quality["text"] if "@" in name
+    }
+    assert set(live) == {"messages-intent", "intent-head"}
+    assert live["messages-intent"]["live_accuracy"] > 0.5
     assert set(quality["behaviour"]) == {"alerts", "recommendations"}
     assert quality["behaviour"]["recommendations"]["records"] > 0
     assert 0 < report["latency_ms"]["p50"] <= report["latency_ms"]["p99"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -44,9 +43,7 @@ class BehaviourAct(Act):
 
     def __init__(self, seed: int) -> None:
         self._draw = random.Random(seed)  # noqa: S311 - noise, no secret
-        # What was learnt from an earlier run is of other people, at the same event times.
-        first_user = int(time.time()) % 1_000_000 * USERS
-        self._events = behaviour_events(USERS, seed=seed, first_user=first_user)
+        self._events = behaviour_events(USERS, seed=seed)
         self._sent: dict[Place, tuple[Action, Truth]] = {}
 
     def next(self) -> Item:

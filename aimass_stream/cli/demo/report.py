@@ -121,6 +121,9 @@ def print_report(console: Console, report: dict[str, Any]) -> None:
     """The report as tables for people."""
     console.print(_outcomes_table(report))
     console.print(_quality_table(report))
+    for name, figure in report["quality"]["text"].items():
+        for drift in figure.get("drifts", ()):
+            console.print(f"drift of {name}: {drift}", highlight=False)
 
 
 def _outcomes_table(report: dict[str, Any]) -> Table:
@@ -158,7 +161,7 @@ def _quality_table(report: dict[str, Any]) -> Table:
     for topic, figures in report["quality"].items():
         for name, figure in figures.items():
             for part, value in figure.items():
-                if part.startswith("baseline") or part == "records":
+                if part.startswith("baseline") or part in ("records", "drifts"):
                     continue
                 table.add_row(
                     topic,

@@ -35,6 +35,7 @@ from aimass_stream.codecs.claims import PayloadStore
 from aimass_stream.config import Settings, load_settings
 from aimass_stream.errors import AimassError
 from aimass_stream.kafka.dead_letters import dead_letters_topic
+from aimass_stream.kafka.notes import Notes, plan_state
 from aimass_stream.kafka.outcomes import outcomes_topic
 from aimass_stream.kafka.reader import Offsets, TopicReader, bootstrap_servers
 from aimass_stream.kafka.sender import Sender
@@ -113,6 +114,7 @@ class Demo:
         ]
         self._watched = [watched for act in self._acts for watched in act.watched]
         self._log = conf.state / "logs" / "demo.log"
+        self._snapshots = conf.state.absolute() / "demo-snapshots"
         self._web_port = free_ports(conf.web_port, 1)[0]
         self._stopped = asyncio.Event()
         self._failed: asyncio.Future[str] | None = None
@@ -128,6 +130,7 @@ class Demo:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stopped.set)
         await self._create_topics()
+        await self._forget()
         wanted = {name: what for act in self._acts for name, what in act.models.items()}
         await train_missing(self._conf.models_folder, wanted, self._stopped)
         worker = self._start_worker()
@@ -153,21 +156,31 @@ class Demo:
                 f"is {report.id}. Run it with aimass worker, and send to it with aimass produce."
             )
         client = {"bootstrap_servers": bootstrap_servers(self._url)}
-        await create_topics(client, report.plans, replication(self._conf))
+        plans = [*report.plans, plan_state(APP)]
+        await create_topics(client, plans, replication(self._conf))
+
+    async def _forget(self) -> None:
+        """Have nothing be learnt yet, so that the report says what this stream taught."""
+        shutil.rmtree(self._snapshots, ignore_errors=True)
+        client = {"bootstrap_servers": bootstrap_servers(self._url)}
+        async with Sender(self._url) as sender:
+            notes = Notes(APP, lambda: client, sender.deliver)
+            # Else the workers would take these states for lost, and learn earlier runs again.
+            try:
+                await notes.forget_learners()
+            finally:
+                await notes.close()
 
     def _start_worker(self) -> KeptProcess:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         self._log.write_bytes(b"")
-        # Every run begins with nothing learnt, so that its report says what this stream taught.
-        snapshots = self._conf.state.absolute() / "demo-snapshots"
-        shutil.rmtree(snapshots, ignore_errors=True)
         payloads = self._conf.payloads_folder.absolute().as_uri() + "/"
         env = {
             SUPERVISED: "1",
             "AIMASS_BROKER": self._url,
             "AIMASS_REPLICATION": str(replication(self._conf)),
             "AIMASS_STATE": str(self._conf.state.absolute()),
-            "AIMASS_SNAPSHOTS": str(snapshots),
+            "AIMASS_SNAPSHOTS": str(self._snapshots),
             "AIMASS_WEB_PORT": str(self._web_port),
             "AIMASS_CLAIM_PREFIXES": f'["{payloads}"]',
         }

@@ -12,7 +12,7 @@ import msgspec
 
 from aimass_stream.cli.demo.acts import Accounts, Act, Item, share_of
 from aimass_stream.kafka.sender import Place
-from aimass_stream.records import Prediction, Understanding
+from aimass_stream.records import ModelQuality, Prediction, Quality, Understanding
 from aimass_stream.records.feedback import encode_feedback
 from aimass_stream.records.text import encode_text
 from aimass_stream.training.messages import INTENTS, Message, NearestWords, messages
@@ -28,8 +28,11 @@ FEEDBACK_FROM = 0.3
 """Share of the demo's time that passes before the first feedback."""
 LATE_S = 1.0
 
+_QUALITY_LOG = "aimass-demo.intent-quality.log"
+
 _understanding = msgspec.json.Decoder(Understanding)
 _prediction = msgspec.json.Decoder(Prediction)
+_quality = msgspec.json.Decoder(Quality)
 
 
 class TextAct(Act):
@@ -47,6 +50,10 @@ class TextAct(Act):
         Watched("intent-head.text", "text", "aimass-demo.intent-head.log"),
         Watched("intent-head.feedback", "feedback", "aimass-demo.intent-head.log"),
         Watched("recall", "aimass-demo.intent-head.log", "predictions.intents"),
+        Watched("intent-quality.predictions.text", "predictions.text", _QUALITY_LOG),
+        Watched("intent-quality.predictions.intents", "predictions.intents", _QUALITY_LOG),
+        Watched("intent-quality.feedback", "feedback", _QUALITY_LOG),
+        Watched("appraise", _QUALITY_LOG, "quality.intents"),
     )
     models = MappingProxyType(
         dict.fromkeys(("messages-intent", "messages-entities", "messages-encoder"), "messages")
@@ -98,7 +105,7 @@ class TextAct(Act):
             yield Item("feedback", record.encode(), encode_feedback(record, label))
 
     def judge(self, accounts: Accounts) -> dict[str, Any]:
-        """What was understood, and how right the head was before and after feedback."""
+        """What was understood, how right the head became, and what was said of both meanwhile."""
         answers = {
             place: _understanding.decode(answer)
             for place, answer in accounts["understand"].answers.items()
@@ -108,6 +115,7 @@ class TextAct(Act):
             "intent": self._judge_intents(answers),
             "entities": self._judge_entities(answers),
             "head": self._judge_head(accounts["recall"].roots),
+            **self._said_live(accounts["appraise"].answers),
         }
 
     def _judge_intents(self, answers: Mapping[Place, Understanding]) -> dict[str, Any]:
@@ -157,6 +165,29 @@ class TextAct(Act):
             "baseline": share_of(most, len(labels)),
             "baseline_is": "the most frequent intent",
             "records": len(self._early) + len(self._late),
+        }
+
+    def _said_live(self, answers: Mapping[Place, bytes]) -> dict[str, Any]:
+        """What the application itself says of each version, by the feedback that it was given."""
+        latest: dict[str, ModelQuality] = {}
+        drifts: dict[str, list[str]] = {}
+        for _, answer in sorted(answers.items()):
+            said = _quality.decode(answer)
+            latest |= {model.model: model for model in said.models}
+            if said.drift is not None:
+                for model in said.models:
+                    drifts.setdefault(model.model, []).append(said.drift.reason)
+        return {
+            name: {
+                "live_accuracy": model.accuracy,
+                "live_calibration_error": model.calibration_error,
+                "distance_of_answers": model.distance,
+                "baseline_live_accuracy": 1 - WRONG_SHARE,
+                "baseline_is": "as much of the feedback is right",
+                "records": model.labelled,
+                "drifts": drifts.get(name, []),
+            }
+            for name, model in latest.items()
         }
 
     def _head_accuracy(self, answers: Mapping[str, bytes], places: set[Place]) -> float | None:
