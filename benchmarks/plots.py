@@ -119,7 +119,7 @@ def _online(result: Result) -> Any:
 
 
 def _roc(result: Result) -> Any:
-    """Anomalies found by false alarms, a panel for each table; None where no curve is kept."""
+    """Share of anomalies found by share of ordinary records above; None where none is kept."""
     from matplotlib.figure import Figure
 
     curves = dict(result.get("tabular_roc", {}))
@@ -132,8 +132,8 @@ def _roc(result: Result) -> Any:
         for learner, of_learner in curves.items():
             axes.plot(rates, of_learner[data], label=learner)
         axes.set_xscale("log")
-        axes.set_xlabel("share of ordinary records above")
-        _finish(axes, f"{data}: share of anomalies above")
+        axes.set_xlabel("false alarms")
+        _finish(axes, f"{data}: found")
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1, 1))
     figure.tight_layout()
     return figure

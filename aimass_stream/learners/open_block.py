@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from operator import is_
 from typing import Generic, TypeVar
 
@@ -11,8 +12,27 @@ AnswerT = TypeVar("AnswerT")
 AheadT = TypeVar("AheadT")
 
 
-class OpenBlock(Generic[InputT, AnswerT, AheadT]):
+@dataclass(slots=True)
+class _Gathered(Generic[InputT, AnswerT, AheadT]):
     """A block as far as it has come.
+
+    Attributes:
+        ahead: what its inputs have led to.
+        inputs: so far.
+        answers: one for each.
+    """
+
+    ahead: AheadT
+    inputs: list[InputT] = field(default_factory=list)
+    answers: list[AnswerT] = field(default_factory=list)
+
+    def leads_to(self, inputs: Sequence[InputT]) -> bool:
+        """Whether its inputs are the first of these."""
+        return len(self.inputs) <= len(inputs) and all(map(is_, self.inputs, inputs))
+
+
+class OpenBlock(Generic[InputT, AnswerT, AheadT]):
+    """Answers the inputs of a block, however few come at once.
 
     While a block grows, a learner is handed what it has answered again, before what is new. What
     was made of it is kept here, so a record costs the same however few come at once.
@@ -32,33 +52,29 @@ class OpenBlock(Generic[InputT, AnswerT, AheadT]):
         answer: Callable[[AheadT, Sequence[InputT]], Sequence[AnswerT]],
     ) -> None:
         self._begin, self._answer = begin, answer
-        self._inputs: list[InputT] = []
-        self._answers: list[AnswerT] = []
-        self._ahead: AheadT | None = None
+        self._gathered: _Gathered[InputT, AnswerT, AheadT] | None = None
 
     def answers(self, inputs: Sequence[InputT]) -> list[AnswerT]:
         """The answers to a block's inputs, from the first on."""
-        self.ahead(inputs)
-        return list(self._answers)
+        return list(self._gather(inputs).answers)
 
     def ahead(self, inputs: Sequence[InputT]) -> AheadT:
-        """What a block's inputs lead to, which whoever asks must not change before `close`."""
-        ahead = self._ahead
-        if ahead is None or not self._leads_to(inputs):
-            self.close()
-            ahead = self._begin()
-        new = inputs[len(self._inputs) :]
-        if new:
-            # What raises has moved on by who knows how much, and is not gone on with.
-            self._ahead = None
-            self._answers += self._answer(ahead, new)
-            self._inputs += new
-        self._ahead = ahead
-        return ahead
+        """What a block's inputs lead to; nobody else changes it before `close`."""
+        return self._gather(inputs).ahead
 
     def close(self) -> None:
         """Forget the block; the next input begins another."""
-        self._inputs, self._answers, self._ahead = [], [], None
+        self._gathered = None
 
-    def _leads_to(self, inputs: Sequence[InputT]) -> bool:
-        return len(self._inputs) <= len(inputs) and all(map(is_, self._inputs, inputs))
+    def _gather(self, inputs: Sequence[InputT]) -> _Gathered[InputT, AnswerT, AheadT]:
+        gathered = self._gathered
+        # What raises has moved on by who knows how much, and is not gone on with.
+        self._gathered = None
+        if gathered is None or not gathered.leads_to(inputs):
+            gathered = _Gathered(self._begin())
+        new = inputs[len(gathered.inputs) :]
+        if new:
+            gathered.answers += self._answer(gathered.ahead, new)
+            gathered.inputs += new
+        self._gathered = gathered
+        return gathered

@@ -93,6 +93,7 @@ def behaviour_events(
     anomaly_share: float = 0.01,
     seed: int = 0,
     start_ms: int = START_MS,
+    first_user: int = 0,
 ) -> Iterator[Event]:
     """Events without end, in order of event time; the same arguments give the same events.
 
@@ -104,8 +105,9 @@ def behaviour_events(
         anomaly_share: the part of events that is planted, 0 to 0.2.
         seed: of everything that is drawn.
         start_ms: event time of the beginning.
+        first_user: number of the first user, so that several runs have different ones.
     """
-    return _World(users, items, anomaly_share, seed, start_ms).events()
+    return _World(users, items, anomaly_share, seed, start_ms, first_user).events()
 
 
 class _World:
@@ -116,7 +118,9 @@ class _World:
         anomaly_share: float,
         seed: int,
         start_ms: int,
+        first_user: int,
     ) -> None:
+        self._first_user = first_user
         self._draw = random.Random(seed)  # noqa: S311 - a simulation, no secret
         self._shop = Shop(items, self._draw, start_ms)
         self._people = [Person(self._draw, start_ms) for _ in range(users)]
@@ -216,4 +220,4 @@ class _World:
             self._plan(time_ms, step.user, "action", items, kind, incident)
 
     def _name(self, user: int) -> str:
-        return f"user-{user:04}"
+        return f"user-{self._first_user + user:04}"

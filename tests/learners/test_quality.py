@@ -211,6 +211,15 @@ def test_the_log_of_two_models_tells_the_one_that_drifted() -> None:
     assert "head@2" in named
 
 
+def test_a_part_of_an_answer_is_watched_where_it_is_there() -> None:
+    intent = {"label": "refund", "score": 0.8}
+    understood = {"model": "both@1", "answer": {"intent": intent, "entities": []}}
+    events = [event_of(0, understood), said(0, "other"), told(0, "refund")]
+    found = run(watch(part="intent"), events)[-1]
+    assert found is not None
+    assert {one.model: one.accuracy for one in found.models} == {"both@1": 1.0, "head@1": 0.0}
+
+
 @pytest.mark.parametrize(
     "value",
     [

@@ -28,7 +28,7 @@ async def test_an_answer_is_forwarded_with_the_model_that_gave_it() -> None:
     assert written[1:3] == values[1:3]
     assert written[3] == b'{"model":"head@3","answer":no JSON}'
     read = [
-        Reader(LABELS).read(Event(at, "t", 5, "t/0/0", None, value))
+        Reader(LABELS, part="").read(Event(at, "t", 5, "t/0/0", None, value))
         for at, value in enumerate(written[:2])
     ]
     assert read == [Said("t/0/0", "head@3", {1: 0.7}, 5), Told("t/0/0", 0, 5)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,7 +44,10 @@ class BehaviourAct(Act):
 
     def __init__(self, seed: int) -> None:
         self._draw = random.Random(seed)  # noqa: S311 - noise, no secret
-        self._events = behaviour_events(USERS, seed=seed)
+        # Learners begin anew, but may find what an earlier run left behind: that is of other
+        # people, whose time does not go back.
+        first_user = int(time.time()) % 1_000_000 * USERS
+        self._events = behaviour_events(USERS, seed=seed, first_user=first_user)
         self._sent: dict[Place, tuple[Action, Truth]] = {}
 
     def next(self) -> Item:

@@ -151,7 +151,7 @@ def _outcomes_table(report: dict[str, Any]) -> Table:
 
 
 def _quality_table(report: dict[str, Any]) -> Table:
-    """Every figure of the acts beside its baseline."""
+    """Every share that the acts measured, beside its baseline."""
     table = Table()
     for column in ("topic", "figure"):
         table.add_column(column)
@@ -161,7 +161,7 @@ def _quality_table(report: dict[str, Any]) -> Table:
     for topic, figures in report["quality"].items():
         for name, figure in figures.items():
             for part, value in figure.items():
-                if part.startswith("baseline") or part in ("records", "drifts"):
+                if part.startswith("baseline") or not isinstance(value, float | None):
                     continue
                 table.add_row(
                     topic,

@@ -180,11 +180,10 @@ class TextAct(Act):
         return {
             name: {
                 "live_accuracy": model.accuracy,
-                "live_calibration_error": model.calibration_error,
-                "distance_of_answers": model.distance,
                 "baseline_live_accuracy": 1 - WRONG_SHARE,
-                "baseline_is": "as much of the feedback is right",
+                "baseline_is": "what of the feedback is right",
                 "records": model.labelled,
+                "of_late": msgspec.to_builtins(model),
                 "drifts": drifts.get(name, []),
             }
             for name, model in latest.items()
