@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
-from aimass_stream.ensembles.declared import check_part
+from aimass_stream.ensembles.declared import check_member
 from aimass_stream.errors import ConfigError
 from aimass_stream.model import Model
 from aimass_stream.records import Estimate, JointEstimate, JointLabels, Labels, Record
@@ -49,7 +49,7 @@ class JointModel(Model[JointT], Generic[JointT]):
         object.__setattr__(self, "members", tuple(self.members))
         object.__setattr__(self, "weights", tuple(map(float, self.weights)))
         for member in self.members:
-            check_part(self, member)
+            check_member(self, member)
         problem = next((text for text, holds in self._checks().items() if holds), "")
         if problem:
             raise ConfigError(f"{type(self).__name__}({self.name!r}): {problem}")
