@@ -43,7 +43,7 @@ from aimass_stream.records.topic import Topic
 from aimass_stream.records.tracked_cluster import ClusterChange, TrackedCluster
 from aimass_stream.records.transcript import Transcript, Word
 from aimass_stream.records.understanding import Understanding
-from aimass_stream.records.vote import JointEstimate, JointLabels, Vote
+from aimass_stream.records.vote import JointDetections, JointEstimate, JointLabels, Vote
 
 __all__ = [
     "Action",
@@ -75,6 +75,7 @@ __all__ = [
     "GeneratedPart",
     "Headers",
     "Image",
+    "JointDetections",
     "JointEstimate",
     "JointLabels",
     "Labels",
