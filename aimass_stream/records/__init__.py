@@ -30,6 +30,7 @@ from aimass_stream.records.limits import Limits
 from aimass_stream.records.match import Match
 from aimass_stream.records.prediction import Prediction
 from aimass_stream.records.prompt import Prompt, PromptControls, PromptText
+from aimass_stream.records.proposal import Proposal
 from aimass_stream.records.quality import ModelQuality, Quality
 from aimass_stream.records.question import Question
 from aimass_stream.records.recommendation import Recommendation, RecommendedItem
@@ -88,6 +89,7 @@ __all__ = [
     "Prompt",
     "PromptControls",
     "PromptText",
+    "Proposal",
     "Quality",
     "Question",
     "Recommendation",
