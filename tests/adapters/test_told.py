@@ -138,7 +138,9 @@ def test_only_a_prompt_has_controls() -> None:
     assert told == {"temperature": 0.5, "fields": {"style": "calm"}}
     assert bytes(text) == b"hello"
     for plain in (line(Prompt), line(Text, **said)):
-        assert split_told(WRITER.payload(plain)[SEED_BYTES:]) == ({}, b"hello")
+        told, text = split_told(WRITER.payload(plain)[SEED_BYTES:])
+        assert told == {}
+        assert bytes(text) == b"hello"
 
 
 def test_a_model_with_names_of_its_own_is_given_the_payload_alone() -> None:

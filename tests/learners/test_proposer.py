@@ -27,7 +27,7 @@ from aimass_stream.kafka.sender import Sender
 from aimass_stream.kafka.topics import TopicPlan, create_topics
 from aimass_stream.learner import Event
 from aimass_stream.learners.proposer import Proposer
-from aimass_stream.records import Proposal, Record
+from aimass_stream.records import Prediction, Proposal, Record
 from aimass_stream.registry.candidates import lay_down
 from aimass_stream.registry.folder import find, publish, resolve
 from aimass_stream.registry.manifest import read_manifest
@@ -135,6 +135,7 @@ def test_a_candidate_is_what_a_fit_writes_and_in_force_only_where_it_is_named(ho
     assert find(home / "models", "homes") == read_manifest(folder / "1")
     predictor = EstimatedClass(resolve(named, home / "models"), "cpu")
     (answer,) = predictor.predict([predictor.decode(events[1].value)])
+    assert isinstance(answer, Prediction)
     assert answer.label == "house"
 
 

@@ -191,8 +191,11 @@ def finer(
         x0, y0, x1, y1 = (round(edge) for edge in one.box)
         label, score = one.label, one.score
         if one.label in names:
+            # At least a pixel, also at the far edges.
+            y0, x0 = min(y0, image.shape[0] - 1), min(x0, image.shape[1] - 1)
             cut = image[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)]
-            closer = images.classify_pixels(folder / "swin", cut)
+            # A crop of one row or three is else taken for one with its channels first.
+            closer = images.classify_pixels(folder / "swin", cut, input_data_format="channels_last")
             label, score = closer.label, closer.score
         objects.append(
             FinerDetection(

@@ -75,11 +75,11 @@ class Watch:
         """Read the counters; there are none while the worker starts."""
         if self.device is not None:
             self.rss_bytes.append(int(self.device.memory_info().rss))
-        answered, busy_s = {}, {}
+        found: dict[str, dict[str, float]] = {"records_answered": {}, "device_busy_seconds": {}}
         for name, model, value in _COUNTED.findall(await asyncio.to_thread(self._read)):
-            (answered if name == "records_answered" else busy_s)[model] = float(value)
-        self.answered.append(answered)
-        self.busy_s.append(busy_s)
+            found[name][model] = float(value)
+        self.answered.append(found["records_answered"])
+        self.busy_s.append(found["device_busy_seconds"])
 
     def _read(self) -> str:
         try:
