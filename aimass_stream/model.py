@@ -24,6 +24,7 @@ from aimass_stream.declaration import (
 from aimass_stream.error_text import describe
 from aimass_stream.errors import RecordError, SetupError
 from aimass_stream.records import Limits, Record
+from aimass_stream.records.told import write_told
 
 AnswerT = TypeVar("AnswerT")
 
@@ -144,28 +145,34 @@ class Model(Declaration, Generic[AnswerT]):
         """Whether it is given more of a record than its payload; see `told`."""
         return False
 
-    def told(self, record: Record) -> bytes:
-        """What the model is given of a record before its payload; as a rule nothing.
+    @property
+    def must_be_told(self) -> bool:
+        """Whether it can answer nothing that says no more than its payload."""
+        return False
+
+    def told(self, record: Record) -> Mapping[str, Any]:
+        """What the model is given of a record beside its payload, as plain JSON.
+
+        Asked where `is_told`. It may be empty unless the model must be told something: a text
+        that another model wrote says nothing beside itself.
 
         Raises:
             RecordError: the record does not say what it must.
         """
         del record
-        return b""
-
-    def body(self, record: Record) -> bytes:
-        """What the model is given of a record's payload: as a rule, the payload."""
-        return record.bytes
+        return {}
 
     def payload(self, record: Record) -> bytes:
         """What the model is given of a record: its payload, behind a seed where it is `seeded`.
 
-        What it is told stands between the two. Called once a record, in the worker, when its
-        envelope was accepted and its claim fetched.
+        What it is told stands between the two, as `write_told` writes it. Called once a record,
+        in the worker, when its envelope was accepted and its claim fetched.
         Whatever a model draws at random it must draw from a seed in here, or a retry would give
         another answer under the same id.
         """
-        body = self.told(record) + self.body(record)
+        body = record.bytes
+        if self.is_told:
+            body = write_told(self.told(record)) + body
         return seed_of(record) + body if self.seeded else body
 
     def cost(self, record: Record) -> float:

@@ -32,6 +32,7 @@ from aimass_stream.adapters.transformers import Transformers
 from aimass_stream.adapters.transformers_continuation import Continued, TextGenerator
 from aimass_stream.model import SEED_BYTES
 from aimass_stream.records import PromptControls
+from aimass_stream.records.told import write_told
 from aimass_stream.registry.folder import resolve
 from benchmarks.bench import Bench, Figures, interleave, medians
 
@@ -205,7 +206,7 @@ def inputs_of(predictor: TextGenerator, task: Task) -> list[Continued]:
     """The prompts as inputs, each with its number of tokens."""
     return [
         replace(
-            predictor.decode(bytes(SEED_BYTES) + text.encode()),
+            predictor.decode(bytes(SEED_BYTES) + write_told({}) + text.encode()),
             controls=PromptControls(max_new_tokens=count),
         )
         for text, count in zip(task.texts, task.tokens, strict=True)

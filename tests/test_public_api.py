@@ -54,6 +54,7 @@ NAMES = [
     "Picture",
     "Prediction",
     "Prompt",
+    "Proposal",
     "Quality",
     "Question",
     "Recommendation",

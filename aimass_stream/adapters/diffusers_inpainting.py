@@ -15,11 +15,11 @@ from PIL import Image
 
 from aimass_stream.adapters.diffusers_drawing import DiffusionModel, Prompt, seed_in
 from aimass_stream.adapters.rows import alike, in_order
-from aimass_stream.adapters.tasks.told import split_told
 from aimass_stream.codecs.images import Pixels, decode_transparent
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.model import SEED_BYTES, ModelSpec
 from aimass_stream.records import Drawing
+from aimass_stream.records.told import split_told
 
 _GRID = 8
 """Edges that the library draws are multiples of it."""
@@ -69,7 +69,7 @@ class Filler(DiffusionModel[Hole]):
         if min(hole.shape) < _GRID:
             detail = f"{hole.shape[1]} x {hole.shape[0]} pixels are less than {_GRID} each way"
             raise RecordError(Reason.TYPE_MISMATCH, detail)
-        return Hole(self._check(told["text"]), seed_in(payload), pixels, hole)
+        return Hole(self._check(told.get("text", "")), seed_in(payload), pixels, hole)
 
     def predict(self, inputs: Sequence[Hole]) -> list[Drawing | RecordError]:
         """Fill each image, in the order of the inputs; files are stored before this returns.

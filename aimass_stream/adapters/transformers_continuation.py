@@ -29,12 +29,11 @@ from aimass_stream.error_text import describe, trace_of
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import SEED_BYTES, ModelSpec, Written
 from aimass_stream.records import Generated, PromptControls
-from aimass_stream.records.prompt import CONTROLS_MARK
+from aimass_stream.records.told import split_told
 
 Token = int | RecordError
 """What a step gives for a text: the next token, or why there is none."""
 
-_decode_controls = msgspec.json.Decoder(PromptControls).decode
 _GAP = re.compile(r"\{(\w+)\}")
 
 
@@ -95,16 +94,16 @@ class TextGenerator(Writer):
         self._shapes_scores = self._joins and bool(self._library_processors([0], 1))
 
     def decode(self, payload: bytes | memoryview) -> Continued:
-        """A seed, a text in UTF-8 and controls as a prompt's tokens; several threads may call.
+        """A seed, controls, and a text in UTF-8, as a prompt's tokens; several threads may call.
 
         Raises:
-            RecordError: EMPTY, BAD_ENVELOPE (the controls), TOO_LARGE (also where the prompt has
+            RecordError: EMPTY, TOO_LARGE (also where the prompt has
                 more tokens than there is room for; half a prompt would mean something else) or
                 UNDECODABLE.
         """
         seed = int.from_bytes(payload[:SEED_BYTES], "little") >> 1
-        held, _, told = bytes(payload[SEED_BYTES:]).partition(CONTROLS_MARK)
-        controls = _controls(told) if told else PromptControls()
+        told, held = split_told(payload[SEED_BYTES:])
+        controls = msgspec.convert(told, PromptControls)
         encoding = self._inputs.encode(self._filled(self._reading.text(held), controls.fields))
         if encoding.overflowing:
             raise RecordError(
@@ -282,10 +281,3 @@ class InTurn:
             for row, tokens in zip(some, self._write(some), strict=True)
             for token in tokens
         ]
-
-
-def _controls(told: bytes) -> PromptControls:
-    try:
-        return _decode_controls(told)
-    except msgspec.MsgspecError as error:
-        raise RecordError(Reason.BAD_ENVELOPE, f"the controls: {error}") from None

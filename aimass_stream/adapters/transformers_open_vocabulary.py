@@ -17,13 +17,13 @@ from transformers import (
 )
 
 from aimass_stream.adapters.phrases import NameReader, Names, Phrases, Sentence
-from aimass_stream.adapters.tasks.told import split_told
 from aimass_stream.adapters.transformers_detection import detections_of
 from aimass_stream.adapters.vision import ImageModel, Outputs, Seen
 from aimass_stream.codecs.images import Pixels
 from aimass_stream.errors import RecordError, SetupError
 from aimass_stream.model import ModelSpec
 from aimass_stream.records import Detections, Prediction
+from aimass_stream.records.told import split_told
 
 _ANY_NAME = ("object",)
 

@@ -19,12 +19,13 @@ from transformers import AutoTokenizer
 from aimass_stream.adapters.classification import describe
 from aimass_stream.adapters.draws import Draws
 from aimass_stream.adapters.storing import store, wav_of
+from aimass_stream.adapters.tasks.told import Manner
 from aimass_stream.adapters.voices import Style, load_voice
-from aimass_stream.codecs.spoken import Manner, decode_spoken
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import SEED_BYTES, ModelSpec
 from aimass_stream.records import Speech
 from aimass_stream.records.audio import WAV
+from aimass_stream.records.told import split_told
 from aimass_stream.transforms.chain import Kind
 from aimass_stream.transforms.reading import Reading
 
@@ -83,7 +84,7 @@ class Speaker:
             ) from error
 
     def decode(self, payload: bytes | memoryview) -> Line:
-        """A seed and a text in UTF-8, with its manner, as tokens; several threads may call.
+        """A seed, how to speak, and a text in UTF-8, as tokens; several threads may call.
 
         Raises:
             RecordError: EMPTY, TOO_LARGE (half a text would be another one), UNDECODABLE (also
@@ -91,8 +92,8 @@ class Speaker:
                 such speaker or style).
         """
         seed = int.from_bytes(payload[:SEED_BYTES], "little") >> 1
-        text, manner = decode_spoken(bytes(payload[SEED_BYTES:]))
-        speaker, style = self._chosen(manner)
+        told, text = split_told(payload[SEED_BYTES:])
+        speaker, style = self._chosen(Manner(**told))
         ids = self._ids(self._reading.text(text))
         if not ids:
             raise RecordError(Reason.UNDECODABLE, "the model knows no character of the text")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from aimass_stream.cli.terminal import command
+from aimass_stream.cli.terminal import command, hush_clients
 
 DAMAGED = 1
 
@@ -109,6 +109,44 @@ def add(  # noqa: PLR0913 - the options of a command
 
     told = Provenance(source=source, licence=licence, limits=tuple(limits or ()))
     run_add(folder, name, task, told, registry)
+
+
+@models_app.command()
+@command
+def propose(
+    topic: Annotated[str, typer.Argument(metavar="TOPIC", help="With the answers of a Proposer.")],
+    *,
+    registry: Registry = None,
+) -> None:
+    """Lay down what was fitted on a stream as a candidate version.
+
+    Takes the latest proposal on the topic for each model. A candidate is in force only where it is
+    named with its number, until `aimass models promote` makes it the next version.
+
+    Example: aimass models propose prices.proposals
+    """
+    from aimass_stream.cli.cards.proposals import run_propose
+
+    hush_clients()
+    run_propose(topic, registry)
+
+
+@models_app.command()
+@command
+def promote(
+    model: Annotated[str, typer.Argument(metavar="NAME@VERSION", help="The candidate.")],
+    *,
+    registry: Registry = None,
+) -> None:
+    """Make a candidate the next version of its name, which is then in force.
+
+    Workers that run keep the version that they began with.
+
+    Example: aimass models promote prices@4
+    """
+    from aimass_stream.cli.cards.errands import run_promote
+
+    run_promote(model, registry)
 
 
 @models_app.command()

@@ -17,8 +17,7 @@ def check_part(whole: Model[Any], part: Any) -> None:
         part: the model.
 
     Raises:
-        ConfigError: it is none, it runs in the worker, or it makes its payload of more than the
-            record's.
+        ConfigError: it is none, it runs in the worker, or it makes payloads of its own.
     """
     problem = ""
     if not isinstance(part, Model):
@@ -27,12 +26,26 @@ def check_part(whole: Model[Any], part: Any) -> None:
         problem = f"{type(part).__name__} runs in the worker, parts run in a device process"
     elif type(part).payload is not Model.payload:
         problem = f"{type(part).__name__} makes payloads of its own, which it would not be given"
-    elif part.is_told:
-        problem = (
-            f"{type(part).__name__} reads more of a record than its payload, which it would not be "
-            "given; a model of names takes them from its declaration there"
-        )
     require(whole, holds=not problem, otherwise=problem)
+
+
+def check_member(whole: Model[Any], member: Any) -> None:
+    """See that a model can be asked beside others about a record's payload, and nothing else.
+
+    Args:
+        whole: the declaration it is a member of.
+        member: the model.
+
+    Raises:
+        ConfigError: it cannot be part of another, or reads more of a record.
+    """
+    check_part(whole, member)
+    require(
+        whole,
+        holds=not member.is_told,
+        otherwise=f"{type(member).__name__} reads more of a record than its payload, which it "
+        "would not be given; a model of names takes them from its declaration there",
+    )
 
 
 def check_readers(whole: Model[Any], readers: Sequence[Model[Any]]) -> None:

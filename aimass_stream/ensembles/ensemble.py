@@ -8,7 +8,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Literal
 
 from aimass_stream.declaration import require
-from aimass_stream.ensembles.declared import check_part, check_readers, takes_of_all
+from aimass_stream.ensembles.declared import check_member, check_readers, takes_of_all
 from aimass_stream.errors import ConfigError
 from aimass_stream.model import Model
 from aimass_stream.records import Prediction, Record, Vote
@@ -74,7 +74,7 @@ class Ensemble(Model[Vote]):
             object.__setattr__(self, "members", tuple(self.members))
             object.__setattr__(self, "weights", tuple(map(float, self.weights)))
             for member in self.members:
-                check_part(self, member)
+                check_member(self, member)
             problem = self._problem()
         except (TypeError, ValueError) as error:
             problem = f"a setting is of the wrong type: {error}"

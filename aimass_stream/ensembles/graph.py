@@ -128,6 +128,28 @@ class Graph(Model[AnswerT], Generic[AnswerT]):
         return any(step.model.seeded for step in self.steps.values())
 
     @property
+    def is_told(self) -> bool:
+        """Whether a step that reads the record is given more of it than its payload."""
+        return any(model.is_told for model in self._readers)
+
+    @property
+    def must_be_told(self) -> bool:
+        """Whether such a step can answer nothing without."""
+        return any(model.must_be_told for model in self._readers)
+
+    def told(self, record: Record) -> Mapping[str, Any]:
+        """What each of these steps is given of a record beside its payload, by the step's name.
+
+        Raises:
+            RecordError: the record does not say what it must.
+        """
+        return {
+            name: step.model.told(record)
+            for name, step in self.steps.items()
+            if not step.after and step.model.is_told
+        }
+
+    @property
     def options(self) -> Mapping[str, Any]:
         """The steps as the device process runs them, and whose answers it tells."""
         steps = [
@@ -144,11 +166,18 @@ class Graph(Model[AnswerT], Generic[AnswerT]):
                 "reads": self._reads(step),
                 "rows": step.model.max_batch_rows,
                 "seeded": step.model.seeded,
+                "told": step.model.is_told,
                 "embeds": issubclass(step.model.answer_type, Embedding),
             }
             for step in self.steps.values()
         ]
-        return {"steps": steps, "ways": ways, "tells": self._tells, "seeded": self.seeded}
+        return {
+            "steps": steps,
+            "ways": ways,
+            "tells": self._tells,
+            "seeded": self.seeded,
+            "told": self.is_told,
+        }
 
     @property
     def defaults(self) -> Mapping[str, Any]:
@@ -198,6 +227,8 @@ class Graph(Model[AnswerT], Generic[AnswerT]):
         """What is wrong with a step behind these, as the end of a sentence."""
         if step.after and step.after not in known:
             return f"is after {step.after!r}, which is no step before it"
+        if step.after and step.model.must_be_told:
+            return "reads names of the record, which it is not given; declare its `labels`"
         source = self.steps[step.after] if step.after else None
         if source is None or issubclass(source.model.answer_type, TEXTS):
             return "takes labels or a margin, and reads no boxes" if _crops(step) else ""

@@ -1,4 +1,4 @@
-"""The declarations of ensembles on numbers and on several labels; they import no model library."""
+"""The declarations of ensembles on numbers, labels and boxes; they import no model library."""
 
 from __future__ import annotations
 
@@ -7,19 +7,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, Generic, Literal, TypeVar
 
-from aimass_stream.ensembles.declared import check_part
+from aimass_stream.ensembles.declared import check_member
 from aimass_stream.errors import ConfigError
 from aimass_stream.model import Model
-from aimass_stream.records import Estimate, JointEstimate, JointLabels, Labels, Record
+from aimass_stream.records import (
+    Detections,
+    Estimate,
+    JointDetections,
+    JointEstimate,
+    JointLabels,
+    Labels,
+    Record,
+)
 
-JointT = TypeVar("JointT", JointEstimate, JointLabels)
+JointT = TypeVar("JointT", JointDetections, JointEstimate, JointLabels)
 
 _HOME = "aimass_stream.ensembles.joint_voters:"
 
 
 @dataclass(frozen=True)
 class JointModel(Model[JointT], Generic[JointT]):
-    """Base of ensembles whose members' numbers are averaged.
+    """Base of ensembles whose members are all asked, and answer with more than one label.
 
     Its version is made of those of its members. A member that fails on a record leaves the vote
     for that record; the answer says who voted.
@@ -49,7 +57,7 @@ class JointModel(Model[JointT], Generic[JointT]):
         object.__setattr__(self, "members", tuple(self.members))
         object.__setattr__(self, "weights", tuple(map(float, self.weights)))
         for member in self.members:
-            check_part(self, member)
+            check_member(self, member)
         problem = next((text for text, holds in self._checks().items() if holds), "")
         if problem:
             raise ConfigError(f"{type(self).__name__}({self.name!r}): {problem}")
@@ -162,3 +170,52 @@ class LabelsEnsemble(JointModel[JointLabels]):
     def options(self) -> Mapping[str, Any]:
         """How the members' answers become one."""
         return {**super().options, "threshold": self.threshold, "top": self.top}
+
+
+@dataclass(frozen=True)
+class BoxesEnsemble(JointModel[JointDetections]):
+    """Several detectors that say what is where, asked together.
+
+    ```python
+    street = BoxesEnsemble("street", (d_fine, yolox), weights=(2, 1), threshold=0.3)
+    ```
+
+    Their boxes are fused by weight (`aimass_stream.ensembles.boxes`). A member's own `threshold`
+    and `top` say what it brings into the vote.
+
+    Attributes:
+        least_overlap: intersection over union, above which boxes of one label are of one thing.
+        threshold: objects below this score are left out.
+        top: objects at the most.
+    """
+
+    adapter: ClassVar[str] = _HOME + "BoxesVoter"
+    counts: ClassVar[type[Detections]] = Detections
+
+    least_overlap: float = 0.55
+    threshold: float = 0.5
+    top: int = 100
+
+    def _checks(self) -> dict[str, bool]:
+        checks = super()._checks()
+        for name in ("least_overlap", "threshold"):
+            value = getattr(self, name)
+            checks[f"{name}={value!r} is not within 0 to 1"] = not 0 <= value <= 1
+        checks[f"top={self.top!r} is below 1"] = self.top < 1
+        return checks
+
+    @property
+    def answer_type(self) -> type[JointDetections]:
+        """The type of an answer."""
+        return JointDetections
+
+    @property
+    def takes(self) -> str:
+        """Images."""
+        return "Image"
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """How the members' answers become one."""
+        own = {"least_overlap": self.least_overlap, "threshold": self.threshold, "top": self.top}
+        return {**super().options, **own}

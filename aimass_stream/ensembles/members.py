@@ -20,6 +20,8 @@ from aimass_stream.model import (
 
 log = logging.getLogger("aimass.device")
 
+Payload = bytes | memoryview
+
 TRACE_CHARS = 2_000
 """Of a member's own failure."""
 
@@ -123,7 +125,7 @@ class Opened:
         payload: of a record; what is kept of it is what was made of it.
     """
 
-    def __init__(self, payload: bytes | memoryview) -> None:
+    def __init__(self, payload: Payload) -> None:
         self._payload = payload
         self._made: dict[Hashable, Any | RecordError] = {}
 

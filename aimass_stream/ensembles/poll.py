@@ -6,7 +6,8 @@ What is made of their answers is for `voter.py` (labels) and `joint.py` (numbers
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar, Generic, TypeVar
 
 from aimass_stream.ensembles import rules
@@ -34,6 +35,7 @@ class Poll(ABC, Generic[SaidT]):
 
     Attributes:
         counts: what a member's answer must be to count.
+        asked_for: settings of members in place of their declarations' own.
 
     Args:
         spec: the resolved declaration, its `parts` the members; options `quorum`, `weights`.
@@ -44,10 +46,11 @@ class Poll(ABC, Generic[SaidT]):
     """
 
     counts: ClassVar[type[Any]]
+    asked_for: ClassVar[Mapping[str, Any]] = MappingProxyType({"top": EVERY_LABEL})
 
     def __init__(self, spec: ModelSpec, device: str) -> None:
         self._quorum = int(spec.options["quorum"])
-        self._members = [load_member(part, device, top=EVERY_LABEL) for part in spec.parts]
+        self._members = [load_member(part, device, **self.asked_for) for part in spec.parts]
         told = spec.options.get("weights", [1.0] * len(self._members))
         self._weights = [float(one) for one in told]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from aimass_stream.ensembles.combiner import scores_of
 from aimass_stream.errors import Reason, RecordError
-from aimass_stream.records import Estimate, Labels, Prediction, Vote
+from aimass_stream.records import Detections, Estimate, Labels, Prediction, Vote
 
 Weighted = Sequence[tuple[Prediction, float]]
 """Answers, each with what it weighs; the weights sum up to 1."""
@@ -123,9 +123,11 @@ def counted(
     return answer
 
 
-def _numbers_of(answer: Prediction | Estimate | Labels) -> Iterable[float]:
+def _numbers_of(answer: Prediction | Estimate | Labels | Detections) -> Iterable[float]:
     if isinstance(answer, Prediction):
         return (answer.score, *answer.scores.values())
+    if isinstance(answer, Detections):
+        return [number for one in answer.objects for number in (one.score, *one.box)]
     return answer.values.values() if isinstance(answer, Estimate) else answer.scores.values()
 
 

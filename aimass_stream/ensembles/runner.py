@@ -13,6 +13,7 @@ from aimass_stream.ensembles.members import Member, Opened, load_member
 from aimass_stream.ensembles.steps import (
     Boxes,
     CropStep,
+    Given,
     RecordStep,
     RunStep,
     TextStep,
@@ -21,7 +22,7 @@ from aimass_stream.ensembles.steps import (
     finer,
 )
 from aimass_stream.errors import RecordError, SetupError
-from aimass_stream.model import SEED_BYTES, ModelSpec
+from aimass_stream.model import ModelSpec
 
 
 class Runner:
@@ -43,7 +44,7 @@ class Runner:
         self._members: dict[str, Member] = {}
         self._steps: list[RunStep] = []
         self._tells = [str(name) for name in spec.options["tells"]]
-        self._seed_bytes = SEED_BYTES if spec.options["seeded"] else 0
+        self._given = Given(bool(spec.options["seeded"]), bool(spec.options["told"]))
         self._cropped: set[str] = set()
         declared = zip(spec.options["steps"], spec.options["ways"], spec.parts, strict=True)
         for step_options, way, part in declared:
@@ -58,17 +59,20 @@ class Runner:
         Raises:
             RecordError: one of them cannot take it.
         """
-        seed, body = bytes(payload[: self._seed_bytes]), payload[self._seed_bytes :]
-        plain, seeded = Opened(body), Opened(payload)
-        work = Work(seed)
+        seed, told, body = self._given.split(payload)
+        opened, work = Opened(body), Work(seed)
         for step in self._steps:
             if isinstance(step, RecordStep):
-                opened = seeded if step.seeded else plain
-                work.inputs[step.name] = _good(opened.input_of(step.member))
+                if any(step.given):
+                    # It is given more than the payload, so it shares nothing with others.
+                    own = step.given.payload(seed, told.get(step.name, {}), body)
+                    work.inputs[step.name] = step.member.predictor.decode(own)
+                else:
+                    work.inputs[step.name] = _good(opened.input_of(step.member))
         for name in self._cropped:
             sharing = self._members[name].sharing
             if sharing is not None:
-                work.images[name] = _good(plain.open(sharing))
+                work.images[name] = _good(opened.open(sharing))
         return work
 
     def predict(self, inputs: Sequence[Work]) -> list[dict[str, Any] | RecordError]:
@@ -90,10 +94,11 @@ class Runner:
 
     def _make(self, model: str, member: Member, options: dict[str, Any]) -> RunStep:
         name, after, rows = options["name"], options["after"], int(options["rows"])
+        given = Given(bool(options["seeded"]), bool(options["told"]))
         if options["reads"] == "record":
-            return RecordStep(name, member, rows, seeded=bool(options["seeded"]))
+            return RecordStep(name, member, rows, given)
         if options["reads"] == "text":
-            return TextStep(name, member, rows, after, seeded=bool(options["seeded"]))
+            return TextStep(name, member, rows, after, given)
         if self._members[after].sharing is None or member.sharing is None:
             raise SetupError(
                 f"{model}: step {name!r} needs parts of the image that {after!r} looked at, so "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from aimass_stream.codecs.images import Pixels
-from aimass_stream.ensembles.members import Member
+from aimass_stream.ensembles.members import Member, Payload
 from aimass_stream.error_text import describe
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import SEED_BYTES
@@ -27,6 +27,7 @@ from aimass_stream.records import (
     Prediction,
 )
 from aimass_stream.records.detections import Box
+from aimass_stream.records.told import split_told, write_told
 
 _BLANK_EDGE = 64
 
@@ -44,6 +45,31 @@ class Work:
     seed: bytes
     inputs: dict[str, Any] = field(default_factory=dict)
     images: dict[str, Pixels] = field(default_factory=dict)
+
+
+class Given(NamedTuple):
+    """What a model is given beside a payload.
+
+    Attributes:
+        seed: whether a record's seed.
+        told: whether what a record says, as `write_told` writes it.
+    """
+
+    seed: bool
+    told: bool
+
+    def payload(self, seed: bytes, told: Mapping[str, Any], body: Payload) -> bytes:
+        """A payload as the model decodes it; `seed` and `told` stand in it if it is given them."""
+        before = seed if self.seed else b""
+        return b"".join((before, write_told(told) if self.told else b"", body))
+
+    def split(self, payload: Payload) -> tuple[bytes, dict[str, Any], Payload]:
+        """The seed, what the record says, and the payload behind both; blank what is not given."""
+        seed = bytes(payload[:SEED_BYTES]) if self.seed else b""
+        body = payload[len(seed) :]
+        if not self.told:
+            return seed, {}, body
+        return seed, *split_told(body)
 
 
 class Cut(NamedTuple):
@@ -111,12 +137,12 @@ class RecordStep(RunStep):
         name: of the step.
         member: its model.
         rows: inputs that the model is given at a time.
-        seeded: whether the model is given the record's seed.
+        given: what the model is given beside the record's payload.
     """
 
-    def __init__(self, name: str, member: Member, rows: int, *, seeded: bool) -> None:
+    def __init__(self, name: str, member: Member, rows: int, given: Given) -> None:
         super().__init__(name, member, rows)
-        self.seeded = seeded
+        self.given = given
 
     def cut(self, work: Work, answers: dict[str, Any]) -> Cut:
         """The input that was decoded."""
@@ -132,18 +158,19 @@ class TextStep(RunStep):
         member: its model.
         rows: inputs that the model is given at a time.
         after: the step that writes.
-        seeded: whether the model is given the record's seed.
+        given: what the model is given beside a text; it is told nothing, as the text is all
+            that there is.
     """
 
-    def __init__(self, name: str, member: Member, rows: int, after: str, *, seeded: bool) -> None:
+    def __init__(self, name: str, member: Member, rows: int, after: str, given: Given) -> None:
         super().__init__(name, member, rows)
-        self._seeded = seeded
+        self._given = given
         self._after = after
 
     def try_out(self, model: str) -> None:
         """See that the model reads texts."""
         try:
-            self.member.predictor.decode(bytes(SEED_BYTES if self._seeded else 0) + b"a")
+            self.member.predictor.decode(self._given.payload(bytes(SEED_BYTES), {}, b"a"))
         except RecordError as error:
             # Another reason may be the letter's: there are models that know none.
             if error.reason is Reason.TYPE_MISMATCH:
@@ -157,9 +184,8 @@ class TextStep(RunStep):
         written = answers[self._after]
         if written is None or not written.text.strip():
             return Cut([], _nothing)
-        payload = written.text.encode()
-        given = work.seed + payload if self._seeded else payload
-        return Cut([self.member.predictor.decode(given)], _only)
+        payload = self._given.payload(work.seed, {}, written.text.encode())
+        return Cut([self.member.predictor.decode(payload)], _only)
 
 
 class Boxes(NamedTuple):

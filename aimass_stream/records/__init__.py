@@ -30,6 +30,7 @@ from aimass_stream.records.limits import Limits
 from aimass_stream.records.match import Match
 from aimass_stream.records.prediction import Prediction
 from aimass_stream.records.prompt import Prompt, PromptControls, PromptText
+from aimass_stream.records.proposal import Proposal
 from aimass_stream.records.quality import ModelQuality, Quality
 from aimass_stream.records.question import Question
 from aimass_stream.records.recommendation import Recommendation, RecommendedItem
@@ -43,7 +44,7 @@ from aimass_stream.records.topic import Topic
 from aimass_stream.records.tracked_cluster import ClusterChange, TrackedCluster
 from aimass_stream.records.transcript import Transcript, Word
 from aimass_stream.records.understanding import Understanding
-from aimass_stream.records.vote import JointEstimate, JointLabels, Vote
+from aimass_stream.records.vote import JointDetections, JointEstimate, JointLabels, Vote
 
 __all__ = [
     "Action",
@@ -75,6 +76,7 @@ __all__ = [
     "GeneratedPart",
     "Headers",
     "Image",
+    "JointDetections",
     "JointEstimate",
     "JointLabels",
     "Labels",
@@ -87,6 +89,7 @@ __all__ = [
     "Prompt",
     "PromptControls",
     "PromptText",
+    "Proposal",
     "Quality",
     "Question",
     "Recommendation",

@@ -19,9 +19,6 @@ from aimass_stream.records.json_object import as_form
 from aimass_stream.records.limits import Limits
 from aimass_stream.records.text import Text
 
-CONTROLS_MARK = b"\xfe"
-"""Stands between a prompt's text and its controls: no text in UTF-8 holds this byte."""
-
 _StopText = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
 
@@ -88,13 +85,6 @@ class Prompt(Text):
     def controls(self) -> PromptControls:
         """How to write on."""
         return self._controls
-
-    @property
-    def bytes(self) -> bytes:
-        """The text in UTF-8; behind `CONTROLS_MARK` the controls in JSON, where there are any."""
-        if self._controls == PromptControls():
-            return self._text.encode()
-        return self._text.encode() + CONTROLS_MARK + msgspec.json.encode(self._controls)
 
 
 def encode_prompt(text: str, controls: PromptControls | None = None) -> bytes:

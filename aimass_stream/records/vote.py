@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from aimass_stream.records.detections import Detections
 from aimass_stream.records.labels import Estimate, Labels
 from aimass_stream.records.prediction import Prediction
 
@@ -34,6 +35,16 @@ class JointEstimate(Estimate, frozen=True):
 
 class JointLabels(Labels, frozen=True):
     """Labels that apply by what several models say.
+
+    Attributes:
+        members: as of a `Vote`.
+    """
+
+    members: list[str] = msgspec.field(default_factory=list)
+
+
+class JointDetections(Detections, frozen=True):
+    """What is where in an image by what several detectors say; without outlines.
 
     Attributes:
         members: as of a `Vote`.

@@ -49,6 +49,7 @@ def publish(  # noqa: PLR0913 - what a manifest says
     labels: Sequence[str] = (),
     metrics: Mapping[str, float] | None = None,
     provenance: Provenance | None = None,
+    is_candidate: bool = False,
 ) -> str:
     """Copy a folder of model files into the registry as the next version of a name.
 
@@ -63,6 +64,7 @@ def publish(  # noqa: PLR0913 - what a manifest says
         labels: its classes, in the order of its outputs.
         metrics: figures its maker measured.
         provenance: what its files do not tell; its card has the rest from them.
+        is_candidate: it is in force only where it is named with its number.
 
     Returns:
         The version.
@@ -93,6 +95,7 @@ def publish(  # noqa: PLR0913 - what a manifest says
             metrics=dict(metrics or {}),
             files=scan(draft),
             card=card,
+            is_candidate=is_candidate,
         )
         return _place(draft, home, manifest)
     finally:
@@ -100,13 +103,16 @@ def publish(  # noqa: PLR0913 - what a manifest says
 
 
 def find(models_folder: Path, name: str) -> Manifest | None:
-    """The manifest of the latest version of a model; None when there is none.
+    """The manifest of the latest version of a model, candidates left out; None without any.
 
     Raises:
         SetupError: the manifest cannot be read.
     """
-    versions = versions_of(models_folder / check_name(name))
-    return read_manifest(models_folder / name / str(versions[-1])) if versions else None
+    for version in reversed(versions_of(models_folder / check_name(name))):
+        manifest = read_manifest(models_folder / name / str(version))
+        if not manifest.is_candidate:
+            return manifest
+    return None
 
 
 def resolve(
@@ -115,7 +121,8 @@ def resolve(
     """What a device process loads for a declaration, its files verified.
 
     `models://name[@version]` is looked up in the registry. Where no version is given it is the
-    latest that is whole; that a later one was passed over is logged as a warning.
+    latest that is whole and no candidate; that a damaged one was passed over is logged as a
+    warning.
     `package://name/folder` lies in an installed package. Anything else is a folder: its name is
     the model's. The version of these two is a hash of their content. A declaration without a
     location says its name and version itself. Settings of the adapter that are not its defaults
@@ -238,23 +245,48 @@ def _check_task(wanted: str, manifest: Manifest, folder: Path) -> None:
 
 
 def _registered(reference: str, models_folder: Path) -> tuple[Manifest, Path]:
-    name, candidates = versions_meant(reference, models_folder)
-    manifest, folder = _newest_whole(models_folder / name, candidates)
-    if manifest.version != candidates[0]:
+    name, versions = versions_meant(reference, models_folder)
+    if "@" not in reference:
+        versions = _in_force(models_folder / name, versions)
+    manifest, folder = _newest_whole(models_folder / name, versions)
+    if manifest.version != versions[0]:
         log.warning(
-            "model %s is used instead of %s@%s, which is damaged", manifest.id, name, candidates[0]
+            "model %s is used instead of %s@%s, which is damaged", manifest.id, name, versions[0]
         )
     return manifest, folder
 
 
-def _newest_whole(home: Path, candidates: list[str]) -> tuple[Manifest, Path]:
+def _in_force(home: Path, versions: list[str]) -> list[str]:
+    """These versions without candidates; what cannot be read is none, so that it is told.
+
+    Raises:
+        ConfigError: there are only candidates.
+    """
+    found = [version for version in versions if not _is_candidate(home / version)]
+    if not found:
+        raise ConfigError(
+            f"Model {home.name} has only candidates, which are in force where they are named: "
+            f"{SCHEME}{home.name}@{versions[0]}. `aimass models promote "
+            f"{home.name}@{versions[0]}` makes that one the next version."
+        )
+    return found
+
+
+def _is_candidate(folder: Path) -> bool:
+    try:
+        return read_manifest(folder).is_candidate
+    except SetupError:
+        return False
+
+
+def _newest_whole(home: Path, versions: list[str]) -> tuple[Manifest, Path]:
     """The first version whose files verify.
 
     Raises:
         SetupError: none does; the text is about the first.
     """
     refusals = []
-    for version in candidates:
+    for version in versions:
         folder = (home / version).resolve()
         try:
             manifest = read_manifest(folder)

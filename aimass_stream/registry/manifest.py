@@ -30,6 +30,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         metrics: figures its maker measured, e.g. accuracy on held-out data.
         files: its files, by path in the folder.
         card: what else is to be known; None where it was published before there were cards.
+        is_candidate: it was proposed, and is in force only where it is named with its number.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     metrics: dict[str, float]
     files: dict[str, FileEntry]
     card: Card | None = None
+    is_candidate: bool = False
 
     @property
     def id(self) -> str:

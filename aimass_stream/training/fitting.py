@@ -47,9 +47,12 @@ class Captured:
 
     def note(self, record: Record) -> None:
         """Widen the range of offsets by a record's."""
-        place = f"{record.topic}/{record.partition}"
-        first, last = self.ranges.get(place, (record.offset, record.offset))
-        self.ranges[place] = (min(first, record.offset), max(last, record.offset))
+        self.widen(f"{record.topic}/{record.partition}", record.offset)
+
+    def widen(self, place: str, offset: int) -> None:
+        """Have the range of a `topic/partition` hold an offset."""
+        first, last = self.ranges.get(place, (offset, offset))
+        self.ranges[place] = (min(first, offset), max(last, offset))
 
     def keep(self, pairs: Iterable[tuple[Any, Any]], make: Function) -> None:
         """Have what is made of each value, and leave out what is refused.
@@ -193,20 +196,50 @@ def fit_chain(
     Raises:
         ConfigError: nothing can be learnt from these records, or not by this chain.
     """
-    plain = chain.plain()
-    if any(":" in step["step"] for step in plain) or (before and before.fitted_steps):
+    if any(":" in step["step"] for step in chain.plain()) or (before and before.fitted_steps):
         raise ConfigError(
             "A chain is of this package's steps, and `before` has none that is fitted."
         )
-    declared = before.steps if before else ()
-    steps = Chain(*declared, *chain.steps).steps
-    captured, arrays = Captured(), Arrays()
-    first = next((at for at, one in enumerate(steps) if one.is_fitted), len(steps))
-    captured.keep(_pairs(records, answers), _beginning(captured, steps, first, limits))
-    learnt: list[dict[str, Any] | None] = [None] * (first - len(declared))
-    for step in steps[first:]:
+    whole_chain = Chain(*before.steps, *chain.steps) if before else chain
+    captured = Captured()
+    captured.keep(_pairs(records, answers), _beginning(captured, whole_chain, limits))
+    return fit_captured(captured, chain, before=before, limits=limits)
+
+
+def head_of(chain: Chain, limits: Limits) -> Running:
+    """The steps of a chain that stand before the first that is fitted, ready to run.
+
+    Raises:
+        SetupError: a step's library is not installed.
+    """
+    steps = chain.steps[: _first_fitted(chain)]
+    return Running([(step, function_of(step, limits)) for step in steps], limits)
+
+
+def fit_captured(
+    captured: Captured, chain: Chain, *, before: Chain | None = None, limits: Limits
+) -> FittedChain:
+    """Fit what has to be fitted of a chain on what has come as far as its first fitted step.
+
+    Args:
+        captured: values as `head_of` the whole chain gives them; changed.
+        chain: steps of this package.
+        before: what the declaration will say as its own `before`.
+        limits: bounds on what a step gives.
+
+    Raises:
+        ConfigError: nothing can be learnt from these values, or not by this chain.
+    """
+    arrays, first = Arrays(), _first_fitted(chain)
+    learnt: list[dict[str, Any] | None] = [None] * first
+    for step in chain.steps[first:]:
         learnt.append(_learn(step, captured, arrays, f"{len(learnt)}.", limits))
-    return FittedChain(captured, before.plain() if before else [], plain, learnt, arrays)
+    return FittedChain(captured, before.plain() if before else [], chain.plain(), learnt, arrays)
+
+
+def _first_fitted(chain: Chain) -> int:
+    steps = chain.steps
+    return next((at for at, one in enumerate(steps) if one.is_fitted), len(steps))
 
 
 def _pairs(
@@ -221,11 +254,9 @@ def _pairs(
         raise ConfigError("There must be as many answers as records.") from error
 
 
-def _beginning(
-    captured: Captured, steps: Sequence[Transform], first: int, limits: Limits
-) -> Function:
+def _beginning(captured: Captured, chain: Chain, limits: Limits) -> Function:
     """What makes of a record the value that the first fitted step is given."""
-    ready = Running([(step, function_of(step, limits)) for step in steps[:first]], limits)
+    ready, steps = head_of(chain, limits), chain.steps
     store = PayloadStore(settings().payloads_folder, settings().claim_prefixes)
 
     def make(record: Record) -> Any:

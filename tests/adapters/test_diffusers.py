@@ -14,10 +14,10 @@ import torch
 from PIL import Image as Pictures
 
 from aimass_stream import Diffusers, Drawing, Limits
-from aimass_stream.adapters.tasks.told import write_told
 from aimass_stream.config import settings
 from aimass_stream.errors import ConfigError, Reason, RecordError, SetupError
 from aimass_stream.model import import_adapter
+from aimass_stream.records.told import write_told
 from aimass_stream.registry.folder import resolve
 
 pytest.importorskip("diffusers")

@@ -12,6 +12,7 @@ import torch
 from aimass_stream.adapters.draws import Draws
 from aimass_stream.adapters.transformers_synthesis import Speaker
 from aimass_stream.model import SEED_BYTES
+from aimass_stream.records.told import write_told
 from aimass_stream.registry.folder import resolve
 from tests.zoo.same import same
 from tests.zoo.sounds import build_vits, speaker
@@ -73,7 +74,10 @@ def test_speech_does_not_depend_on_models_that_are_loaded_meanwhile(tmp_path: Pa
     torch.manual_seed(7)
     build_vits(folder)
     voice = Speaker(resolve(speaker(str(folder)), tmp_path), "cpu")
-    lines = [voice.decode(bytes([n] * SEED_BYTES) + b"where is my parcel") for n in range(4)]
+    lines = [
+        voice.decode(bytes([n] * SEED_BYTES) + write_told({}) + b"where is my parcel")
+        for n in range(4)
+    ]
     alone = voice.predict(lines)
     speaker_of: Any = voice._voice
     model: Any = speaker_of._model

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from aimass_stream.errors import Reason, RecordError
-from aimass_stream.model import Model, ModelSpec
+from aimass_stream.model import SEED_BYTES, Model, ModelSpec
 from aimass_stream.records import (
     Detection,
     Detections,
@@ -22,6 +22,7 @@ from aimass_stream.records import (
     Prediction,
     Transcript,
 )
+from aimass_stream.records.told import split_told
 
 LABELS = ["no", "yes"]
 
@@ -341,3 +342,33 @@ class WritesPredictor:
 
     def close(self) -> None:
         pass
+
+
+@dataclass(frozen=True)
+class Greets(Writes):
+    """A text behind the greeting that the record says; `must` fail without one."""
+
+    adapter: ClassVar[str] = "tests.ensembles.fakes:GreetsPredictor"
+
+    must: bool = False
+
+    @property
+    def is_told(self) -> bool:
+        return True
+
+    @property
+    def must_be_told(self) -> bool:
+        return self.must
+
+    def told(self, record: Any) -> dict[str, Any]:
+        return {"greeting": f"{self.name}: {record.metadata['greeting']}"}
+
+
+class GreetsPredictor(WritesPredictor):
+    """A seeded one is told behind its seed."""
+
+    def decode(self, payload: bytes | memoryview) -> str:
+        start = SEED_BYTES if self._draws else 0
+        told, text = split_told(payload[start:])
+        said = super().decode(bytes(payload[:start]) + bytes(text))
+        return f"{told.get('greeting', 'nobody')}, {said}"

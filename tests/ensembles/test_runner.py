@@ -13,7 +13,7 @@ import pytest
 from aimass_stream.ensembles.graph import Graph, Step
 from aimass_stream.ensembles.runner import Runner
 from aimass_stream.ensembles.steps import crop
-from aimass_stream.errors import Reason, RecordError, SetupError
+from aimass_stream.errors import ConfigError, Reason, RecordError, SetupError
 from aimass_stream.learners.vectors import read_embedding
 from aimass_stream.model import seed_of
 from aimass_stream.records import (
@@ -23,10 +23,11 @@ from aimass_stream.records import (
     Generated,
     Prediction,
     Record,
+    Text,
     Transcript,
 )
 from aimass_stream.registry.folder import resolve
-from tests.ensembles.fakes import Boxes, Corner, Corners, Opening, Scripted, Writes
+from tests.ensembles.fakes import Boxes, Corner, Corners, Greets, Opening, Scripted, Writes
 
 
 class Street(msgspec.Struct, frozen=True):
@@ -216,6 +217,39 @@ def test_a_step_that_draws_at_random_has_the_records_seed(tmp_path: Path) -> Non
     assert found["reply"].text == f"{seed_of(record).hex()} hello".upper()
     (again,) = runner.predict([runner.decode(graph.payload(record))])
     assert again == found
+
+
+@pytest.mark.parametrize("draws", [False, True])
+def test_a_step_is_told_what_the_record_says_and_nothing_of_a_text(
+    tmp_path: Path, draws: bool
+) -> None:
+    steps = {
+        "words": Step(Greets("w", Transcript)),
+        "reply": Step(Greets("g", Generated, draws=draws), after="words"),
+        "length": Step(Writes("r", Prediction)),
+    }
+    graph = Graph("heard", steps, answer=Heard)
+    assert graph.is_told
+    record = Text("t", 0, 7, 0, None, b'{"text": "you", "greeting": "hello"}', ())
+    record.check(graph.limits)
+    runner = run(graph, tmp_path)
+    (found,) = runner.predict([runner.decode(graph.payload(record))])
+    assert isinstance(found, dict)
+    assert found["words"].text == "w: hello, you"
+    seed = f"{seed_of(record).hex()} " if draws else ""
+    assert found["reply"].text == f"nobody, {seed}w: hello, you".upper()
+    assert found["length"].label == "3"
+
+
+def test_what_must_be_told_reads_no_text() -> None:
+    steps = {
+        "words": Step(Writes("w", Transcript)),
+        "reply": Step(Greets("g", Generated, must=True), after="words"),
+        "length": Step(Writes("r", Prediction), after="words"),
+    }
+    with pytest.raises(ConfigError, match="declare its `labels`"):
+        Graph("heard", steps, answer=Heard)
+    assert Graph("heard", {**steps, "reply": Step(steps["reply"].model)}, answer=Heard).must_be_told
 
 
 def test_what_the_first_step_cannot_take_is_refused_when_it_is_decoded(tmp_path: Path) -> None:

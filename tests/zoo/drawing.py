@@ -20,10 +20,10 @@ from transformers import (
 
 from aimass_stream.adapters.diffusers import Diffusers
 from aimass_stream.adapters.storing import png_of, store
-from aimass_stream.adapters.tasks.told import split_told, write_told
 from aimass_stream.errors import Reason
 from aimass_stream.model import SEED_BYTES
 from aimass_stream.records import Drawing, Image, Text
+from aimass_stream.records.told import split_told, write_told
 from tests.zoo.case import Case
 from tests.zoo.pictures import PICTURES, pixels
 from tests.zoo.words import tokenizer

@@ -84,11 +84,11 @@ def classify(folder: Path, payload: bytes) -> Prediction:
     return classify_pixels(folder, pixels(payload))
 
 
-def classify_pixels(folder: Path, image: Pixels) -> Prediction:
+def classify_pixels(folder: Path, image: Pixels, **how: Any) -> Prediction:
     processor = processor_of(folder)
     model = model_of(AutoModelForImageClassification, folder)
     with torch.no_grad():
-        inputs = processor(image, return_tensors="pt")
+        inputs = processor(image, return_tensors="pt", **how)
         scores = model(**inputs).logits.softmax(dim=1)[0].tolist()
     ranked = sorted(zip(LABELS.values(), scores, strict=True), key=lambda pair: -pair[1])
     return Prediction(*ranked[0], dict(ranked))

@@ -27,10 +27,10 @@ from transformers import (
     SwinConfig,
 )
 
-from aimass_stream.adapters.tasks.told import split_told, write_told
 from aimass_stream.adapters.transformers import Transformers
 from aimass_stream.errors import Reason
 from aimass_stream.records import Detection, Detections, Image, Prediction
+from aimass_stream.records.told import split_told, write_told
 from tests.zoo.case import Case
 from tests.zoo.detection import EDGES, SMALL, SQUARE, clipped, found_in, save
 from tests.zoo.library import model_of, processor_of, words_of

@@ -42,6 +42,7 @@ from aimass_stream.codecs.audio import Samples, decode_audio
 from aimass_stream.errors import Reason
 from aimass_stream.model import SEED_BYTES
 from aimass_stream.records import Audio, Limits, Prediction, Speech, Text, Transcript, Word
+from aimass_stream.records.told import split_told, write_told
 from tests.codecs.audio_files import encoded, tone
 from tests.zoo.case import Case
 from tests.zoo.library import model_of, words_of
@@ -352,6 +353,12 @@ def seed_of(payload: bytes) -> int:
     return int.from_bytes(payload[:SEED_BYTES], "little") >> 1
 
 
+def read_line(payload: bytes) -> tuple[dict[str, Any], str]:
+    """How a text is to be spoken, and the text."""
+    manner, text = split_told(payload[SEED_BYTES:])
+    return manner, str(text, "utf-8")
+
+
 def spoken(samples: torch.Tensor, rate_hz: int) -> Speech:
     made = samples.numpy()
     claim = store().put(wav_of(made, rate_hz), "audio/wav")
@@ -360,7 +367,8 @@ def spoken(samples: torch.Tensor, rate_hz: int) -> Speech:
 
 def speak(folder: Path, payload: bytes) -> Speech:
     model, words = model_of(AutoModelForTextToWaveform, folder), words_of(folder)
-    inputs = words(payload[SEED_BYTES:].decode(), return_tensors="pt")
+    _, text = read_line(payload)
+    inputs = words(text, return_tensors="pt")
     torch.manual_seed(seed_of(payload))
     with torch.no_grad():
         return spoken(model(**inputs).waveform[0], model.config.sampling_rate)
@@ -415,9 +423,8 @@ def build_fastspeech2(folder: Path) -> None:
 
 def speak_at_once(folder: Path, payload: bytes) -> Speech:
     model, words = model_of(AutoModelForTextToWaveform, folder), words_of(folder)
-    text, _, said = payload[SEED_BYTES:].partition(b"\0")
-    manner = json.loads(said or b"{}")
-    ids = words(text.decode(), return_tensors="pt")["input_ids"]
+    manner, text = read_line(payload)
+    ids = words(text, return_tensors="pt")["input_ids"]
     model.model.config.speaking_speed = 2.0 if manner.get("style") == "slow" else 1.0
     with torch.no_grad():
         made = model(input_ids=ids, speaker_ids=torch.tensor([int(manner.get("speaker", 2))]))
@@ -459,7 +466,8 @@ def build_speecht5(folder: Path) -> None:
 def speak_with(folder: Path, payload: bytes) -> Speech:
     model, words = model_of(AutoModelForTextToSpectrogram, folder), words_of(folder)
     vocoder = model_of(SpeechT5HifiGan, folder / "vocoder")
-    ids = words(payload[SEED_BYTES:].decode(), return_tensors="pt")["input_ids"]
+    _, text = read_line(payload)
+    ids = words(text, return_tensors="pt")["input_ids"]
     person = load_file(folder / "speakers.safetensors")["speakers"][1:2]
     torch.manual_seed(seed_of(payload))
     ratio = min(20.0, (1.0 * 16_000 / 64 + 2) / ids.shape[1])
@@ -499,7 +507,7 @@ TOLD = [
     b'{"text": "where is my parcel", "speaker": 0}',
     b'{"text": "where is my parcel", "speaker": 0, "style": "slow"}',
 ]
-BROKEN = (b"\0" * SEED_BYTES + b"\xff", Reason.UNDECODABLE)
+BROKEN = (bytes(SEED_BYTES) + write_told({}) + b"\xff", Reason.UNDECODABLE)
 HEARING = "automatic-speech-recognition"
 CASES = [
     case("audio-classification-ast", "A1", build_ast, listener, classify),
@@ -526,7 +534,7 @@ CASES = [
         third_speaker,
         TOLD,
         speak_at_once,
-        (bytes(SEED_BYTES) + b'hello\0{"style": "loud"}', Reason.BAD_ENVELOPE),
+        (bytes(SEED_BYTES) + write_told({"style": "loud"}) + b"hello", Reason.BAD_ENVELOPE),
         Text,
     ),
     Case(

@@ -27,6 +27,7 @@ from aimass_stream.adapters.transformers import Transformers
 from aimass_stream.errors import Reason
 from aimass_stream.model import SEED_BYTES
 from aimass_stream.records import Generated, Text
+from aimass_stream.records.told import split_told, write_told
 from tests.zoo.case import Case
 from tests.zoo.library import model_of, words_of
 from tests.zoo.texts import VALUES
@@ -162,9 +163,13 @@ def written(words: Any, tokens: list[int], prompt: int) -> Generated:
     return Generated(text, "end" if ended else "length", prompt, len(kept) + ended)
 
 
+def text_of(payload: bytes) -> str:
+    return str(split_told(payload[SEED_BYTES:])[1], "utf-8")
+
+
 def continue_text(folder: Path, payload: bytes) -> Generated:
     words, model = words_of(folder), model_of(AutoModelForCausalLM, folder)
-    text = "question: " + payload[SEED_BYTES:].decode()
+    text = "question: " + text_of(payload)
     inputs = words(text, return_tensors="pt", return_token_type_ids=False)
     tokens = model.generate(**inputs, do_sample=False, max_new_tokens=NEW)[0].tolist()
     length = inputs["input_ids"].shape[1]
@@ -175,7 +180,7 @@ def draw_text(folder: Path, payload: bytes) -> Generated:
     """Step by step, by the definition of temperature and top-k."""
     words, model = words_of(folder), model_of(AutoModelForCausalLM, folder)
     draw = torch.Generator().manual_seed(int.from_bytes(payload[:SEED_BYTES], "little") >> 1)
-    ids = words(payload[SEED_BYTES:].decode(), return_tensors="pt")["input_ids"]
+    ids = words(text_of(payload), return_tensors="pt")["input_ids"]
     length = ids.shape[1]
     while ids.shape[1] < length + NEW and int(ids[0, -1]) != words.sep_token_id:
         with torch.no_grad():
@@ -232,7 +237,7 @@ def marian(folder: str) -> Transformers[Generated]:
     return Transformers("translation", folder, template=template, max_new_tokens=NEW, max_tokens=64)
 
 
-BROKEN = (b"\0" * SEED_BYTES + b"\xff", Reason.UNDECODABLE)
+BROKEN = (bytes(SEED_BYTES) + write_told({}) + b"\xff", Reason.UNDECODABLE)
 CASES = [
     Case(
         "text-generation-gpt2", ("T4",), build_gpt2, generator, VALUES, continue_text, BROKEN, Text

@@ -12,14 +12,16 @@ from aimass_stream.adapters.tasks.task import (
     Common,
     Setting,
     Task,
+    Told,
     a_text,
+    always,
     at_least,
     between,
 )
+from aimass_stream.adapters.tasks.told import read_manner
 from aimass_stream.codecs.audio_headers import length_s
-from aimass_stream.codecs.spoken import encode_spoken
 from aimass_stream.codecs.text import estimate_tokens
-from aimass_stream.records import Prediction, Record, Speech, Text, Transcript
+from aimass_stream.records import Prediction, Record, Speech, Transcript
 from aimass_stream.transforms.chain import Chain, Kind, chain_of
 
 _HOME = "aimass_stream.adapters.transformers_"
@@ -66,11 +68,6 @@ def _tokens(record: Record, settings: Mapping[str, Any]) -> float:
     return min(estimate_tokens(record.bytes), float(settings["max_tokens"]))
 
 
-def _spoken(record: Record) -> bytes:
-    """The text, and what its metadata says of `speaker` and `style`."""
-    return encode_spoken(record.bytes, record.metadata if isinstance(record, Text) else {})
-
-
 def _styles(value: Any) -> str:
     """Names, each with what it changes."""
     if not isinstance(value, Mapping) or not all(isinstance(one, str) for one in value):
@@ -114,7 +111,7 @@ AUDIO_TASKS: Mapping[str, Task] = {
         },
         _tokens,
         seeded=True,
-        body=_spoken,
+        told=Told(always, read_manner, is_required=False),
     ),
 }
 """By name."""

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Generic
 
 from aimass_stream.adapters.tasks import checked, takes_of
 from aimass_stream.adapters.tasks.task import Task
-from aimass_stream.adapters.tasks.told import write_told
 from aimass_stream.model import AnswerT, Model
 from aimass_stream.records import Record
 
@@ -78,26 +77,26 @@ class TaskModel(Model[AnswerT], Generic[AnswerT]):
         """Answers that are written side by side; 0 where the task does not write."""
         return int(self.settings["together"]) if self.tasks[self.task].writes else 0
 
-    def body(self, record: Record) -> bytes:
-        """What the task takes of a record's payload."""
-        return self.tasks[self.task].body(record)
-
     @property
     def is_told(self) -> bool:
         """Whether its task, with these settings, takes more of a record than the payload."""
         told = self.tasks[self.task].told
         return told is not None and told.needed(self.settings)
 
-    def told(self, record: Record) -> bytes:
-        """What its task takes of a record beside the payload, as `split_told` reads it.
+    @property
+    def must_be_told(self) -> bool:
+        """Whether its task, with these settings, answers nothing without."""
+        told = self.tasks[self.task].told
+        return told is not None and told.needed(self.settings) and told.is_required
+
+    def told(self, record: Record) -> Mapping[str, Any]:
+        """What its task takes of a record beside the payload.
 
         Raises:
             RecordError: the record does not say what it must.
         """
         told = self.tasks[self.task].told
-        if told is None or not told.needed(self.settings):
-            return b""
-        return write_told(told.read(record))
+        return {} if told is None else told.read(record)
 
     def cost(self, record: Record) -> float:
         """Tokens, seconds or pixels where rows differ: rows are padded to the longest."""

@@ -12,6 +12,7 @@ from aimass_stream.adapters.tasks.task import (
     Task,
     Told,
     a_text,
+    always,
     between,
 )
 from aimass_stream.adapters.tasks.told import read_prompt
@@ -75,7 +76,7 @@ DRAWING_TASKS: Mapping[str, Task] = {
         {**_DRAWING, "strength": Setting(1.0, between(0.01, 1))},
         pixels_cost,
         seeded=True,
-        told=Told(lambda settings: True, read_prompt),
+        told=Told(always, read_prompt, is_required=False),
     ),
 }
 """By name."""

@@ -101,7 +101,7 @@ _SCALED = Setting(default=False, problem=on_or_off)
 _BEFORE = Setting([], chain_of(Kind.IMAGE))
 _PHRASE = Setting("a photo of a {label}", template_of("label"))
 _NAMES = Setting([], names_or_none)
-_NAMES_OF_RECORDS = Told(lambda settings: not settings["labels"], read_names)
+_NAMES_OF_RECORDS = Told(lambda settings: not settings["labels"], read_names, is_required=True)
 
 IMAGE_TASKS: Mapping[str, Task] = {
     "image-classification": Task(

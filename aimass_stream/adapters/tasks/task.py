@@ -27,10 +27,12 @@ class Told(NamedTuple):
     Attributes:
         needed: whether it is given anything, by the settings.
         read: what, as plain JSON; raises RecordError where the record does not say it.
+        is_required: whether it can answer nothing without.
     """
 
     needed: Callable[[Mapping[str, Any]], bool]
     read: Callable[[Record], Mapping[str, Any]]
+    is_required: bool
 
 
 class Task(NamedTuple):
@@ -43,7 +45,6 @@ class Task(NamedTuple):
         cost: what a record adds to a batch, given the settings.
         seeded: whether it draws at random.
         writes: whether answers grow step by step, `together` of them at a time.
-        body: what the model is given of a record's payload.
         told: what it is given of a record beside its payload; None for nothing.
         clash: what is wrong with settings beside each other, as a sentence; empty where nothing is.
     """
@@ -54,7 +55,6 @@ class Task(NamedTuple):
     cost: Callable[[Record, Mapping[str, Any]], float] = lambda record, settings: 1.0
     seeded: bool = False
     writes: bool = False
-    body: Callable[[Record], bytes] = lambda record: record.bytes
     told: Told | None = None
     clash: Callable[[Mapping[str, Any]], str] = lambda settings: ""
 
@@ -67,6 +67,12 @@ class Common(TypedDict, total=False):
     max_batch_rows: int
     limits: Limits
     circuit_failures: int
+
+
+def always(settings: Mapping[str, Any]) -> bool:
+    """True, whatever the settings."""
+    del settings
+    return True
 
 
 def at_least(least: float) -> Callable[[Any], str]:

@@ -15,7 +15,9 @@ from aimass_stream.adapters.tasks.task import (
     Common,
     Setting,
     Task,
+    Told,
     a_text,
+    always,
     at_least,
     between,
     engine_clash,
@@ -23,6 +25,7 @@ from aimass_stream.adapters.tasks.task import (
     template_of,
     texts_by_name,
 )
+from aimass_stream.adapters.tasks.told import read_controls
 from aimass_stream.codecs.text import estimate_tokens
 from aimass_stream.records import (
     Embedding,
@@ -221,6 +224,7 @@ TEXT_TASKS: Mapping[str, Task] = {
         _written,
         seeded=True,
         writes=True,
+        told=Told(always, read_controls, is_required=False),
     ),
     "summarization": Task(_HOME + "generation:Rewriter", Generated, _WRITING, _written),
     "translation": Task(_HOME + "generation:Rewriter", Generated, _WRITING, _written),

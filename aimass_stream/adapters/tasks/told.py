@@ -1,7 +1,7 @@
-"""What a record says beside its payload, on its way to a model: read, written, and split off again.
+"""What a record says beside its payload, read for the model that asks for it.
 
-A worker reads it of the record's metadata and writes it before the payload; a device process
-splits it off. Nothing here imports a model library.
+A worker reads it, so that what makes no sense costs a dead letter before a model is asked. Nothing
+here imports a model library.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import orjson
 
 from aimass_stream.errors import Reason, RecordError
-from aimass_stream.records import Record
+from aimass_stream.records import Prompt, Record
 
 MOST_NAMES = 100
 """Names that a record may bring."""
@@ -21,21 +22,17 @@ NAME_CHARS = 100
 PROMPT_CHARS = 2_000
 """Characters of a text that says what to draw."""
 
-_LENGTH_BYTES = 4
 
+class Manner(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How a text is to be spoken.
 
-def write_told(fields: Mapping[str, Any]) -> bytes:
-    """Fields as they stand before a payload."""
-    data = orjson.dumps(fields)
-    return len(data).to_bytes(_LENGTH_BYTES, "little") + data
+    Attributes:
+        speaker: a number; None for the declaration's.
+        style: a name that the declaration knows; empty for the model's own.
+    """
 
-
-def split_told(payload: bytes | memoryview) -> tuple[dict[str, Any], memoryview]:
-    """What `write_told` wrote, and the payload behind it."""
-    view = memoryview(payload)
-    end = _LENGTH_BYTES + int.from_bytes(view[:_LENGTH_BYTES], "little")
-    fields: dict[str, Any] = orjson.loads(view[_LENGTH_BYTES:end])
-    return fields, view[end:]
+    speaker: int | None = None
+    style: str = ""
 
 
 def read_names(record: Record) -> dict[str, list[str]]:
@@ -79,6 +76,31 @@ def read_prompt(record: Record) -> dict[str, str]:
         detail = f"`text` is longer than the limit of {PROMPT_CHARS} characters"
         raise RecordError(Reason.TOO_LARGE, detail)
     return {"text": text}
+
+
+def read_manner(record: Record) -> dict[str, Any]:
+    """The fields of `Manner` that the metadata holds, or headers `meta-speaker` and `meta-style`.
+
+    Raises:
+        RecordError: BAD_ENVELOPE, the speaker is no number or the style no text.
+    """
+    said = metadata_of(record)
+    found = {name: said[name] for name in Manner.__struct_fields__ if name in said}
+    try:
+        # A header can only say a number as text.
+        manner = msgspec.convert(found, Manner, strict=False)
+    except msgspec.ValidationError as error:
+        raise RecordError(Reason.BAD_ENVELOPE, f"how to speak the text: {error}") from None
+    told: dict[str, Any] = msgspec.to_builtins(manner)
+    return told
+
+
+def read_controls(record: Record) -> dict[str, Any]:
+    """The fields of `PromptControls` that a `Prompt` holds; nothing of any other record."""
+    told: dict[str, Any] = {}
+    if isinstance(record, Prompt):
+        told = msgspec.to_builtins(record.controls)
+    return told
 
 
 def metadata_of(record: Record) -> Mapping[str, Any]:

@@ -29,13 +29,16 @@ class Entry:
     Attributes:
         name: its name.
         versions: its versions, oldest first; at least one.
-        latest: the manifest of the last; None where it cannot be read.
+        candidates: those of them that were proposed, and are in force only where they are named.
+        latest: the manifest of the last that is no candidate, or else of the last; None where it
+            cannot be read.
         problem: why it cannot, else empty.
     """
 
     name: str
     versions: Sequence[int]
     latest: Manifest | None
+    candidates: Sequence[int] = ()
     problem: str = ""
 
 
@@ -76,17 +79,26 @@ def _about(entry: Entry, models_folder: Path) -> dict[str, Any]:
     return {
         "name": entry.name,
         "versions": [str(version) for version in entry.versions],
+        "candidates": [str(version) for version in entry.candidates],
         "latest": about_version(latest, models_folder) if latest is not None else None,
         "problem": entry.problem,
     }
 
 
 def _entry(home: Path) -> Entry:
-    versions = versions_of(home)
-    try:
-        return Entry(home.name, versions, read_manifest(home / str(versions[-1])))
-    except SetupError as error:
-        return Entry(home.name, versions, None, str(error))
+    versions, latest = versions_of(home), None
+    candidates: list[int] = []
+    for version in reversed(versions):
+        try:
+            manifest = read_manifest(home / str(version))
+        except SetupError as error:
+            return Entry(home.name, versions, None, candidates, str(error))
+        if not manifest.is_candidate:
+            latest = manifest
+            break
+        candidates.insert(0, version)
+        latest = latest or manifest
+    return Entry(home.name, versions, latest, candidates)
 
 
 def _table(entries: Sequence[Entry], width: int) -> list[Text]:
@@ -104,13 +116,19 @@ def _table(entries: Sequence[Entry], width: int) -> list[Text]:
 
 
 def _row(entry: Entry) -> tuple[str, ...]:
-    first, last = entry.versions[0], entry.versions[-1]
-    versions = f"{first}-{last}" if first != last else str(last)
+    settled = [version for version in entry.versions if version not in entry.candidates]
+    proposed = [f"{version} candidate" for version in entry.candidates]
+    versions = ", ".join([*([_span(settled)] if settled else []), *proposed])
     name, latest = _cut(entry.name, NAME_CHARS), entry.latest
     if latest is None:
         return name, versions, "damaged", "", f"aimass models verify {entry.name}"
     source = escape(latest.card.source) if latest.card else ""
     return name, versions, escape(latest.task), size_text(latest.size_bytes), source or "not stated"
+
+
+def _span(versions: Sequence[int]) -> str:
+    first, last = versions[0], versions[-1]
+    return f"{first}-{last}" if first != last else str(last)
 
 
 def _cut(text: str, most: int) -> str:

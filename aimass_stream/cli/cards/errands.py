@@ -24,6 +24,7 @@ from aimass_stream.cli.terminal import say
 from aimass_stream.cli.units import count_text, size_text
 from aimass_stream.config import load_settings
 from aimass_stream.registry.adding import add_folder, name_of
+from aimass_stream.registry.candidates import promote
 from aimass_stream.registry.card import Provenance
 from aimass_stream.registry.manifest import read_manifest
 from aimass_stream.registry.references import SCHEME, versions_meant
@@ -76,6 +77,18 @@ def run_add(source: Path, name: str, task: str, told: Provenance, registry: Path
     if unknown:
         options = " and ".join(f"--{word}" for word in unknown)
         say(f"Its card does not state its {' and '.join(unknown)}; give {options} to say so.")
+    say(f"Declare it: {declaration_of(manifest)}")
+    sys.stdout.write(manifest.id + "\n")
+
+
+def run_promote(reference: str, registry: Path | None) -> None:
+    """Put a candidate in force and print what it is called then.
+
+    Raises:
+        ConfigError: there is no such candidate.
+        SetupError: its files are damaged.
+    """
+    manifest = promote(load_settings(models=registry).models_folder, reference)
     say(f"Declare it: {declaration_of(manifest)}")
     sys.stdout.write(manifest.id + "\n")
 

@@ -90,6 +90,8 @@ def values_text(card: Card) -> str:
 
 def _fields(manifest: Manifest, card: Card, versions: Sequence[str]) -> Iterator[tuple[str, str]]:
     yield "Task", manifest.task
+    if manifest.is_candidate:
+        yield "Stage", "candidate: in force only where it is named with its number"
     if card.modality:
         yield "Modality", card.modality
         yield "Takes", card.takes
