@@ -212,8 +212,8 @@ _PICTURES: Mapping[str, tuple[str, Callable[[Result], Any]]] = {
     "images": ("images", _device),
     "audio": ("audio", _device),
     "scale": ("scale", _scale),
-    "learning-feed": ("learning-recommend", _feed),
-    "learning-members": ("learning-recommend", _members),
+    "learning-feed": ("learning", _feed),
+    "learning-members": ("learning", _members),
     "learning-online": ("learning", _online),
     "learning-roc": ("learning", _roc),
 }

@@ -18,9 +18,8 @@ Classifiers that learn record by record are measured on data sets inside River's
 
 The parts `catalogue` and `incidents` make their events themselves.
 
-The results are `learning.json` and, of all that is about the recommender,
-`learning-recommend.json`, and pictures of their curves beside them. One thread of NumPy and torch
-should be set by the environment (`OMP_NUM_THREADS=1`); costs are CPU time, of all threads.
+The results are `learning.json`, and pictures of its curves beside it. One thread of NumPy and
+torch should be set by the environment (`OMP_NUM_THREADS=1`); costs are CPU time, of all threads.
 """
 
 from __future__ import annotations
@@ -202,8 +201,6 @@ PARTS: dict[str, Run] = {
     "online": run_online,
     "sounds": run_sounds,
     "cost": run_cost,
-}
-RECOMMENDER_PARTS: dict[str, Run] = {
     "sessions": of_sessions(sessions),
     "feed": of_ratings(feed),
     "catalogue": run_catalogue,
@@ -213,16 +210,15 @@ RECOMMENDER_PARTS: dict[str, Run] = {
     "partitions": of_ratings(partitions),
     "cold": run_cold,
 }
-FILES = {"learning.json": PARTS, "learning-recommend.json": RECOMMENDER_PARTS}
+RESULT = "learning.json"
 
 
 def main() -> None:
-    """Run what was asked for; a file is written after each of its parts."""
+    """Run what was asked for; the file is written after each part."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
-    names = [name for parts in FILES.values() for name in parts]
-    parser.add_argument("--only", choices=names, nargs="+", help="these parts; all if not given")
+    parser.add_argument("--only", choices=PARTS, nargs="+", help="these parts; all if not given")
     parser.add_argument("--part", type=float, default=1.0, help="share of questions, of tables")
     parser.add_argument("--records", type=int, default=6_000, help="a learner's cost is over")
     parser.add_argument("--learners", nargs="+", help="cost: those whose names begin so")
@@ -230,10 +226,8 @@ def main() -> None:
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     chosen.out.mkdir(parents=True, exist_ok=True)
-    for name, parts in FILES.items():
-        asked = [part for part in parts if not chosen.only or part in chosen.only]
-        if asked:
-            measure({part: parts[part] for part in asked}, chosen, chosen.out / name)
+    asked = [name for name in PARTS if not chosen.only or name in chosen.only]
+    measure({name: PARTS[name] for name in asked}, chosen, chosen.out / RESULT)
 
 
 def measure(parts: Mapping[str, Run], chosen: argparse.Namespace, file: Path) -> None:
