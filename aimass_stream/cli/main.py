@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from aimass_stream.cli.audit import audit
 from aimass_stream.cli.dlq import dlq_app
 from aimass_stream.cli.doctor import doctor
 from aimass_stream.cli.init import init
@@ -32,6 +33,7 @@ app.add_typer(dlq_app, name="dlq")
 app.add_typer(models_app, name="models")
 app.command("init")(init)
 app.command("watch")(watch)
+app.command("audit")(audit)
 app.command("doctor")(doctor)
 app.command("verify")(verify)
 

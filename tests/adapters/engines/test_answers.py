@@ -211,6 +211,7 @@ def test_another_device_is_refused(folders: dict[str, Path]) -> None:
         found._move(spec(folders["classifier"], engine="onnx"))
 
 
+@pytest.mark.timeout(480)  # the models may have to be trained first
 def test_in_eight_bits_a_trained_model_says_what_it_says_in_full(models_folder: Path) -> None:
     folder = models_folder / "messages-intent" / "1"
     torch_one = TextClassifier(spec(folder), "cpu")
