@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aimass_stream.kafka.dead_letters import root_of
 from aimass_stream.kafka.wire import header, header_name, varint
 from aimass_stream.records import Chunk, identity
 from aimass_stream.runtime.handover import Answers
@@ -24,9 +23,11 @@ def header_blocks(agent: str, chunk: Chunk, answers: Answers) -> list[bytes]:
     blocks = [offset.join(gaps[len(offset)]) for offset in offsets]
     if any(chunk.headers):
         for at, row in enumerate(answers.rows):
-            if chunk.headers[row] and (root := root_of(chunk.headers[row])):
+            headers = chunk.headers[row]
+            if headers and (root := identity.header_text(headers, identity.ROOT)):
                 begin = gaps[len(offsets[at])][0] + offsets[at]
-                blocks[at] = begin + shared.behind_source(root)
+                record_id = identity.header_text(headers, identity.ID)
+                blocks[at] = begin + shared.behind_source(root, record_id)
     if answers.states:
         states = [header(identity.STATE, state.encode()) for state in answers.states]
         blocks = [block + state for block, state in zip(blocks, states, strict=True)]
@@ -62,9 +63,11 @@ class _Shared:
             b"",
         )
 
-    def behind_source(self, root: str) -> bytes:
+    def behind_source(self, root: str, record_id: str) -> bytes:
         """What stands behind the source's offset where a record has a root of its own."""
-        answer_id = identity.answer_id(root, self._agent, self._model, self._ordinal).encode()
+        answer_id = identity.answer_id(
+            root, self._agent, self._model, self._ordinal, record_id
+        ).encode()
         written_root = root.encode()
         return b"%b%b%b%b%b%b" % (
             self._root_name,

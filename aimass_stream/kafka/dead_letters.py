@@ -35,7 +35,9 @@ def dead_letter(agent: str, chunk: Chunk, failure: Failure, store: StorePayload)
     value = chunk.values[row] or b""
     headers = set_aside(chunk.headers[row])
     source = f"{chunk.topic}/{chunk.partition}/{chunk.offsets[row]}"
-    root = root_of(chunk.headers[row]) or source
+    own_root = identity.header_text(chunk.headers[row], identity.ROOT)
+    root = own_root or source
+    record_id = identity.header_text(chunk.headers[row], identity.ID) if own_root else ""
     inline = len(value) <= INLINE_BYTES
     if not inline:
         value = msgspec.json.encode(store(value, "application/octet-stream"))
@@ -45,7 +47,7 @@ def dead_letter(agent: str, chunk: Chunk, failure: Failure, store: StorePayload)
             (identity.SOURCE, source),
             (identity.ROOT, root),
             (identity.MODEL, failure.model),
-            (identity.ID, identity.answer_id(root, agent, failure.model, 0)),
+            (identity.ID, identity.answer_id(root, agent, failure.model, 0, record_id)),
             (identity.AGENT, agent),
             (identity.REASON, error.reason.value),
             (identity.ERROR, error.detail[:DETAIL_BYTES]),
@@ -77,11 +79,3 @@ def take_back(headers: Headers) -> list[tuple[str, bytes]]:
         for name, held in headers
         if name.startswith(identity.INPUT_PREFIX) or not name.startswith(identity.OWN_PREFIX)
     ]
-
-
-def root_of(headers: Headers) -> str | None:
-    """The root named in a record's headers, None where it begins a chain itself."""
-    for name, value in headers:
-        if name == identity.ROOT:
-            return value.decode(errors="replace")
-    return None

@@ -22,7 +22,6 @@ Place = tuple[int, int]
 """Partition and offset of a dead letter."""
 
 _SUFFIX = dead_letters_topic("")
-_RECORD = "record"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +117,11 @@ def letter_of(record: Record) -> Letter | None:
         reason=sys.intern(told[identity.REASON]),
         error=told.get(identity.ERROR, ""),
         id=told.get(identity.ID, ""),
-        record_id=own_id or input_id(source),
+        record_id=own_id or identity.input_id(source),
         timestamp_ms=record.timestamp_ms,
         written_ms=int(written) if written.isdecimal() else record.timestamp_ms,
         size_bytes=len(record.value or b""),
     )
-
-
-def input_id(source: str) -> str:
-    """The id of a record that came without one, when the engine writes it again."""
-    return identity.answer_id(source, _RECORD, identity.NO_MODEL, 0)
 
 
 def headers_again(letter: Record) -> list[tuple[str, bytes]]:
@@ -142,7 +136,7 @@ def headers_again(letter: Record) -> list[tuple[str, bytes]]:
     if identity.ROOT not in names:
         headers.append((identity.ROOT, (letter.header(identity.ROOT) or source).encode()))
     if identity.ID not in names:
-        headers.append((identity.ID, input_id(source).encode()))
+        headers.append((identity.ID, identity.input_id(source).encode()))
     return headers
 
 

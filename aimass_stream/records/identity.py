@@ -1,12 +1,13 @@
 """The headers that make an answer addressable, and the id that survives every retry.
 
 A header value is UTF-8 text. `aimass-id` is a hash of what an answer *is* (its root, agent,
-model and ordinal) and of nothing about the attempt that made it, so a repeat after a crash
-carries the same id and a reader can drop it.
+model and ordinal, and by which agents it came from the root) and of nothing about the attempt
+that made it, so a repeat after a crash carries the same id and a reader can drop it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -41,14 +42,38 @@ NO_MODEL = "-"
 """Stands for the model in an id and in headers where no model answered."""
 
 
-def answer_id(root: str, agent: str, model: str, ordinal: int) -> str:
-    """Return the id of the `ordinal`-th answer of `agent` to the record `root`.
+RECORD = "record"
+"""Stands for the agent in the id of a record that came without one."""
+_WAY_CHARS = 64
+
+
+def answer_id(root: str, agent: str, model: str, ordinal: int, record_id: str = "") -> str:
+    """Return the id of the `ordinal`-th answer of `agent` to a record.
 
     The root's offset stands in clear behind a hash of the rest, which is the same for a whole
     partition and so costs nothing per record.
+
+    Args:
+        root: of the record.
+        agent: who answers.
+        model: `name@version`, or `NO_MODEL`.
+        ordinal: of the answer.
+        record_id: the record's own; two answers to one root may both be read by one agent, and
+            what it says of each is not the same answer.
     """
     stem, _, offset = root.rpartition("/")
-    return f"{id_stem(stem, agent, model, ordinal)}{offset}"
+    return f"{id_stem(stem, agent, model, ordinal, _way_of(record_id, stem))}{offset}"
+
+
+def input_id(source: str) -> str:
+    """The id of a record that came without one, when the engine writes it again."""
+    return answer_id(source, RECORD, NO_MODEL, 0)
+
+
+def _way_of(record_id: str, root_stem: str) -> str:
+    """What the ids of records that came the same way from a root share; empty for the root."""
+    way = record_id.rpartition("-")[0][:_WAY_CHARS]
+    return "" if f"{way}-" == id_stem(root_stem, RECORD, NO_MODEL, 0) else way
 
 
 def part_author(agent: str) -> str:
@@ -60,7 +85,15 @@ def part_author(agent: str) -> str:
 
 
 @lru_cache(maxsize=4096)
-def id_stem(stem: str, agent: str, model: str, ordinal: int) -> str:
+def id_stem(stem: str, agent: str, model: str, ordinal: int, way: str = "") -> str:
     """What the ids of one agent's answers to one root partition (`topic/partition`) share."""
-    text = "\0".join((stem, agent, model, str(ordinal)))
+    text = "\0".join((stem, agent, model, str(ordinal), *([way] if way else [])))
     return f"{blake2b(text.encode(), digest_size=12).hexdigest()}-"
+
+
+def header_text(headers: Sequence[tuple[str, bytes]], name: str) -> str:
+    """What a record's headers say under a name; empty where they do not."""
+    for known, value in headers:
+        if known == name:
+            return value.decode(errors="replace")
+    return ""

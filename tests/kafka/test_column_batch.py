@@ -68,7 +68,8 @@ def test_batches_are_cut_at_the_limit_and_hold_one_message_at_least() -> None:
 @pytest.mark.parametrize("states", [[], ["8", "9", "9", "10+4"]], ids=["model", "learner"])
 def test_headers_of_answers_are_those_that_name_them_one_by_one(states: list[str]) -> None:
     rows, offsets = [0, 1, 2, 4], [8, 9, 10, 11, 100]
-    headers = [(), [("other", b"x")], [(identity.ROOT, b"in/3/77")], (), [(identity.ROOT, b"")]]
+    chained = [(identity.ROOT, b"in/3/77"), (identity.ID, b"abc-77")]
+    headers = [(), [("other", b"x"), (identity.ID, b"abc-9")], chained, (), [(identity.ROOT, b"")]]
     chunk = Chunk("in", 2, offsets, [0] * 5, [None] * 5, [b"v"] * 5, headers)
     answers = Answers(1, "m%d@1", rows, [b"a"] * 4, states)
     wanted = []
@@ -79,7 +80,7 @@ def test_headers_of_answers_are_those_that_name_them_one_by_one(states: list[str
             (identity.SOURCE, source),
             (identity.ROOT, root),
             (identity.MODEL, "m%d@1"),
-            (identity.ID, identity.answer_id(root, "agent", "m%d@1", 1)),
+            (identity.ID, identity.answer_id(root, "agent", "m%d@1", 1, "abc-77" * (row == 2))),
             *((identity.STATE, state) for state in states[at : at + 1]),
         ]
         wanted.append(header_block([(name, text.encode()) for name, text in pairs]))
