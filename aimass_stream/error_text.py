@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sysconfig
 import traceback
+from pathlib import Path
 
 DETAIL_CHARS = 300
 TRACE_CHARS = 8_000
@@ -29,6 +31,30 @@ def trace_of(error: BaseException, chars: int = TRACE_CHARS) -> str:
     """The traceback without the error's own text, which may quote a payload."""
     frames = "".join(traceback.format_tb(error.__traceback__))
     return f"Traceback (most recent call last):\n{frames}{type(error).__name__}"[-chars:]
+
+
+def place_of(error: BaseException) -> str:
+    """Where a project's own code raised an error: `file:line`; empty where none had a part in it.
+
+    That is the last frame outside the engine, the standard library and installed packages. The
+    file is told from the working directory where it lies below it.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    places = [(frame.filename, frame.lineno) for frame in frames]
+    if isinstance(error, SyntaxError):
+        places.append((error.filename or "<string>", error.lineno))
+    for file, line in reversed(places):
+        path = Path(file)
+        if not file.startswith("<") and not any(map(path.is_relative_to, _foreign_folders())):
+            near = path.is_relative_to(Path.cwd())
+            return f"{path.relative_to(Path.cwd()) if near else path}:{line}"
+    return ""
+
+
+def _foreign_folders() -> set[str]:
+    paths = sysconfig.get_paths()
+    engine = str(Path(__file__).parent)
+    return {engine, *(paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib"))}
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -10,13 +10,15 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from contextlib import redirect_stdout
+from contextlib import redirect_stdout, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from aimass_stream.cli.terminal import say
 from aimass_stream.config import settings
+from aimass_stream.error_text import describe, place_of
 from aimass_stream.errors import AimassError, ConfigError
 from aimass_stream.kafka.topics import TopicPlan
 from aimass_stream.records import Example, Record, Topic
@@ -29,7 +31,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-TIMEOUT_S = 20.0
+IMPORT_S = 120.0
+"""How long an app may take to import; a machine that has much else to do is slow at it."""
+SILENT_S = 3.0
+"""After that a person at a terminal is told what is waited for."""
 # Nothing is connected, yet an app without a broker does not load.
 NO_BROKER = "kafka://127.0.0.1:9"
 """Where nobody listens."""
@@ -128,24 +133,39 @@ class AppQuestion:
             env={"AIMASS_BROKER": NO_BROKER, **os.environ, **(env or {})},
         )
 
-    def answer(self, within_s: float = TIMEOUT_S) -> AppReport:
+    def answer(self, within_s: float = IMPORT_S, way_out: str = "") -> AppReport:
         """Wait for the report.
+
+        Args:
+            within_s: for so long.
+            way_out: what a person may do instead where it takes longer, as a sentence.
 
         Raises:
             ConfigError: the app cannot be imported, or takes longer than that.
         """
         try:
-            report, errors = self._process.communicate(timeout=within_s)
+            report, errors = self._wait(within_s)
         except subprocess.TimeoutExpired:
             self.drop()
-            raise ConfigError(
-                f"Importing {self._name} takes longer than {within_s:.0f} s. "
-                "Move what takes long out of its modules, into a model or an agent."
-            ) from None
+            advice = (
+                f"Importing {self._name} takes longer than {within_s:g} s.",
+                way_out,
+                "Try again when the machine has less to do, or move what takes long out of its "
+                "modules, into a model or an agent.",
+            )
+            raise ConfigError(" ".join(filter(None, advice))) from None
         if self._process.returncode:
             lines = errors.decode(errors="replace").strip().splitlines()
             raise ConfigError(lines[-1] if lines else f"Importing {self._name} failed.")
         return msgspec.json.decode(report, type=AppReport)
+
+    def _wait(self, within_s: float) -> tuple[bytes, bytes]:
+        silent_s = min(SILENT_S, within_s)
+        with suppress(subprocess.TimeoutExpired):
+            return self._process.communicate(timeout=silent_s)
+        if sys.stderr.isatty():
+            say(f"Importing {self._name}, to see what it declares ...")
+        return self._process.communicate(timeout=within_s - silent_s)
 
     def drop(self) -> None:
         """End the process; nobody waits for its report."""
@@ -209,6 +229,13 @@ def report_app(app: App, examples: int = 0, seed: int = 0) -> AppReport:
     )
 
 
+def held_models() -> Iterator[Model[Any]]:
+    """The models that imported modules hold, wherever these lie."""
+    from aimass_stream.model import Model
+
+    return _held(Path(Path.cwd().anchor), Model)
+
+
 def _held(project: Path, kind: type[T]) -> Iterator[T]:
     """What the modules of a folder hold of a kind."""
     for module in list(sys.modules.values()):
@@ -238,15 +265,21 @@ def _sources(app: App) -> dict[str, Topic[Any]]:
 
 
 def main(name: str, examples: int, seed: int) -> int:
-    """Print the report of an app as JSON, and nothing else, on standard output."""
+    """Print the report of an app as JSON, and nothing else, on standard output.
+
+    Why there is none is the last line on standard error, with the place in the app's own code.
+    """
     from aimass_stream.cli.worker_process import load_app
 
     try:
         with redirect_stdout(sys.stderr):
             report = report_app(load_app(name), examples, seed)
-    except AimassError as error:
-        sys.stderr.write(f"{error}\n")
-        return error.exit_code
+    except Exception as error:
+        known = isinstance(error, AimassError)
+        text = str(error).partition("\n")[0] if known else describe(error)
+        place = place_of(error)
+        sys.stderr.write(f"{text} ({place})\n" if place else f"{text}\n")
+        return 1
     sys.stdout.buffer.write(msgspec.json.encode(report))
     return 0
 

@@ -19,6 +19,7 @@ import faust
 from faust.cli.base import find_app
 
 from aimass_stream.app import App
+from aimass_stream.error_text import describe, place_of
 from aimass_stream.errors import AimassError, ConfigError
 from aimass_stream.runtime.parent import watch_parent
 
@@ -30,12 +31,14 @@ def load_app(name: str) -> App:
     """Import the project's app, with the project's root on the path.
 
     Raises:
-        ConfigError: there is no such module, or it holds no app of ours.
+        ConfigError: there is no such module, it cannot be imported, or it holds no app of ours.
     """
     sys.path.insert(0, str(Path.cwd()))
     try:
         app = find_app(name)
     except (ImportError, AttributeError) as error:
+        if place := place_of(error):
+            raise ConfigError(f"{describe(error)} ({place})") from error
         raise ConfigError(
             f"No app in {name!r} from {Path.cwd()}: {error}. Run this in the folder that holds "
             "the package, or name another one: aimass worker --app PACKAGE"

@@ -19,6 +19,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import TP
 
 from aimass_stream.config import settings
+from aimass_stream.error_text import describe, place_of
 from aimass_stream.errors import BrokerError, ConfigError, LostOutcomeError
 from aimass_stream.kafka.changelogs import Changelogs
 from aimass_stream.kafka.health import HealthWatch
@@ -239,9 +240,11 @@ class WorkerApp(faust.App):
         Raises:
             ConfigError: always; Faust itself would go on without the module.
         """
-        error = sys.exc_info()[1]
+        error = cast(BaseException, sys.exc_info()[1])
+        place = place_of(error)
+        why = f"{describe(error)} ({place})" if place else describe(error)
         trace = "".join(traceback.format_exception(error))
-        raise ConfigError(f"{name} cannot be imported: {error!r}\n{trace}".rstrip()) from error
+        raise ConfigError(f"{name} cannot be imported: {why}\n{trace}".rstrip()) from error
 
     # -- Faust's own settings ------------------------------------------------------------
 

@@ -233,5 +233,7 @@ def test_an_app_that_cannot_be_imported_fails(
     (tmp_path / "agents/__init__.py").write_text("import no_such_module\n")
     (failure,) = [finding for finding in examine("agents") if finding.status is Status.FAIL]
     assert failure.check == "app"
-    assert "no_such_module" in failure.text
+    assert failure.text == (
+        "ModuleNotFoundError: No module named 'no_such_module' (agents/__init__.py:1)"
+    )
     assert failure.fix

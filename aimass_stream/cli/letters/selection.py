@@ -91,7 +91,8 @@ def app_id_of(app: str, app_id: str | None) -> str:
             f"There is no app {app!r} in this folder, so it is not known whose dead letters are "
             "meant. Name the app by its id: --app-id ID"
         )
-    return AppQuestion(app).answer().id
+    way_out = "Without importing it the app is named by its id: --app-id ID."
+    return AppQuestion(app).answer(way_out=way_out).id
 
 
 def read_reason(word: str) -> str:
