@@ -15,7 +15,7 @@ from aimass_stream.cli.init import init
 from aimass_stream.cli.kafka import kafka_app
 from aimass_stream.cli.models import models_app
 from aimass_stream.cli.produce import produce_app
-from aimass_stream.cli.terminal import command
+from aimass_stream.cli.terminal import check_report, command
 from aimass_stream.cli.verify import verify
 from aimass_stream.cli.watch import watch
 
@@ -93,7 +93,9 @@ def run_demo(
     seconds: Annotated[float, typer.Option("--seconds", min=1, help="How long to stream.")] = 60.0,
     rate: Annotated[float, typer.Option(min=1, help="Records a second.")] = 250.0,
     workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
-    report: Annotated[Path | None, typer.Option(help="Write the report here as JSON.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write the report here as JSON.", callback=check_report)
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the stream's noise and faults.")] = 0,
 ) -> None:
     """Stream images, sounds, messages and behaviour of known truth, and account for every record.

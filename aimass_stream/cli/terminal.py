@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from rich.console import Console
 
     from aimass_stream.config import Settings
@@ -50,6 +50,23 @@ def command(function: F) -> F:
             raise typer.Exit(130) from None
 
     return run  # type: ignore[return-value]  # wraps keeps the signature typer reads
+
+
+def check_report(file: Path | None) -> Path | None:
+    """See that a report can be written there, before the minutes that it is about.
+
+    Raises:
+        BadParameter: it cannot.
+    """
+    if file is None:
+        return None
+    if file.is_dir():
+        raise typer.BadParameter(f"{file} is a folder; name a file")
+    if not file.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {file.parent}; make it first")
+    if not os.access(file if file.exists() else file.parent, os.W_OK):
+        raise typer.BadParameter(f"{file} cannot be written")
+    return file
 
 
 def hush_clients() -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from aimass_stream.cli.terminal import command, hush_clients, make_console
+from aimass_stream.cli.terminal import check_report, command, hush_clients, make_console
 
 RATE = 40.0
 
@@ -42,12 +42,15 @@ def verify(  # noqa: PLR0913 - the options of a command
         float,
         typer.Option(metavar="MINUTES", min=0, help="Faults by chance for so long, and growth."),
     ] = 0.0,
-    report: Annotated[Path | None, typer.Option(help="Write the report here as JSON.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write the report here as JSON.", callback=check_report)
+    ] = None,
     keep: Annotated[
         bool, typer.Option("--keep", help="Keep the logs and topics; they are if anything fails.")
     ] = False,
     listed: Annotated[
-        bool, typer.Option("--list", help="Print every fault, what it promises and needs.")
+        bool,
+        typer.Option("--list", help="Print the faults, what each promises and needs; run none."),
     ] = False,
 ) -> None:
     """Break this folder's application in every way we know, and show that nothing is lost.
@@ -66,8 +69,10 @@ def verify(  # noqa: PLR0913 - the options of a command
     """
     from aimass_stream.cli.verifying.run import VerifyOptions, print_list, run
 
+    if listed and soak:
+        raise typer.BadParameter("--list runs nothing; leave out --soak", param_hint="--list")
     if listed:
-        print_list(make_console())
+        print_list(make_console(), tuple(only or ()), quick=quick)
         return
     hush_clients()
     options = VerifyOptions(

@@ -19,7 +19,9 @@ class Need(StrEnum):
     LEARNER = "a learner"
     CHECKED = "a source topic whose records are checked"
     CHAIN = "an agent that reads what another writes"
-    STRIKABLE = "a model that is given what is sent"
+    STRIKABLE = (
+        "a model in a device process that is given what is sent (inline models are not struck)"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from aimass_stream.config import Settings, load_settings
 from aimass_stream.errors import ConfigError
 from aimass_stream.records import Example
 from aimass_stream.verify.application import Application, Need
+from aimass_stream.verify.fault import Fault
 from aimass_stream.verify.finding import Report, Row, Verdict
 from aimass_stream.verify.oracle import Watched
 from aimass_stream.verify.run import Plan, Verification
@@ -30,8 +31,6 @@ from aimass_stream.verify.soak import SOAK_ROW
 from aimass_stream.verify.suite import choose
 
 INTERRUPTED = 130
-IMPORT_S = 120.0
-"""How long the app may take to import; nothing waits for it but a run of minutes."""
 EXAMPLES = 40
 """Examples drawn for a source topic; they are sent over and over."""
 
@@ -62,10 +61,7 @@ def run(options: VerifyOptions) -> int:
         BadParameter: an option's value is of no use.
     """
     console, conf = make_console(), load_settings()
-    try:
-        faults = choose(options.only, quick=options.quick)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--only") from None
+    faults = _choose(options.only, quick=options.quick)
     seed = random.randrange(10**6) if options.seed is None else options.seed  # noqa: S311 - no secret
     app = _know(options, conf, seed)
     command = _command(options, seed)
@@ -89,9 +85,20 @@ def run(options: VerifyOptions) -> int:
     return INTERRUPTED if verification.interrupted else int(not report.passed)
 
 
-def print_list(console: Console) -> None:
-    """Every fault, with what it promises and what it needs."""
-    console.print(list_table(choose([], quick=False)))
+def print_list(console: Console, only: Sequence[str], *, quick: bool) -> None:
+    """The faults that would be run, with what each promises and what it needs.
+
+    Raises:
+        BadParameter: a name is of no fault, or of several.
+    """
+    console.print(list_table(_choose(only, quick=quick)))
+
+
+def _choose(only: Sequence[str], *, quick: bool) -> list[type[Fault]]:
+    try:
+        return choose(only, quick=quick)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--only") from None
 
 
 def _tell(console: Console, report: Report, file: Path | None) -> None:
@@ -148,7 +155,7 @@ def _know(options: VerifyOptions, conf: Settings, seed: int) -> Application:
             "name another one: aimass verify --app PACKAGE"
         )
     env = {"AIMASS_BROKER": NO_BROKER}
-    report = AppQuestion(options.app, env, examples=EXAMPLES, seed=seed).answer(IMPORT_S)
+    report = AppQuestion(options.app, env, examples=EXAMPLES, seed=seed).answer()
     if report.brokers != [NO_BROKER]:
         raise ConfigError(
             f"{options.app} connects to {', '.join(report.brokers)} whatever AIMASS_BROKER says, "
