@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from aimass_stream.config import Settings
 from aimass_stream.errors import ConfigError
 from aimass_stream.model import Model, ModelSpec
+from aimass_stream.registry import packages
 from aimass_stream.registry.folder import resolve
 from aimass_stream.registry.references import SCHEME
 from aimass_stream.runtime.models import Models
@@ -40,6 +42,25 @@ class PinnedModels(Models):
             raise ConfigError(f"{wanted!r} names no version of a model; write NAME@VERSION")
         self.pinned: ModelSpec | None = None
 
+    def look_for(self, declared: Iterable[Model[Any]]) -> None:
+        """See that the chosen version can be had, as far as declarations say; nothing is loaded.
+
+        Args:
+            declared: models that a body may score; those of other names are passed over.
+
+        Raises:
+            ConfigError: it cannot, or no model has the name.
+            SetupError: its files are not what they were when it was published.
+        """
+        for model in declared:
+            if _name_of(model) in ("", self._name):
+                self._resolve(model)
+        if self.pinned is None:
+            raise ConfigError(
+                f"The app declares no model of the name {self._name}, so none can answer. "
+                "aimass dlq list shows the models of dead letters."
+            )
+
     def _resolve(self, model: Model[Any]) -> ModelSpec:
         location = model.location
         known = [self._version]
@@ -59,6 +80,16 @@ class PinnedModels(Models):
                 )
             self.pinned = spec
         return spec
+
+
+def _name_of(model: Model[Any]) -> str:
+    """A model's name as far as it is known before files are looked at; empty where it is not."""
+    location = model.location
+    if model.parts or not location:
+        return str(getattr(model, "name", ""))
+    if location.startswith(SCHEME):
+        return _registered_name(location)
+    return "" if location.startswith(packages.SCHEME) else Path(location).name
 
 
 def _registered_name(location: str) -> str:

@@ -232,6 +232,9 @@ class TestCommand:
         other = scene.dlq("replay", "--all", "--to-model", "other@1", version="2")
         assert (other.returncode, other.stdout.splitlines()[-1]) == (78, "Not yet replayed: 2.")
         assert "scores no model of the name other" in other.stderr
+        dry = scene.dlq("replay", "--all", "--to-model", "echo@3", "--dry-run", version="2")
+        assert (dry.returncode, dry.stdout) == (78, "")
+        assert "The app declares echo@2, so echo@3 cannot be had here" in dry.stderr
         failed = scene.dlq("replay", "--id", "1/0", "--to-model", "echo@1")
         assert failed.returncode == 1, failed.stderr
         assert "1 dead-lettered again" in failed.stdout

@@ -67,6 +67,20 @@ def test_an_ensemble_has_the_version_it_is_declared_in(registry: Path) -> None:
         pinned(registry, "vote@other")._resolve(declared)
 
 
+def test_a_version_is_looked_for_among_what_is_declared(registry: Path) -> None:
+    missing = Transformers("image-classification", "models://missing")
+    declared: list[Any] = [missing, ECHO, Transformers("image-classification", "models://digits")]
+    pinned(registry, "echo@2").look_for(declared)
+    pinned(registry, "digits@1").look_for(declared)
+    for wanted, why in (
+        ("echo@3", "declares echo@2, so echo@3 cannot be had"),
+        ("digits@7", "has no version '7'"),
+        ("other@1", "no model of the name other"),
+    ):
+        with pytest.raises(ConfigError, match=why):
+            pinned(registry, wanted).look_for(declared)
+
+
 def test_a_model_of_another_name_is_as_declared(tmp_path: Path) -> None:
     models = pinned(tmp_path, "digits@1")
     assert models._resolve(ECHO).id == "echo@2"

@@ -11,7 +11,7 @@ import typer
 from aiokafka.errors import KafkaError
 
 from aimass_stream.app import App
-from aimass_stream.cli.app_report import AgentReport, AppReport, has_app, report_app
+from aimass_stream.cli.app_report import AgentReport, AppReport, has_app, held_models, report_app
 from aimass_stream.cli.letters.plan import Plan, end_lines, plan_lines
 from aimass_stream.cli.letters.replaying import Pick, Replaying, ToSource, Way, pick_letters
 from aimass_stream.cli.letters.selection import Selection, app_id_of
@@ -75,6 +75,8 @@ def run_replay(errand: ReplayErrand, app_name: str, app_id: str | None) -> int:
             pick = replace(pick, letters=pick.letters[: errand.limit])
         agents = _agents(app)
         way = _way(errand, app, pick, url)
+        if errand.dry_run and isinstance(way, ToModel):
+            way.look_for(held_models())
         for line in plan_lines(Plan(pick, errand.to_model, agents)):
             typer.echo(line, err=not errand.dry_run)
         if errand.dry_run:

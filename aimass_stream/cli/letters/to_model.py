@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from aimass_stream.app import App
 from aimass_stream.cli.letters.replaying import Result
@@ -19,6 +20,7 @@ from aimass_stream.kafka.revival import Revived
 from aimass_stream.kafka.sender import Sender
 from aimass_stream.kafka.settings import replication
 from aimass_stream.kafka.topics import create_topics
+from aimass_stream.model import Model
 from aimass_stream.records import Limits
 from aimass_stream.runtime.body import Agent
 from aimass_stream.runtime.pinned_models import PinnedModels
@@ -94,6 +96,14 @@ class ToModel:
     def _end(self, error: BaseException) -> None:
         if self._rerun is not None:
             self._rerun.end(error)
+
+    def look_for(self, declared: Iterable[Model[Any]]) -> None:
+        """What a dry run can check of the chosen model: that one declared can be had so.
+
+        Raises:
+            ConfigError: there is no such model or version.
+        """
+        self._models.look_for(declared)
 
     def check(self) -> None:
         """Nothing may be written before it is known that the chosen model answers.
