@@ -105,7 +105,7 @@ def test_a_large_image_goes_as_a_claim_to_a_copy(tmp_path: Path) -> None:
     ("payload", "reason"),
     [
         (b"", "empty"),
-        (PNG + bytes(1_000_000), "claim_prefixes|CLAIM_PREFIXES"),
+        (PNG + bytes(1_000_000), "where the worker runs, and start the worker again: export"),
         (PNG + bytes(4_000_000), "max_payload_bytes"),
     ],
 )
@@ -126,5 +126,5 @@ def test_other_bytes_are_sent_as_they_are(tmp_path: Path, form: Form) -> None:
 def test_claims_that_nobody_would_fetch_are_refused_at_once(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(PNG)
     item = image_item(tmp_path / "a.png", tmp_path, Form.CLAIM)
-    with pytest.raises(ConfigError, match="AIMASS_CLAIM_PREFIXES"):
+    with pytest.raises(ConfigError, match="start the worker again: export AIMASS_CLAIM_PREFIXES"):
         item.how.check_claims(tmp_path)

@@ -93,10 +93,7 @@ class PayloadForm:
         """
         allowed = self._covers(root / "file") or self._covers(self.payloads_folder / "file")
         if self.form is Form.CLAIM and not allowed:
-            raise ConfigError(
-                f"Claim checks into {root} are not allowed. Allow them, here and where the "
-                f"worker runs: export AIMASS_CLAIM_PREFIXES='[\"{root.as_uri()}/\"]'"
-            )
+            raise ConfigError(f"Claim checks into {root} are not allowed. {_allowing(root)}")
 
     def claim(self, file: File, payload: bytes, content_type: str) -> Claim:
         """The claim for a file: the file itself where a prefix covers it, else a kept copy.
@@ -115,7 +112,7 @@ class PayloadForm:
                 raise UnsendableError(f"a copy cannot be kept: {error}") from error
         raise UnsendableError(
             f"{size_text(len(payload))} are too large for a message, and claim checks are not "
-            f"allowed here: export AIMASS_CLAIM_PREFIXES='[\"{file.root.as_uri()}/\"]'"
+            f"allowed here. {_allowing(file.root)}"
         )
 
     def _covers(self, path: Path) -> bool:
@@ -177,6 +174,14 @@ class PayloadItem:
             return os.fsencode(self.file.relative)
         parent = self.file.relative.parent
         return os.fsencode(parent if parent.name else self.file.root.name)
+
+
+def _allowing(root: Path) -> str:
+    """How claim checks into a folder come to be allowed: the worker must fetch them, too."""
+    return (
+        f"Allow them here and where the worker runs, and start the worker again: "
+        f"export AIMASS_CLAIM_PREFIXES='[\"{root.as_uri()}/\"]'"
+    )
 
 
 # Whatever the bytes are, they are sent: what is wrong with them is for the engine to say, on the
