@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
@@ -12,8 +14,12 @@ from faust.web.drivers import aiohttp as driver
 from prometheus_client import generate_latest
 
 from aimass_stream.errors import ConfigError
+from aimass_stream.runtime.supervisor import SLOT
 
 SERVER = "aimass-stream"
+PORTS_TRIED = 100
+"""By a supervised worker, after its own."""
+MAX_PORT = 65_535
 
 
 class Pages(driver.Web):
@@ -29,17 +35,31 @@ class Pages(driver.Web):
         self.web_app.on_response_prepare.append(_name_server)
 
     async def start_server(self) -> None:
-        """Listen; a port that is taken ends the worker."""
-        try:
-            await super().start_server()
-        except OSError as error:
-            port = self.app.conf.web_port
-            cast(Any, self.app).end_worker(
-                ConfigError(
-                    f"Port {port} cannot be listened on ({error.strerror or error}). Is another "
-                    "worker running? Name another port: AIMASS_WEB_PORT"
+        """Listen; a port that is taken ends a worker that nobody supervises.
+
+        `aimass worker` gave this one a port that was free, long before it is listened on. Where
+        somebody else has it by now, the next one that is free will do.
+        """
+        await self._runner.setup()
+        first = self.app.conf.web_port
+        last = min(first + PORTS_TRIED, MAX_PORT) if SLOT in os.environ else first
+        for port in range(first, last + 1):
+            self.app.conf.web_port = port
+            try:
+                await self._create_site().start()
+            except OSError as error:
+                if error.errno == errno.EADDRINUSE and port < last:
+                    continue
+                cast(Any, self.app).end_worker(
+                    ConfigError(
+                        f"Port {port} cannot be listened on ({error.strerror or error}). Is "
+                        "another worker running? Name another port: AIMASS_WEB_PORT"
+                    )
                 )
-            )
+            else:
+                if port != first:
+                    self.log.warning("port %d was taken meanwhile; metrics on %d", first, port)
+            return
 
 
 class Watched(Protocol):

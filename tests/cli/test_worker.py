@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -133,7 +134,41 @@ def test_a_module_that_cannot_be_imported_is_not_left_out(
     (project / "agents" / "more.py").write_text("import no_such_module\n")
     done: subprocess.CompletedProcess[str] = aimass(command, env=worker_env, cwd=project)
     assert done.returncode == (78 if command == "worker" else 1)
-    assert "no_such_module" in done.stdout + done.stderr
+    why = "ModuleNotFoundError: No module named 'no_such_module' (agents/more.py:1)"
+    assert f"agents.more cannot be imported: {why}" in done.stdout + done.stderr
+
+
+def start_supervised(
+    argv: list[str], env: dict[str, str], folder: Path, log: Path
+) -> subprocess.Popen[bytes]:
+    """Start a worker process as a supervisor does."""
+    with log.open("wb") as errors:
+        return subprocess.Popen(argv, env={**env, "AIMASS_SLOT": "1"}, cwd=folder, stderr=errors)
+
+
+async def test_a_port_that_is_taken_meanwhile_is_passed_over_under_a_supervisor(
+    worker_env: dict[str, str], project: Path
+) -> None:
+    taken, log = socket.create_server(("127.0.0.1", 0)), project / "log"
+    port = taken.getsockname()[1]
+    env = {**worker_env, "AIMASS_WEB_PORT": str(port)}
+    argv = [sys.executable, "-m", "aimass_stream.cli.worker_process", "agents"]
+    with taken:
+        worker = start_supervised(argv, env, project, log)
+        try:
+            said = re.compile(rf"port {port} was taken meanwhile; metrics on (\d+)")
+            await until(lambda: said.search(log.read_text()), "another port", timeout_s=60)
+            found = said.search(log.read_text())
+            assert found is not None
+            assert await asyncio.to_thread(read_metrics, int(found[1]))
+        finally:
+            worker.kill()
+            worker.wait()
+        alone = await asyncio.to_thread(
+            subprocess.run, argv, env=env, cwd=project, capture_output=True, timeout=60, check=False
+        )
+    assert alone.returncode == 78
+    assert b"Port %d cannot be listened on" % port in alone.stderr
 
 
 def test_what_is_no_device_is_a_wrong_command_line() -> None:
