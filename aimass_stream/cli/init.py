@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -50,4 +51,4 @@ def init(
     written = create_project(folder, empty=empty, force=force)
     typer.echo(f"Made {folder}, the app {app_name(folder)}: {', '.join(written)}")
     steps = NEXT_STEPS_OF_EMPTY if empty else NEXT_STEPS
-    typer.echo(steps.format(folder=folder))
+    typer.echo(steps.format(folder=shlex.quote(str(folder))))

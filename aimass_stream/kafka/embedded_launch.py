@@ -191,7 +191,7 @@ def unusable(folder: Path, error: OSError) -> ConfigError:
     """The error for a folder that cannot be written."""
     return ConfigError(
         f"Kafka cannot keep its data in {folder}: {error}\n"
-        "Make the folder writable, or choose another state folder with --state or AIMASS_STATE"
+        "Make the folder writable, or choose another state folder with AIMASS_STATE"
     )
 
 
@@ -208,7 +208,7 @@ def _check_space(folder: Path) -> None:
     if free < NEEDED_BYTES:
         raise BrokerError(
             f"Kafka needs {NEEDED_BYTES >> 20} MiB of disk space to start, and {folder} has "
-            f"{free >> 20} MiB left. Free some, or choose another state folder with --state"
+            f"{free >> 20} MiB left. Free some, or choose another state folder with AIMASS_STATE"
         )
 
 

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from typer.testing import CliRunner
 
 from aimass_stream.cli.app_report import NO_BROKER, AppReport
+from aimass_stream.cli.main import app
 from aimass_stream.cli.scaffold.project import app_name, create_project, find_template
 from aimass_stream.config import Settings
 from aimass_stream.errors import AimassError, ConfigError
@@ -87,6 +89,10 @@ class TestProject:
     def test_a_folder_that_names_nothing_is_refused(self, folder: str) -> None:
         with pytest.raises(AimassError, match="letters"):
             app_name(Path(folder))
+
+    def test_a_name_with_a_space_is_quoted_for_the_shell(self, tmp_path: Path) -> None:
+        made = CliRunner().invoke(app, ["init", str(tmp_path / "my shop")])
+        assert f"cd '{tmp_path}/my shop'\n" in made.output
 
     def test_a_folder_that_cannot_be_written_is_told(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")

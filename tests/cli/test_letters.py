@@ -152,6 +152,27 @@ class TestScreens:
         starts = {line.index("model_error") for line in text[-20:]}
         assert len(starts) == 1
 
+    def test_filters_that_none_meets_are_told_what_there_is(self) -> None:
+        letters = letters_of(letter_record(0), letter_record(1, source=("out\x1b", 0, 1)))
+        lines = list_lines(Listing(letters, [], None, "newest"), NOW, 80)
+        assert [line.plain for line in lines] == [
+            "app.dead_letters: 0 dead letters of 2",
+            "None meets the filters. There are letters of",
+            "  topic   in, out\\x1b",
+            "  agent   a",
+            "  model   m@1",
+            "  reason  model_error",
+        ]
+        none = letters_of()
+        assert len(list_lines(Listing(none, [], None, "newest"), NOW, 80)) == 1
+
+    def test_letters_of_one_record_and_agent_are_told_as_repeats(self) -> None:
+        letters = letters_of(*map(letter_record, range(3)), letter_record(3, agent="b"))
+        head = list_lines(Listing(letters, letters.letters, None, "newest"), NOW, 80)[0]
+        assert head.plain == (
+            "app.dead_letters: 4 dead letters, 0 of them replayed, 2 of them repeats of a record"
+        )
+
     def test_a_letter_says_what_became_of_its_replay(self) -> None:
         records = [letter_record(0), letter_record(1, source=("in", 0, 9)), letter_record(2)]
         letters = letters_of(*records, replays={(1, 0): [object()], (1, 1): [object()]})

@@ -100,7 +100,7 @@ def list_lines(listing: Listing, now: datetime, width: int) -> list[Text]:
     """
     lines = [_headline(listing), *_foreign(listing)]
     if not listing.picked:
-        return lines
+        return lines + _known(listing)
     lines += [Text(), *_group_lines(listing, now, width)]
     if listing.rows:
         lines += [Text(), *_row_lines(listing, now, width)]
@@ -172,7 +172,22 @@ def _headline(listing: Listing) -> Text:
     text.append(count_text(count, "dead letter"), "bold")
     if count < every:
         text.append(f" of {every:,}")
-    return text.append(f", {replayed:,} of them replayed" if count else "")
+    text.append(f", {replayed:,} of them replayed" if count else "")
+    repeats = count - len({(letter.record_id, letter.agent) for letter in listing.picked})
+    return text.append(f", {repeats:,} of them repeats of a record" if repeats else "")
+
+
+def _known(listing: Listing) -> list[Text]:
+    """What a filter might have meant, where none of the letters meets it."""
+    if not listing.all.letters:
+        return []
+    lines = [Text("None meets the filters. There are letters of")]
+    for noun in ("topic", "agent", "model", "reason"):
+        names = _counts(getattr(letter, noun) for letter in listing.all.letters)
+        shown = [escape(name) for name in list(names)[:GROUPS_SHOWN]]
+        more = f", and {len(names) - GROUPS_SHOWN:,} more" if len(names) > GROUPS_SHOWN else ""
+        lines.append(Text(f"  {noun:<8}{', '.join(shown)}{more}"))
+    return lines
 
 
 def _foreign(listing: Listing) -> list[Text]:

@@ -74,7 +74,9 @@ def page_lines(page: Page, width: int | None) -> list[Text]:
         lines += [Text(), Text("headers of the record", "dim"), *_columns(headers, width)]
     trace = (record.header(identity.TRACE) or "").splitlines()
     if trace:
-        lines += [Text(), Text("traceback", "dim"), *_columns([("", t, "") for t in trace], width)]
+        # The error's own text may quote a payload, so it is kept apart from the trace.
+        head = Text("traceback (its text is the error above)", "dim")
+        lines += [Text(), head, *_columns([("", t, "") for t in trace], width)]
     return lines
 
 
