@@ -13,6 +13,8 @@ from rich.table import Table
 from aimass_stream.cli.demo.acts import Act
 from aimass_stream.cli.demo.stream import Stream
 from aimass_stream.cli.demo.view import percentile
+from aimass_stream.kafka.reader import Offsets
+from aimass_stream.verify.audit import audit
 from aimass_stream.verify.oracle import Account, Watched
 
 FATES = ("in", "answered", "quiet", "dead_lettered")
@@ -23,13 +25,25 @@ def make_report(
     accounts: Mapping[str, Account],
     stream: Stream,
     started_ms: float,
+    committed: Offsets,
 ) -> dict[str, Any]:
     """Put the oracle's accounts beside the truth.
 
-    `lost` counts records with no outcome, or with one that no topic bears out, for each agent
-    that reads them, and records that were acknowledged but are not on their topic. Counts of a
-    topic are sums over its agents.
+    `lost` counts, for each agent that reads them, records that were committed with no outcome or
+    that have one which no topic bears out, and records that were acknowledged but are not on
+    their topic. `waiting` counts those whose turn comes: without an outcome, and not committed.
+    Counts of a topic are sums over its agents.
+
+    Args:
+        acts: who made the records.
+        accounts: what became of them.
+        stream: what was sent.
+        started_ms: from when the time to a first answer counts.
+        committed: where the agents' group goes on, as it was before the last outcome was read.
     """
+    audits = [audit(each, accounts[each.agent], committed) for act in acts for each in act.watched]
+    # No topic of a demo is so old that it had to delete what an outcome speaks of.
+    lost = sum(each.lost + each.unborne for each in audits)
     topics = {
         topic: _topic_report(of_topic, accounts, started_ms)
         for topic, of_topic in agents_by_topic(acts).items()
@@ -37,8 +51,8 @@ def make_report(
     latencies_ms = [ms for act in acts for ms in accounts[act.watched[0].agent].latencies_ms()]
     firsts = [each["seconds_to_first_answer"] for each in topics.values()]
     return {
-        "lost": sum(len(account.lost()) for account in accounts.values())
-        + _never_arrived(acts, accounts, stream),
+        "lost": lost + _never_arrived(acts, accounts, stream),
+        "waiting": sum(each.waiting for each in audits),
         "duplicated": sum(account.duplicated for account in accounts.values()),
         "differing": sum(account.differing for account in accounts.values()),
         "topics": topics,
@@ -127,7 +141,8 @@ def print_report(console: Console, report: dict[str, Any]) -> None:
 
 
 def _outcomes_table(report: dict[str, Any]) -> Table:
-    table = Table(title="aimass demo: every record accounted for" if not report["lost"] else None)
+    missing = report["lost"] or report["waiting"]
+    table = Table(title=None if missing else "aimass demo: every record accounted for")
     table.add_column("topic")
     for column in ("in", "answered", "quiet", "dead", "p50 ms", "p99 ms", "first"):
         table.add_column(column, justify="right")
@@ -136,14 +151,16 @@ def _outcomes_table(report: dict[str, Any]) -> Table:
         table.add_row(
             topic,
             *(f"{counts[fate]:,}" for fate in FATES),
-            f"{latency['p50']:.0f}",
-            f"{latency['p99']:.0f}",
-            "" if first is None else f"{first:.1f} s",
+            f"{latency['p50']:,.0f}",
+            f"{latency['p99']:,.0f}",
+            "" if first is None else f"{first:,.1f} s",
         )
     broken = report["broken"]
     style = "bold red" if report["lost"] else "bold green"
+    count = report["waiting"]
+    waiting = f", [bold yellow]not answered yet {count:,}[/]" if count else ""
     table.caption = (
-        f"[{style}]lost {report['lost']}[/], duplicated {report['duplicated']} "
+        f"[{style}]lost {report['lost']:,}[/]{waiting}, duplicated {report['duplicated']} "
         f"({report['differing']} differing); broken on purpose {broken['sent']}, "
         f"of these dead-lettered {broken['dead_lettered']}"
     )

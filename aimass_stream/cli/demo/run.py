@@ -19,6 +19,7 @@ from aimass_stream.cli.demo.acts import Act
 from aimass_stream.cli.demo.audio import AudioAct
 from aimass_stream.cli.demo.behaviour import BehaviourAct
 from aimass_stream.cli.demo.images import Images
+from aimass_stream.cli.demo.patience import Patience
 from aimass_stream.cli.demo.report import (
     agents_by_topic,
     encode_report,
@@ -35,6 +36,7 @@ from aimass_stream.codecs.claims import PayloadStore
 from aimass_stream.config import Settings, load_settings
 from aimass_stream.errors import AimassError
 from aimass_stream.kafka.dead_letters import dead_letters_topic
+from aimass_stream.kafka.groups import read_committed
 from aimass_stream.kafka.notes import Notes, plan_state
 from aimass_stream.kafka.outcomes import outcomes_topic
 from aimass_stream.kafka.reader import Offsets, TopicReader, bootstrap_servers
@@ -47,8 +49,14 @@ from aimass_stream.verify.oracle import Oracle
 
 APP = "aimass-demo"
 
-DRAIN_S = 60.0
-"""How long the demo waits for the last records; long enough for a broker to come back."""
+STILL_S = 60.0
+"""How long the demo waits for one more outcome; long enough for a broker to come back."""
+STOP_S = 60.0
+"""How long the worker has to end."""
+NEXT_STEPS = """Next:
+  aimass watch predictions.images --from beginning   # the answers; any topic above
+  aimass dlq list                                    # what could not be answered, and why
+README.md says how to make it your own."""
 REFRESH_S = 0.25
 
 
@@ -71,7 +79,7 @@ def run(options: DemoOptions) -> int:
     """Run the demo.
 
     Returns:
-        0 when every record is accounted for, else 1.
+        0 when every record is accounted for, else 1: some are lost, or not answered yet.
 
     Raises:
         AimassError: something could not be started.
@@ -86,7 +94,14 @@ def run(options: DemoOptions) -> int:
     if options.report is not None:
         options.report.write_bytes(encode_report(report))
         console.print(f"Report written to {options.report}")
-    return 1 if report["lost"] else 0
+    if report["waiting"]:
+        console.print(
+            "What is not answered yet was sent faster than this machine answers. "
+            f"Try: aimass demo --rate {max(1.0, options.rate / 2):g}",
+            soft_wrap=True,
+        )
+    console.print(NEXT_STEPS, soft_wrap=True, highlight=False)
+    return 1 if report["lost"] or report["waiting"] else 0
 
 
 class Demo:
@@ -117,6 +132,7 @@ class Demo:
         self._snapshots = conf.state.absolute() / "demo-snapshots"
         self._web_port = free_ports(conf.web_port, 1)[0]
         self._stopped = asyncio.Event()
+        self._hurried = asyncio.Event()
         self._failed: asyncio.Future[str] | None = None
 
     async def run(self) -> dict[str, Any]:
@@ -128,17 +144,23 @@ class Demo:
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._stopped.set)
+            loop.add_signal_handler(number, self._on_signal)
         await self._create_topics()
         await self._forget()
         wanted = {name: what for act in self._acts for name, what in act.models.items()}
+        training_ms = time.time() * 1000
         await train_missing(self._conf.models_folder, wanted, self._stopped)
+        self._started_ms += time.time() * 1000 - training_ms
         worker = self._start_worker()
         try:
             return await self._stream_and_report()
         finally:
             self._console.print("Stopping the worker ...")
-            await worker.stop(DRAIN_S)
+            await worker.stop(STOP_S)
+
+    def _on_signal(self) -> None:
+        """The first ends the stream; one while it drains has the report be made at once."""
+        (self._hurried if self._stopped.is_set() else self._stopped).set()
 
     @property
     def _topics(self) -> list[str]:
@@ -207,8 +229,10 @@ class Demo:
             stream = Stream(sender, self._acts)
             with View(self._console) as view:
                 await self._follow(oracle, stream, view)
+            # Outcomes are written before their records are committed, so they are read after.
+            committed = await read_committed(self._url, APP)
             await oracle.catch_up()
-        report = make_report(self._acts, oracle.accounts, stream, self._started_ms)
+        report = make_report(self._acts, oracle.accounts, stream, self._started_ms, committed)
         print_report(self._console, report)
         return report
 
@@ -218,7 +242,7 @@ class Demo:
             return await reader.end_offsets()
 
     async def _follow(self, oracle: Oracle, stream: Stream, view: View) -> None:
-        """Stream, and go on until every record is accounted for or the time for that is up."""
+        """Stream, and go on until every record is accounted for or outcomes no longer come."""
         tasks = [asyncio.create_task(self._refresh(oracle, stream, view))]
         try:
             await stream.send_first()
@@ -244,8 +268,8 @@ class Demo:
 
     async def _drain(self, oracle: Oracle, stream: Stream) -> None:
         self._stopped.set()
-        deadline = time.monotonic() + DRAIN_S
-        while time.monotonic() < deadline:
+        patience = Patience(STILL_S)
+        while not self._hurried.is_set() and patience.lasts(_outcomes(oracle)):
             await self._step(oracle)
             if not self._has_arrived(oracle, stream) or not oracle.settled():
                 continue
@@ -276,7 +300,11 @@ class Demo:
             if not self._is_open(oracle):
                 stage = "waiting for the worker"
             else:
-                stage = "draining" if self._stopped.is_set() else "streaming"
+                stage = "draining (Ctrl-C reports now)" if self._stopped.is_set() else "streaming"
             moment = observe(accounts, stream.total, gauges, metrics)
             view.show(moment, stage, read_events(self._log))
             await asyncio.sleep(REFRESH_S)
+
+
+def _outcomes(oracle: Oracle) -> int:
+    return sum(len(account.settled_ms) for account in oracle.accounts.values())

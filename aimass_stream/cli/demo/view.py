@@ -92,8 +92,8 @@ def observe(
     rows = [
         Row(
             topic,
-            max(len(account.arrived_ms) for account in of_topic),
-            min(len(account.settled_ms) for account in of_topic),
+            sum(len(account.arrived_ms) for account in of_topic),
+            sum(len(account.settled_ms) for account in of_topic),
             sum(len(account.dead) for account in of_topic),
             [ms for account in of_topic for ms in account.recent_ms],
         )
@@ -167,8 +167,8 @@ class View:
             recent_ms = [ms for row in moment.rows for ms in row.recent_ms]
             self._console.print(
                 f"{elapsed_s:3.0f} s {stage}: {arrived:,} in, {accounted:,} accounted for, "
-                f"p50 {percentile(recent_ms, 0.5):.0f} ms, "
-                f"p99 {percentile(recent_ms, 0.99):.0f} ms",
+                f"p50 {percentile(recent_ms, 0.5):,.0f} ms, "
+                f"p99 {percentile(recent_ms, 0.99):,.0f} ms",
                 soft_wrap=True,
             )
 
@@ -184,8 +184,8 @@ class View:
                 f"{row.accounted:,}",
                 f"{row.dead:,}",
                 f"{max(0, row.arrived - row.accounted):,}",
-                f"{percentile(row.recent_ms, 0.5):.0f}",
-                f"{percentile(row.recent_ms, 0.99):.0f}",
+                f"{percentile(row.recent_ms, 0.5):,.0f}",
+                f"{percentile(row.recent_ms, 0.99):,.0f}",
             )
         told = [
             f"{moment.rate_in:.0f} records a second in, {moment.rate_out:.0f} outcomes out, "

@@ -1,0 +1,39 @@
+"""How long the demo waits for outcomes, and what it says of those that did not come."""
+
+from __future__ import annotations
+
+from aimass_stream.cli.demo.patience import Patience
+from aimass_stream.cli.demo.report import _outcomes_table
+from aimass_stream.cli.demo.view import Gauges, observe
+from aimass_stream.verify.oracle import Account
+
+
+def test_what_waits_is_told_and_not_called_lost() -> None:
+    broken = {"sent": 1, "dead_lettered": 1}
+    report = {"lost": 0, "waiting": 1234, "duplicated": 0, "differing": 0, "broken": broken}
+    table = _outcomes_table({**report, "topics": {}})
+    assert table.title is None
+    assert "[bold green]lost 0[/], [bold yellow]not answered yet 1,234[/]" in str(table.caption)
+    settled = _outcomes_table({**report, "waiting": 0, "topics": {}})
+    assert settled.title == "aimass demo: every record accounted for"
+    assert "not answered" not in str(settled.caption)
+
+
+def test_patience_lasts_while_outcomes_come() -> None:
+    now_s = 0.0
+    patience = Patience(60, lambda: now_s)
+    for count, now_s, lasts in (
+        (0, 0.0, True),
+        (5, 59.0, True),
+        (6, 118.0, True),
+        (6, 177.0, True),
+        (6, 178.0, False),
+    ):
+        assert patience.lasts(count) is lasts, now_s
+
+
+def test_a_live_row_counts_a_record_for_each_agent_as_the_report_does() -> None:
+    first = Account(arrived_ms={(0, 0): 0, (0, 1): 0}, settled_ms={(0, 0): 1, (0, 1): 1})
+    second = Account(arrived_ms={(0, 0): 0, (0, 1): 0}, settled_ms={(0, 0): 1})
+    (row,) = observe({"text": [first, second]}, 2, Gauges(), {}).rows
+    assert (row.arrived, row.accounted) == (4, 3)
