@@ -6,7 +6,7 @@ import asyncio
 import os
 import subprocess
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from aimass_stream.cli.worker import free_ports
+from aimass_stream.kafka.embedded import lease_broker
 from aimass_stream.kafka.reader import TopicReader, bootstrap_servers
 from aimass_stream.kafka.sender import Place, Sender
 from aimass_stream.kafka.topics import TopicPlan, create_topics
@@ -69,6 +70,13 @@ def take(
     elif record.topic == "quality.intents":
         told = msgspec.json.decode(record.bytes, type=Quality).models
         latest.update({model.model: model for model in told})
+
+
+@pytest.fixture
+def broker_url(tmp_path: Path) -> Iterator[str]:
+    """A broker of its own: on the run's the app may have had a life before, and remembers it."""
+    with lease_broker(tmp_path / "broker", say=print) as broker:
+        yield broker.url
 
 
 def test_the_app_says_how_right_each_version_is(
