@@ -59,7 +59,10 @@ async def say(url: str, name: str, text: bytes) -> None:
 
 
 def check_parts(parts: list[Record], replies: list[Record]) -> None:
-    """Parts of a reply, repeats dropped by their ids, are its text; repeats say the same."""
+    """Parts of a reply, repeats dropped by their ids, are its text; repeats say the same.
+
+    A prompt may be written again after a kill, so a repeat may have another source.
+    """
     by_id: dict[str | None, Record] = {}
     for part in parts:
         answer_id = part.header(identity.ID)
@@ -69,7 +72,7 @@ def check_parts(parts: list[Record], replies: list[Record]) -> None:
         own = [
             msgspec.json.decode(part.bytes, type=GeneratedPart)
             for part in by_id.values()
-            if part.header(identity.SOURCE) == reply.header(identity.SOURCE)
+            if part.header(identity.ROOT) == reply.header(identity.ROOT)
         ]
         own.sort(key=lambda part: part.seq)
         assert [part.seq for part in own] == list(range(len(own)))
