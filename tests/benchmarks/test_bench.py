@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from benchmarks.engine import run as engine
 from benchmarks.engine.contestants import CONTESTANTS, FLOOR
 from benchmarks.place import Place
 from benchmarks.processes import ProcessTree
+from tests.runtime.helpers import until
 
 Make = Callable[..., Bench]
 
@@ -103,20 +103,18 @@ def test_sounds_are_wav_and_flac() -> None:
     assert {file[:4] for file in draw_sounds(20)} == {b"RIFF", b"fLaC"}
 
 
-def test_a_tree_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
+async def test_a_tree_is_ended_with_all_that_it_started(tmp_path: Path) -> None:
     with ProcessTree(["sh", "-c", "sleep 600 & wait"], {}, tmp_path / "log") as tree:
-        while len(tree.members()) < 2:
-            time.sleep(0.05)
+        await until(lambda: len(tree.members()) > 1, "a process of the process")
         pids = [process.pid for process in tree.members()]
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
 
 
-def test_a_program_that_ends_is_no_contestant(tmp_path: Path) -> None:
+async def test_a_program_that_ends_is_no_contestant(tmp_path: Path) -> None:
     with ProcessTree([sys.executable, "-c", "raise SystemExit('no')"], {}, tmp_path / "l") as tree:
-        while tree.is_alive():
-            time.sleep(0.05)
+        await until(lambda: not tree.is_alive(), "its end")
         with pytest.raises(ContestantFailedError, match="no"):
             tree.check_alive()
 

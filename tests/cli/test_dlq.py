@@ -276,7 +276,8 @@ class TestCommand:
                 "        yield answer\n",
                 "        import asyncio, pathlib\n"
                 "        pathlib.Path('begun').touch()\n"
-                "        await asyncio.sleep(1)\n"
+                "        while not pathlib.Path('go-on').exists():\n"
+                "            await asyncio.sleep(0.01)\n"
                 "        yield answer\n",
             )
         )
@@ -286,6 +287,7 @@ class TestCommand:
         )  # fmt: skip
         await until((scene.folder / "begun").exists, "an answer", timeout_s=60)
         process.send_signal(signal.SIGINT)
+        (scene.folder / "go-on").touch()
         said = await asyncio.to_thread(process.communicate)
         assert process.returncode == 130, said[0]
         assert "Replayed 3 letters with echo@2: 3 answered." in said[0]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+import os
 from pathlib import Path
 
 import pytest
@@ -69,13 +68,7 @@ async def test_the_command_accounts_for_what_a_worker_did(
 
 
 def test_an_app_that_is_not_there_is_named(tmp_path: Path) -> None:
-    said = subprocess.run(
-        [sys.executable, "-m", "aimass_stream.cli.main", "audit", "--app", "nosuch"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    said = aimass("audit", "--app", "nosuch", env=os.environ, cwd=tmp_path)
     assert said.returncode == 78
     assert "nosuch" in said.stderr
     assert "Traceback" not in said.stderr
