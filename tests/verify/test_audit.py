@@ -72,3 +72,14 @@ def test_an_app_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert said.returncode == 78
     assert "nosuch" in said.stderr
     assert "Traceback" not in said.stderr
+
+
+@pytest.mark.kafka
+def test_an_app_that_never_ran_is_told_from_one_without_records(
+    broker_url: str, topic_name: str, worker_env: dict[str, str]
+) -> None:
+    env = {**worker_env, "AIMASS_BROKER": broker_url, "TEST_APP": topic_name}
+    root = Path(__file__).parents[2]
+    said = aimass("audit", "--app", "tests.delivery.record_app", env=env, cwd=root)
+    assert said.returncode == 78
+    assert f"No worker of {topic_name} has run on this Kafka yet" in said.stderr
