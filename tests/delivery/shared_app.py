@@ -25,5 +25,5 @@ async def copy(stream: Stream[Record]) -> AsyncIterator[bytes]:
 async def dawdle(stream: Stream[Record]) -> AsyncIterator[bytes]:
     """Answer in a while."""
     async for record in stream:
-        await asyncio.sleep(0.004)
+        await asyncio.sleep(0.012)
         yield record.bytes

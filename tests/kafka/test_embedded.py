@@ -241,7 +241,7 @@ def test_a_jvm_that_ends_early_says_why(state: Path, said: list[str]) -> None:
 
 def test_a_state_folder_that_cannot_be_one_is_an_error(tmp_path: Path, said: list[str]) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigError, match="--state or AIMASS_STATE"):
+    with pytest.raises(ConfigError, match="another state folder with AIMASS_STATE"):
         start_broker(tmp_path / "file", say=said.append)
 
 
