@@ -236,6 +236,8 @@ class Delivery:
     @staticmethod
     def _refuse_oversized(unit: Unit) -> None:
         """An answer no message can hold fails its record: the rest of the chunk goes on."""
+        if unit.size_bytes <= MAX_BATCH_BYTES:
+            return
         large = {
             row: Failure(row, answers.model, RecordError(Reason.TOO_LARGE, _size_detail(value)))
             for answers in unit.answers
@@ -272,12 +274,18 @@ class Delivery:
             keys = pick(chunk.keys, answers.rows)
             blocks = header_blocks(self._agent.name, chunk, answers)
             if to.name in self._outlet.aligned:
-                place = (to.name, chunk.partition)
-                outgoing[place].extend(times, keys, answers.values, blocks)
+                outgoing[to.name, chunk.partition].extend(times, keys, answers.values, blocks)
                 continue
-            for time_ms, key, value, block in zip(times, keys, answers.values, blocks, strict=True):
-                partition = self._outlet.answer_partition(to.name, chunk.partition, key)
-                outgoing[to.name, partition].extend([time_ms], [key], [value], [block])
+            ats: dict[int, list[int]] = defaultdict(list)
+            for at, key in enumerate(keys):
+                ats[self._outlet.answer_partition(to.name, chunk.partition, key)].append(at)
+            for partition, chosen in ats.items():
+                outgoing[to.name, partition].extend(
+                    pick(times, chosen),
+                    pick(keys, chosen),
+                    pick(answers.values, chosen),
+                    pick(blocks, chosen),
+                )
 
     def _file_dead_letters(self, units: list[Unit], outgoing: Filed) -> None:
         """On a thread, since a large payload goes to the payload store.

@@ -11,10 +11,9 @@ import asyncio
 import logging
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, cast
 
 from faust.types.tuples import TP
 
@@ -22,7 +21,7 @@ from aimass_stream.kafka.agent_run import AgentRun
 from aimass_stream.kafka.delivery import Outlet
 from aimass_stream.kafka.ledger import Ledger, Standing
 from aimass_stream.kafka.letter_log import LetterLog
-from aimass_stream.records import Chunk, Headers, Limits
+from aimass_stream.records import Chunk, Limits
 from aimass_stream.runtime.body import Agent
 from aimass_stream.runtime.failure_limit import FailureLimit
 from aimass_stream.runtime.handover import Unit, Work
@@ -294,31 +293,3 @@ class Intake:
     @staticmethod
     async def _end(feeds: Iterable[Feed]) -> None:
         await asyncio.gather(*(run.cancel() for feed in feeds for run in feed.runs))
-
-
-def chunk_of(tp: TP, records: Iterable[Any]) -> Chunk:
-    """Columns of the client's records of one partition.
-
-    In one pass, because records that are decoded as they are asked for are then gone at once,
-    before others have pushed them out of the processor's cache.
-    """
-    offsets: list[int] = []
-    timestamps_ms: list[int] = []
-    keys: list[bytes | None] = []
-    values: list[bytes | None] = []
-    headers: list[Headers] = []
-    for record in records:
-        offsets.append(record.offset)
-        timestamps_ms.append(record.timestamp)
-        keys.append(record.key)
-        values.append(record.value)
-        # An empty list for each would have the collector of garbage look at them all.
-        headers.append(_filled(held) if (held := record.headers) else ())
-    return Chunk(tp.topic, tp.partition, offsets, timestamps_ms, keys, values, headers)
-
-
-def _filled(headers: Sequence[tuple[str, bytes | None]]) -> Headers:
-    """Headers as they are, but null is empty: everybody behind here takes values for bytes."""
-    if any(value is None for _, value in headers):
-        return [(name, value or b"") for name, value in headers]
-    return cast(Headers, headers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
 from aimass_stream.kafka.column_batch import ColumnBatch
@@ -20,13 +20,14 @@ class Messages:
     collector knows nothing; of a tuple for each it would look through all, again and again.
     """
 
-    __slots__ = ("_header_blocks", "_keys", "_timestamps_ms", "_values")
+    __slots__ = ("_header_blocks", "_keys", "_size_bytes", "_timestamps_ms", "_values")
 
     def __init__(self, messages: Iterable[Message] = ()) -> None:
         self._timestamps_ms: list[int] = []
         self._keys: list[bytes | None] = []
         self._values: list[bytes] = []
         self._header_blocks: list[bytes] = []
+        self._size_bytes = 0
         for message in messages:
             self.append(message)
 
@@ -40,22 +41,22 @@ class Messages:
 
     def extend(
         self,
-        timestamps_ms: Iterable[int],
-        keys: Iterable[bytes | None],
-        values: Iterable[bytes],
-        header_blocks: Iterable[bytes],
+        timestamps_ms: Sequence[int],
+        keys: Sequence[bytes | None],
+        values: Sequence[bytes],
+        header_blocks: Sequence[bytes],
     ) -> None:
         """Add messages, given as columns of one length; headers as `wire.py` writes them."""
         self._timestamps_ms += timestamps_ms
         self._keys += keys
         self._values += values
         self._header_blocks += header_blocks
+        columns = (filter(None, keys), values, header_blocks)
+        self._size_bytes += sum([sum(map(len, column)) for column in columns])
 
     def fits(self, limit_bytes: int) -> bool:
         """Whether all of them go into one batch within a limit."""
-        columns = (filter(None, self._keys), self._values, self._header_blocks)
-        size = sum(sum(map(len, column)) for column in columns) + RECORD_OVERHEAD * len(self)
-        return size <= limit_bytes
+        return self._size_bytes + RECORD_OVERHEAD * len(self) <= limit_bytes
 
     def batches(self, limit_bytes: int) -> Iterator[tuple[int, int]]:
         """Cut into batches within a limit, none without a message: where each begins and ends."""

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaConnectionError
 from faust.types.tuples import TP
 
-from aimass_stream.kafka.intake import chunk_of
+from aimass_stream.kafka.columns import chunk_of
 from aimass_stream.kafka.record_batches import read_odd_names
 from aimass_stream.kafka.topics import unreachable
 from aimass_stream.records import Chunk

@@ -17,6 +17,8 @@ from aiokafka.consumer import fetcher
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords
 
+from aimass_stream.kafka.checksums import is_intact
+
 _LENGTH_AT = 8
 _OVERHEAD = 12
 _MAGIC_AT = 16
@@ -67,32 +69,41 @@ class LenientRecords:
 
 
 class LenientBatch:
-    """One batch: the client's own, until its records cannot be read."""
+    """One batch: the client's own, until its records cannot be read.
 
-    __slots__ = ("_batch", "_data")
+    Attributes:
+        compiled: the client's own, an iterator of its records.
+    """
 
-    def __init__(self, batch: Any, data: memoryview) -> None:
-        self._batch = batch
+    __slots__ = ("_data", "compiled")
+
+    def __init__(self, compiled: Any, data: memoryview) -> None:
+        self.compiled = compiled
         self._data = data
 
     def __getattr__(self, name: str) -> Any:
         """Whatever the fetcher asks a batch for."""
-        return getattr(self._batch, name)
+        return getattr(self.compiled, name)
+
+    def validate_crc(self) -> bool:
+        """Whether it is as it was written."""
+        return is_intact(self._data)
 
     def __next__(self) -> Any:
-        return next(self._batch)
+        return next(self.compiled)
 
     def __iter__(self) -> Iterator[Any]:
         # One at a time: to make a list of a whole batch costs 0.5 us a record more.
         read = 0
         try:
-            for record in self._batch:
+            for record in self.compiled:
                 yield record
                 read += 1
         except UnicodeDecodeError:
-            yield from islice(self._read_in_python(), read, None)
+            yield from islice(self.read_in_python(), read, None)
 
-    def _read_in_python(self) -> Iterator[Any]:
+    def read_in_python(self) -> Iterator[Any]:
+        """All of its records, whatever their headers are called."""
         batch: Any = _DefaultRecordBatchPy(self._data)
         batch._maybe_uncompress()  # noqa: SLF001 - done before its bytes are replaced
         batch._buffer = _OddBytes(batch._buffer)  # noqa: SLF001 - as above

@@ -9,7 +9,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from faust.types.tuples import TP
 
 from aimass_stream.errors import LostStateError
-from aimass_stream.kafka.intake import Intake, chunk_of
+from aimass_stream.kafka.columns import chunk_of
+from aimass_stream.kafka.intake import Intake
 from aimass_stream.kafka.notes import LEARNER, NEVER, Extent, Notes
 from aimass_stream.records import Chunk
 

@@ -24,8 +24,10 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import TP
 from mode import Service
 
+from aimass_stream.kafka.checksums import sum_by_instruction
 from aimass_stream.kafka.client import Client
-from aimass_stream.kafka.intake import Intake, chunk_of
+from aimass_stream.kafka.columns import chunk_of
+from aimass_stream.kafka.intake import Intake
 from aimass_stream.kafka.ledger import Standing
 from aimass_stream.kafka.producer import Producer
 from aimass_stream.kafka.record_batches import read_odd_names
@@ -59,6 +61,7 @@ class Consumer(driver.Consumer):
         """Prepare what `force_commit` and the fetcher need before the first start."""
         super().on_init()
         read_odd_names()
+        sum_by_instruction()
         self._commit_lock = asyncio.Lock()
 
     # -- fetching ------------------------------------------------------------------------

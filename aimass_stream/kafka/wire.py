@@ -30,13 +30,7 @@ def varint(number: int) -> bytes:
 
 
 _SMALL = [varint(number) for number in range(4096)]
-
-
-def varints(numbers: Sequence[int]) -> list[bytes]:
-    """Each of these numbers as a varint."""
-    if numbers and min(numbers) >= 0 and max(numbers) < len(_SMALL):
-        return [_SMALL[number] for number in numbers]
-    return [varint(number) for number in numbers]
+_SMALL_BEHIND_ATTRIBUTES = [_NO_ATTRIBUTES + written for written in _SMALL]
 
 
 def header(name: str, value: bytes) -> bytes:
@@ -62,25 +56,38 @@ def records(
     header_blocks: Sequence[bytes],
 ) -> bytes:
     """The records of a batch that begins with the first of these, one behind the other."""
-    first_ms, count = timestamps_ms[0], len(values)
+    count = len(values)
     columns = (
-        [_NO_ATTRIBUTES] * count,
-        varints([timestamp_ms - first_ms for timestamp_ms in timestamps_ms]),
-        varints(range(count)),
+        _attributes_and_times(timestamps_ms),
+        _SMALL[:count] if count <= len(_SMALL) else [varint(number) for number in range(count)],
         *_lengths_and_bytes(keys),
         *_lengths_and_bytes(values),
         header_blocks,
     )
-    bodies = [b"".join(fields) for fields in zip(*columns, strict=True)]
+    bodies = [*map(b"".join, zip(*columns, strict=True))]
     written = [b""] * (2 * count)
-    written[::2] = varints([*map(len, bodies)])
+    written[::2] = _lengths(bodies)
     written[1::2] = bodies
     return b"".join(written)
+
+
+def _attributes_and_times(timestamps_ms: Sequence[int]) -> list[bytes]:
+    first_ms = timestamps_ms[0]
+    if first_ms <= min(timestamps_ms) and max(timestamps_ms) - first_ms < len(_SMALL):
+        return [_SMALL_BEHIND_ATTRIBUTES[time_ms - first_ms] for time_ms in timestamps_ms]
+    return [_NO_ATTRIBUTES + varint(time_ms - first_ms) for time_ms in timestamps_ms]
+
+
+def _lengths(column: Sequence[bytes]) -> list[bytes]:
+    try:
+        return [*map(_SMALL.__getitem__, map(len, column))]
+    except IndexError:
+        return [varint(len(each)) for each in column]
 
 
 def _lengths_and_bytes(column: Sequence[bytes | None]) -> tuple[list[bytes], Sequence[bytes]]:
     if None not in column:
         present: Sequence[bytes] = column  # type: ignore[assignment]
-        return varints([*map(len, present)]), present
-    lengths = [_NULL if each is None else len(each) for each in column]
-    return varints(lengths), [each or b"" for each in column]
+        return _lengths(present), present
+    lengths = [varint(_NULL if each is None else len(each)) for each in column]
+    return lengths, [each or b"" for each in column]

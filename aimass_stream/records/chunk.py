@@ -201,7 +201,7 @@ class Chunk:
     @property
     def size_bytes(self) -> int:
         """Bytes of all values."""
-        return sum(len(value) for value in self.values if value is not None)
+        return sum(map(len, filter(None, self.values)))
 
 
 def pick(column: Sequence[T], rows: Sequence[int]) -> Sequence[T]:

@@ -218,11 +218,12 @@ class Handover:
             )
         rows = list(held.rows)
         states = list(held.states)
-        if NoneType in set(map(type, outputs)):
+        kinds = set(map(type, outputs))
+        if NoneType in kinds:
             due = [at for at, output in enumerate(outputs) if output is not None]
             rows, outputs = [rows[at] for at in due], [outputs[at] for at in due]
             states = [states[at] for at in due] if states else []
-        values = [output if type(output) is bytes else encode(output) for output in outputs]
+        values = list(outputs) if kinds == {bytes} else [encode(output) for output in outputs]
         return Answers(self._yields, held.model, rows, values, states)
 
     def resolve(self) -> None:

@@ -20,6 +20,7 @@ from aimass_stream.errors import RecordError, without_frames
 from aimass_stream.learner import Learner
 from aimass_stream.model import Model, ModelSpec
 from aimass_stream.records import Chunk, Record
+from aimass_stream.records.chunk import pick
 from aimass_stream.records.identity import NO_MODEL
 from aimass_stream.runtime.batch import Hear
 from aimass_stream.runtime.handover import Failure, Holding, Work
@@ -196,7 +197,7 @@ class ScoredStream(Generic[R, *Answers]):
             if self._stream.closed:
                 await self._stream.turn()
             good, failures = self._sort(scored, first, end)
-            rows = [scored.rows[index] for index in good]
+            rows = pick(scored.rows, good)
             end_row = scored.end_row(end - 1)
             handover.hand_out(
                 Holding(
@@ -210,10 +211,7 @@ class ScoredStream(Generic[R, *Answers]):
                 )
             )
             if rows:
-                answers = (
-                    [submission.outcomes[index] for index in good]
-                    for submission in scored.submissions
-                )
+                answers = (list(pick(each.outcomes, good)) for each in scored.submissions)
                 yield pick_rows(work, rows), *answers
             handover.resolve()
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 from aimass_stream.errors import RecordError, without_frames
@@ -222,7 +222,7 @@ class Stream(Generic[R]):
         return [row for row in rows if row not in failed], failures
 
 
-def pick_rows(work: Work, rows: list[int]) -> Chunk:
+def pick_rows(work: Work, rows: Sequence[int]) -> Chunk:
     """The rows of a work as a chunk, sliced where they are contiguous."""
     if rows[-1] - rows[0] + 1 == len(rows):
         return work.chunk.rows(rows[0], rows[-1] + 1)

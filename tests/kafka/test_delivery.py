@@ -46,11 +46,9 @@ async def deliver(
     """Deliver answers to records with these keys: one to each, or what each yield has for it."""
     count = len(keys)
     chunk = Chunk("in", 0, range(count), [0] * count, keys, [b"x"] * count, [()] * count)
-    answers = [
-        Answers(ordinal, "m@1", list(range(count)), values, [])
-        for ordinal, values in enumerate(yields or ([b"y"] * count,))
-    ]
-    unit = Unit(Work(chunk, 0), 0, count, answers)
+    unit = Unit(Work(chunk, 0), 0, count)
+    for ordinal, values in enumerate(yields or ([b"y"] * count,)):
+        unit.add(Answers(ordinal, "m@1", list(range(count)), values, []))
     stub, reported = StubDeliverer(), asyncio.Event()
     outlet = Outlet("app", stub, refuse_to_store, (), lambda *_: 0, 1)
     agent = Agent("feed", Topic("in", Record), to, body)
