@@ -20,6 +20,7 @@ from benchmarks.plots import plot
 
 ROW_SETS: Mapping[str, str] = {
     "engine": "benchmarks.engine.run:run_engine",
+    "layers": "benchmarks.layers:run_layers",
     "start": "benchmarks.start:run_start",
     "latency": "benchmarks.latency:run_latency",
     "text": "benchmarks.device.run:run_text",
@@ -36,7 +37,7 @@ ROW_SETS: Mapping[str, str] = {
 }
 """What runs each; imported when it is its turn, since some import model libraries."""
 
-BROKERLESS = frozenset({"generation", "gpu"})
+BROKERLESS = frozenset({"generation", "gpu", "layers"})
 """Those that need no broker."""
 
 PEERS = Path(".venv-peers/bin/python")

@@ -179,6 +179,16 @@ TABLES: Mapping[str, Table] = {
         },
         _plain,
     ),
+    "layers": Table(
+        ("layers",),
+        {
+            "network": words("contestant"),
+            "as torch computes it": number("plain_ms", ",.2f", " ms"),
+            "as here": number("ms", ",.2f", " ms"),
+            "share": number("share", ".2f"),
+        },
+        _plain,
+    ),
     "start": Table(
         ("start",),
         {

@@ -113,6 +113,31 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "offline, alone": ("offline, alone", "离线单独"),
     "beside the others": ("beside the others", "与其他同时"),
     "of the device": ("of the device", "占设备"),
+    "a layer of 512 by 1,024, 16 rows": (
+        "a layer of 512 by 1,024, 16 rows",
+        "一层 512 乘 1,024，16 行",
+    ),
+    "the same, 1,024 rows": ("the same, 1,024 rows", "同上，1,024 行"),
+    "BERT, 4 layers of 256, 1 text of 22 tokens": (
+        "BERT, 4 layers of 256, 1 text of 22 tokens",
+        "BERT，4 层，宽 256，1 条 22 词元的文本",
+    ),
+    "the same, 32 texts of 32 tokens": (
+        "the same, 32 texts of 32 tokens",
+        "同上，32 条，各 32 词元",
+    ),
+    "ViT, 4 layers of 768, 8 images": (
+        "ViT, 4 layers of 768, 8 images",
+        "ViT，4 层，宽 768，8 张图像",
+    ),
+    "ResNet, 17 convolutions, 1 image": (
+        "ResNet, 17 convolutions, 1 image",
+        "ResNet，17 个卷积，1 张图像",
+    ),
+    "the same, 16 images": ("the same, 16 images", "同上，16 张图像"),
+    "network": ("network", "网络"),
+    "as torch computes it": ("as torch computes it", "torch 原样"),
+    "as here": ("as here", "本引擎"),
     "tokens a CPU-second": ("tokens a CPU-second", "每 CPU 秒词元数"),
     "times one at a time": ("times one at a time", "与一次一条之比"),
     "with": ("with", "使用"),

@@ -19,6 +19,7 @@ from transformers.utils import logging
 
 from aimass_stream.adapters.classification import describe
 from aimass_stream.adapters.extras import require
+from aimass_stream.adapters.packing import pack_linears
 from aimass_stream.errors import SetupError
 
 FILE = "model_index.json"
@@ -57,6 +58,9 @@ def load_pipeline(folder: Path, allowed: Collection[str], device: torch.device) 
         pipeline = made(**given).to(device)
     except Exception as error:
         raise SetupError(describe(folder, error)) from error
+    for part in pipeline.components.values():
+        if isinstance(part, torch.nn.Module):
+            pack_linears(part)
     pipeline.set_progress_bar_config(disable=True)
     return pipeline
 

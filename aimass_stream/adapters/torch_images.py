@@ -13,7 +13,9 @@ from PIL import Image
 
 from aimass_stream.adapters.architecture import FILE, build, read_architecture
 from aimass_stream.adapters.classification import Classifier, Features
+from aimass_stream.adapters.layout import ROWS_TRIED, lay_out
 from aimass_stream.adapters.opening import OpensImages
+from aimass_stream.adapters.packing import pack_linears
 from aimass_stream.codecs.images import Pixels
 from aimass_stream.errors import SetupError
 from aimass_stream.model import ModelSpec
@@ -49,7 +51,10 @@ class NetworkClassifier(OpensImages, Classifier):
             torch.tensor(each, device=self._device).view(1, -1, 1, 1)
             for each in (self._input.mean, self._input.std)
         )
-        self._try_out(self._prepare(np.zeros((64, 64, 3), np.uint8)))
+        blank = self._prepare(np.zeros((64, 64, 3), np.uint8))
+        self._try_out(blank)
+        pack_linears(self._model)
+        lay_out(self._model, lambda: self._logits([blank] * ROWS_TRIED))
 
     def _prepare(self, cleaned: Pixels) -> Features:
         """An image as `(channels, height, width)` uint8."""

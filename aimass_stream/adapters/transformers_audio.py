@@ -22,6 +22,7 @@ from aimass_stream.adapters.classification import (
     load_processor,
 )
 from aimass_stream.adapters.opening import OpensAudio, settings_of
+from aimass_stream.adapters.packing import pack_linears
 from aimass_stream.codecs.audio import Samples
 from aimass_stream.errors import SetupError
 from aimass_stream.model import ModelSpec
@@ -56,6 +57,7 @@ class AudioClassifier(OpensAudio, Classifier):
         super().__init__(spec, device, AutoModelForAudioClassification, "audio")
         self._pads = False
         self._try_out(self._extraction(np.zeros(self._extraction.rate_hz, np.float32)))
+        pack_linears(self._model)
         self._pads = self._may_pad()
 
     def _prepare(self, cleaned: Samples) -> Features:

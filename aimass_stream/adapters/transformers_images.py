@@ -20,7 +20,9 @@ from transformers import AutoModelForImageClassification
 from transformers.models.auto.image_processing_auto import AutoImageProcessor
 
 from aimass_stream.adapters.classification import Classifier, Features, load_processor
+from aimass_stream.adapters.engines import TORCH, engine_of
 from aimass_stream.adapters.engines.movable import Movable
+from aimass_stream.adapters.layout import ROWS_TRIED, lay_out
 from aimass_stream.adapters.opening import OpensImages, settings_of
 from aimass_stream.codecs.images import Pixels
 from aimass_stream.errors import Reason, RecordError
@@ -60,8 +62,11 @@ class ImageClassifier(OpensImages, Classifier, Movable):
         scale, shift = self._preparation.affine
         self._scale = torch.from_numpy(scale).to(self._device).view(1, -1, 1, 1)
         self._shift = torch.from_numpy(shift).to(self._device).view(1, -1, 1, 1)
-        self._try_out(self._preparation(np.zeros((64, 64, 3), np.uint8)))
+        blank = self._preparation(np.zeros((64, 64, 3), np.uint8))
+        self._try_out(blank)
         self._move(spec)
+        if engine_of(spec.options) == TORCH:
+            lay_out(self._model, lambda: self._logits([blank] * ROWS_TRIED))
 
     def _prepare(self, cleaned: Pixels) -> Input:
         return self._preparation(cleaned)

@@ -15,6 +15,7 @@ from transformers import AutoConfig, AutoModelForCTC, AutoModelForSpeechSeq2Seq,
 from aimass_stream.adapters.classification import Features, describe, load_model
 from aimass_stream.adapters.hearing import Frames, Hearing, Sequence2Sequence, Transducer
 from aimass_stream.adapters.opening import OpensAudio
+from aimass_stream.adapters.packing import placed
 from aimass_stream.adapters.rows import alike, in_order
 from aimass_stream.adapters.transformers_audio import Extraction, load_extractor
 from aimass_stream.codecs.audio import Samples
@@ -64,7 +65,7 @@ class Recogniser(OpensAudio):
         self._extraction = Extraction(load_extractor(folder), folder)
         self.open_within(spec, self._extraction.rate_hz)
         model = load_model(folder, auto_class, "speech recogniser")
-        self._model = model.to(self._device).eval()
+        self._model = placed(model, self._device)
         most = int(spec.options.get("max_new_tokens", 256))
         self._hearing: Hearing = hearing(self._model, _load_tokenizer(folder), most)
         self._pads = False

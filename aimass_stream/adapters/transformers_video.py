@@ -20,6 +20,7 @@ from aimass_stream.adapters.classification import (
     describe,
     load_processor,
 )
+from aimass_stream.adapters.packing import pack_linears
 from aimass_stream.adapters.transformers_images import Input, Preparation, load_image_processor
 from aimass_stream.codecs.clips import Frames, decode_clip
 from aimass_stream.errors import SetupError
@@ -53,6 +54,7 @@ class ActionClassifier(Classifier):
         self._scale = torch.from_numpy(scale).to(self._device).view(1, 1, -1, 1, 1)
         self._shift = torch.from_numpy(shift).to(self._device).view(1, 1, -1, 1, 1)
         self._try_out(self._prepare(np.zeros((frames, 64, 64, 3), np.uint8)))
+        pack_linears(self._model)
 
     def decode(self, payload: bytes | memoryview) -> Input:
         """One GIF or WebP file as the model takes it; several threads may call at once.

@@ -12,7 +12,9 @@ import numpy as np
 import torch
 
 from aimass_stream.adapters.classification import describe, load_model
+from aimass_stream.adapters.layout import ROWS_TRIED, lay_out
 from aimass_stream.adapters.opening import OpensImages
+from aimass_stream.adapters.packing import placed
 from aimass_stream.adapters.rows import alike, in_order
 from aimass_stream.adapters.transformers_images import Input, Preparation, load_image_processor
 from aimass_stream.codecs.images import Pixels
@@ -70,7 +72,7 @@ class ImageModel(OpensImages):
         self._scale = torch.from_numpy(scale).to(self._device).view(1, -1, 1, 1)
         self._shift = torch.from_numpy(shift).to(self._device).view(1, -1, 1, 1)
         model = load_model(self._folder, auto_class, what, self.unused)
-        self._model = model.to(self._device).eval()
+        self._model = placed(model, self._device)
         self._set_up()
         self._try_out()
 
@@ -137,6 +139,13 @@ class ImageModel(OpensImages):
                 f"The model in {self._folder} answers a blank image with numbers that are not "
                 "finite. Its weights are unusable."
             )
+        lay_out(self._model, lambda: self._numbers([blank] * ROWS_TRIED))
+
+    def _numbers(self, inputs: Sequence[Seen]) -> torch.Tensor:
+        """All that the model makes of images of one shape, on the CPU."""
+        with torch.inference_mode():
+            found = self._forward(inputs)
+            return torch.cat([each.float().cpu().flatten() for each in found.values()])
 
 
 class Outputs(dict[str, Any]):

@@ -23,6 +23,7 @@ from transformers import (
 )
 
 from aimass_stream.adapters.classification import describe, load_model
+from aimass_stream.adapters.packing import placed
 from aimass_stream.errors import SetupError
 
 VOICES = "speakers.safetensors"
@@ -61,7 +62,7 @@ class Vits(Voice):
 
     def __init__(self, folder: Path, device: torch.device) -> None:
         model = load_model(folder, AutoModelForTextToWaveform, "speech model")
-        self._model = model.to(device).eval()
+        self._model = placed(model, device)
         self.rate_hz = int(model.config.sampling_rate)
         self.speakers = max(1, int(getattr(model.config, "num_speakers", 1)))
 
@@ -84,7 +85,7 @@ class FastSpeech(Voice):
 
     def __init__(self, folder: Path, device: torch.device) -> None:
         model = load_model(folder, AutoModelForTextToWaveform, "speech model")
-        self._model = model.to(device).eval()
+        self._model = placed(model, device)
         self._config = model.model.config
         self._slowness = float(self._config.speaking_speed)
         self.rate_hz = int(getattr(model.vocoder.config, "sampling_rate", USUAL_RATE_HZ))
@@ -114,9 +115,9 @@ class SpeechT5(Voice):
         self, folder: Path, device: torch.device, vocoder: str, max_seconds: float
     ) -> None:
         model = load_model(folder, AutoModelForTextToSpectrogram, "speech model")
-        self._model = model.to(device).eval()
+        self._model = placed(model, device)
         made = load_model(folder / vocoder, SpeechT5HifiGan, "vocoder")
-        self._vocoder = made.to(device).eval()
+        self._vocoder = placed(made, device)
         self._people = _load_people(folder, device)
         self.speakers = len(self._people)
         self.rate_hz = int(made.config.sampling_rate)

@@ -16,6 +16,7 @@ from aimass_stream.adapters.engines.export import Recorded, write_onnx
 from aimass_stream.adapters.engines.kept import kept_or_written
 from aimass_stream.adapters.engines.onnx_model import OnnxModel
 from aimass_stream.adapters.extras import require
+from aimass_stream.adapters.packing import pack_linears
 from aimass_stream.adapters.rows import in_order
 from aimass_stream.errors import SetupError
 from aimass_stream.model import ModelSpec
@@ -72,6 +73,7 @@ class Movable(ABC):
         """
         engine = engine_of(spec.options)
         if engine == TORCH:
+            pack_linears(self._model)
             return
         if self._device.type != "cpu":
             raise SetupError(

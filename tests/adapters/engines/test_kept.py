@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from transformers import AutoModelForSequenceClassification
 
 from aimass_stream.adapters.engines import export
 from aimass_stream.adapters.engines.kept import kept_or_written, key_of
@@ -77,7 +78,8 @@ def test_what_is_no_such_model_is_refused(folder: Path, tmp_path: Path) -> None:
         OnnxModel(tmp_path / "no.onnx", folder, ["input_ids"], "logits", None)
     model = TextClassifier(spec(folder), "cpu")
     example = model._arguments(model._probes()[:2])
-    recorded = export.Recorded(model._model, folder, example, {0: "rows", 1: "tokens"}, "logits")
+    plain = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    recorded = export.Recorded(plain, folder, example, {0: "rows", 1: "tokens"}, "logits")
     export.write_onnx(recorded, "onnx", tmp_path / "model.onnx")
     with pytest.raises(SetupError, match="gives logits, instead of input_ids and hidden"):
         OnnxModel(tmp_path / "model.onnx", folder, ["input_ids"], "hidden", None)
