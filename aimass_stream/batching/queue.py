@@ -17,7 +17,7 @@ from typing import Generic, TypeVar
 from aimass_stream.batching.buckets import bucket
 from aimass_stream.batching.policy import Budget
 
-PADDING_SHARE = 0.1
+PADDING_SHARE = 0.08
 """Share of a batch that may be padding before a neighbouring bucket is left for later."""
 
 _seq = attrgetter("seq")
