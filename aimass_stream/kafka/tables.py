@@ -26,6 +26,8 @@ from aimass_stream.kafka.survey import refused
 
 NOTE_EVERY_S = 5.0
 """How often the owner of a changelog notes how far it reaches, and looks whether it still does."""
+LOOK_EVERY_S = 1.0
+"""How often a recovery is looked at."""
 LAST_NOTE_S = 2.0
 
 
@@ -69,12 +71,7 @@ class Tables(TableManager):
 
     @Service.task
     async def _keep_notes(self) -> None:
-        progress = ProgressWatch[str](settings().stall_s, max_step_s=2 * NOTE_EVERY_S)
-        looked_s = time.monotonic()
         async for _ in self.itertimer(NOTE_EVERY_S, name="changelogs"):
-            now_s = time.monotonic()
-            step_s, looked_s = now_s - looked_s, now_s
-            self._watch_recovery(progress, step_s)
             try:
                 await self._verify()
                 await self._note()
@@ -83,6 +80,15 @@ class Tables(TableManager):
             except AimassError as error:
                 self._end_worker(error)
                 return
+
+    @Service.task
+    async def _keep_watch(self) -> None:
+        progress = ProgressWatch[str](settings().stall_s)
+        looked_s = time.monotonic()
+        async for _ in self.itertimer(LOOK_EVERY_S, name="recovery"):
+            now_s = time.monotonic()
+            step_s, looked_s = now_s - looked_s, now_s
+            self._watch_recovery(progress, step_s)
 
     def _watch_recovery(self, progress: ProgressWatch[str], step_s: float) -> None:
         if not self.recovery.in_recovery:
