@@ -1,6 +1,7 @@
 """The app under test: a copying agent that is slow enough to be caught in the act.
 
-Its name and pace come from the environment, since the test starts it as a process.
+Its name, its pace and what it may answer come from the environment, since the test starts it as a
+process.
 """
 
 import asyncio
@@ -9,12 +10,20 @@ from collections.abc import AsyncIterator
 
 from aimass_stream import App, Inline, Record, Stream, Topic
 from aimass_stream.records import Chunk
+from tests.delivery.allowance import Allowance
 
 NAME = os.environ.get("TEST_APP", "test-app")
 BATCH_S = float(os.environ.get("TEST_BATCH_S", "0.02"))
 SESSION_S = float(os.environ.get("TEST_SESSION_S", "10"))
+HEARTBEAT_S = 0.5
+"""A member learns by a heartbeat that another one joins, and that one waits for it."""
 
-app = App(NAME, origin="tests.delivery.app", broker_session_timeout=SESSION_S)
+app = App(
+    NAME,
+    origin="tests.delivery.app",
+    broker_session_timeout=SESSION_S,
+    broker_heartbeat_interval=HEARTBEAT_S,
+)
 source = Topic(f"{NAME}.source", Record)
 answers: Topic[bytes] = Topic(f"{NAME}.answers", bytes)
 plain_counts = app.Table(f"{NAME}-counts", default=int, partitions=4, key_type=bytes)
@@ -28,12 +37,14 @@ def double(chunk: Chunk) -> list[bytes]:
 
 
 doubling: Inline[bytes] = Inline("doubling", double, answer=bytes)
+allowance = Allowance()
 
 
 @app.agent(source, to=answers, name="copy")
 async def copy(stream: Stream[Record]) -> AsyncIterator[list[bytes]]:
     """Double every record, a batch at a time."""
     async for batch, doubled in app.score(doubling, stream).batches(max_rows=64):
+        await allowance.take(len(batch))
         await asyncio.sleep(BATCH_S)
         if b"raise" in batch.values:
             raise RuntimeError("asked to")

@@ -5,7 +5,11 @@ import os
 from collections.abc import AsyncIterator
 
 from aimass_stream import App, Inline, Record, Stream, Topic
+from aimass_stream.kafka import client
 from aimass_stream.records import Chunk
+
+# So small that a few thousand records are many chunks.
+client.FETCH_RECORDS = 64
 
 NAME = os.environ.get("TEST_APP", "test-app")
 

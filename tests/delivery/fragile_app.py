@@ -12,7 +12,8 @@ from tests.delivery.fragile import Fragile
 NAME = os.environ.get("TEST_APP", "test-app")
 MOOD = Path(os.environ.get("TEST_MOOD_FILE", "mood"))
 
-app = App(NAME, origin="tests.delivery.fragile_app")
+# A member learns by a heartbeat that another one joins, and that one waits for it.
+app = App(NAME, origin="tests.delivery.fragile_app", broker_heartbeat_interval=0.5)
 source = Topic(f"{NAME}.source", Record)
 answers = Topic(f"{NAME}.answers", Prediction)
 fragile = Fragile(file=str(MOOD), timeout_s=3.0)

@@ -6,8 +6,11 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from random import randrange
 
@@ -19,8 +22,11 @@ from aimass_stream.kafka.reader import TopicReader, bootstrap_servers
 from aimass_stream.kafka.sender import Sender
 from aimass_stream.kafka.topics import TopicPlan, create_topics
 from aimass_stream.verify.oracle import Account, Oracle, Watched
+from tests.delivery import allowance
 
 DEADLINE_S = 60.0
+FLOW_ROWS, FLOW_S = 20, 0.02
+"""A thousand records a second, less than any machine can do."""
 
 SUPERVISED = {"AIMASS_SLOT": "1"}
 """A worker takes the place of the one before it at once, as under a supervisor.
@@ -66,6 +72,35 @@ class Harness:
             )
         self.workers.append(worker)
         return worker
+
+    def allow(self, rows: int) -> None:
+        """Let each worker answer so many records in all; before the first of them starts."""
+        file = self.folder / "allowed"
+        # Renamed, since a worker may read it at any time.
+        draft = file.with_suffix(".draft")
+        draft.write_text(str(rows))
+        draft.replace(file)
+        self.env = {**self.env, allowance.FILE: str(file)}
+
+    def page(self, path: str) -> tuple[int, str]:
+        """A page of the latest worker: status and content; 0 while nobody listens."""
+        url = f"http://127.0.0.1:{self.ports[-1]}{path}"
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+        except OSError:
+            return 0, ""
+
+    async def until_ready(self) -> None:
+        """Follow until the latest worker says that it is ready."""
+        await self.until(lambda: self.page("/readyz")[0] == 200)
+
+    async def until_more(self, rows: int) -> None:
+        """Follow until so many records more than now have an outcome."""
+        due = len(self.account.fates) + rows
+        await self.until(lambda: len(self.account.fates) >= due)
 
     async def until(self, reached: Callable[[], bool], deadline_s: float = DEADLINE_S) -> float:
         """Follow the topics until something holds; the seconds it took."""
@@ -142,6 +177,37 @@ async def send(url: str, topic: str, values: Sequence[bytes]) -> None:
     async with Sender(url) as sender:
         for number, value in enumerate(values):
             await sender.send(topic, value, key=b"k%d" % (number % 64))
+
+
+@dataclass
+class Flow:
+    """Records that are sent beside a test: how many by now."""
+
+    sent: int = 0
+
+
+@asynccontextmanager
+async def flowing(url: str, topic: str) -> AsyncIterator[Flow]:
+    """Send records at a steady pace until the block ends: there is work whenever something happens.
+
+    A backlog would be done with before a worker has started, on a quick machine.
+    """
+    flow, ended = Flow(), asyncio.Event()
+
+    async def flows() -> None:
+        async with Sender(url) as sender:
+            while not ended.is_set():
+                for _ in range(FLOW_ROWS):
+                    await sender.send(topic, b"v%d" % flow.sent, key=b"k%d" % (flow.sent % 64))
+                    flow.sent += 1
+                await asyncio.sleep(FLOW_S)
+
+    sending = asyncio.create_task(flows())
+    try:
+        yield flow
+    finally:
+        ended.set()
+        await sending
 
 
 async def total_of(url: str, changelog: str, at_least: int) -> int:

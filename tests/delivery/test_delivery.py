@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from aimass_stream.errors import Reason
-from tests.delivery.harness import SUPERVISED, assert_nothing_lost, running, send, total_of
+from tests.delivery.harness import (
+    DEADLINE_S,
+    SUPERVISED,
+    assert_nothing_lost,
+    flowing,
+    running,
+    send,
+    total_of,
+)
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
 
@@ -72,10 +80,11 @@ async def test_killed_in_the_middle(
     env = worker_env | SUPERVISED
     async with running(topic_name, broker_url, env, tmp_path) as harness:
         await send(broker_url, f"{topic_name}.source", [b"v%d" % n for n in range(count)])
+        harness.allow(count * 3 // 4)
         worker = harness.start_worker()
         await harness.until(lambda: len(harness.account.fates) > count // 4)
         await harness.stop(worker, signal.SIGKILL)
-        assert len(harness.account.fates) < count, "killed too late to prove anything"
+        harness.allow(count)
         harness.start_worker()
         await harness.until_settled(count)
         assert_nothing_lost(harness, count)
@@ -84,12 +93,18 @@ async def test_killed_in_the_middle(
 async def test_sigterm_in_the_middle_repeats_nothing(
     broker_url: str, topic_name: str, worker_env: dict[str, str], tmp_path: Path
 ) -> None:
-    count = 8_000
-    async with running(topic_name, broker_url, worker_env, tmp_path) as harness:
+    count = 12_000
+    env = {**worker_env, "TEST_BATCH_S": "0.04"}
+    async with running(topic_name, broker_url, env, tmp_path) as harness:
         await send(broker_url, f"{topic_name}.source", [b"v%d" % n for n in range(count)])
+        harness.allow(count * 2 // 3)
         worker = harness.start_worker()
-        await harness.until(lambda: len(harness.account.fates) > count // 4)
-        assert await harness.stop(worker) == 0
+        await harness.until(lambda: len(harness.account.fates) > count // 6)
+        worker.send_signal(signal.SIGTERM)
+        harness.allow(count)  # or what is in hand could not be finished
+        assert await asyncio.to_thread(worker.wait, DEADLINE_S) == 0
+        await harness.oracle.catch_up()
+        assert len(harness.account.fates) < count, "stopped too late to prove anything"
         harness.start_worker()
         await harness.until_settled(count)
         assert_nothing_lost(harness, count)
@@ -99,20 +114,20 @@ async def test_sigterm_in_the_middle_repeats_nothing(
 async def test_workers_join_and_leave(
     broker_url: str, topic_name: str, worker_env: dict[str, str], tmp_path: Path
 ) -> None:
-    count = 24_000
+    source = f"{topic_name}.source"
     async with running(topic_name, broker_url, worker_env, tmp_path) as harness:
-        await send(broker_url, f"{topic_name}.source", [b"v%d" % n for n in range(count)])
-        first = harness.start_worker()
-        account = harness.account
-        await harness.until(lambda: len(account.fates) > 2_000)
-        second = harness.start_worker()
-        await harness.until(lambda: "Starting" in harness.logs().partition("worker-1")[2])
-        await harness.until(lambda: len(account.fates) > 12_000)
-        assert await harness.stop(first) == 0
-        await harness.until_settled(count)
+        async with flowing(broker_url, source) as flow:
+            first = harness.start_worker()
+            await harness.until_more(1_000)
+            second = harness.start_worker()
+            await harness.until_ready()
+            await harness.until_more(1_000)
+            assert await harness.stop(first) == 0
+            await harness.until_more(1_000)
+        await harness.until_settled(flow.sent)
         assert second.poll() is None
-        assert_nothing_lost(harness, count)
-        assert account.duplicated == 0
+        assert_nothing_lost(harness, flow.sent)
+        assert harness.account.duplicated == 0
 
 
 async def test_a_payload_that_cannot_be_kept_stops_the_worker_and_is_not_lost(

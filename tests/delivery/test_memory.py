@@ -8,8 +8,8 @@ from tests.delivery.harness import assert_nothing_lost, running, send
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
 
-RECORDS = 60_000
-"""A fetch has 1,024 at the most, so that these are 58 chunks or more."""
+RECORDS = 6_400
+"""A fetch of this app has 64 at the most, so that these are 100 chunks or more."""
 MOST_CHUNKS = 30
 """Each of four partitions may hold what it did last, in a few forms."""
 

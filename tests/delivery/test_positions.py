@@ -11,10 +11,12 @@ from aiokafka import AIOKafkaProducer
 from aimass_stream.kafka.reader import bootstrap_servers
 from aimass_stream.verify.oracle import Watched
 from tests.delivery.harness import (
+    DEADLINE_S,
     SHORT_SESSION,
     SUPERVISED,
     Harness,
     assert_nothing_lost,
+    flowing,
     running,
     running_app,
     send,
@@ -61,19 +63,20 @@ async def test_lost_fetches_and_refused_commits_lose_and_repeat_nothing(
 async def test_lost_fetches_in_a_group_that_changes(
     broker_url: str, topic_name: str, worker_env: dict[str, str], tmp_path: Path
 ) -> None:
-    count = 20_000
-    env = worker_env | SHORT_SESSION
+    source, env = f"{topic_name}.source", worker_env | SHORT_SESSION
     async with running(topic_name, broker_url, env, tmp_path, UNLUCKY) as harness:
-        await send(broker_url, f"{topic_name}.source", [b"v%d" % n for n in range(count)])
-        first = harness.start_worker()
-        await harness.until(lambda: len(harness.account.fates) > count // 8)
-        harness.start_worker()
-        await harness.until(lambda: len(harness.account.fates) > count // 3)
-        await harness.stop(first, signal.SIGKILL)
-        assert len(harness.account.fates) < count, "killed too late to prove anything"
-        harness.start_worker()
-        await harness.until_settled(count)
-        assert_all_answered(harness, count)
+        async with flowing(broker_url, source) as flow:
+            first = harness.start_worker()
+            await harness.until_more(1_000)
+            harness.start_worker()
+            await harness.until_ready()
+            await harness.until_more(1_000)
+            await harness.stop(first, signal.SIGKILL)
+            harness.start_worker()
+            await harness.until_ready()
+            await harness.until_more(1_000)
+        await harness.until_settled(flow.sent)
+        assert_all_answered(harness, flow.sent)
 
 
 async def test_holes_in_the_offsets_are_no_lost_records(
@@ -100,7 +103,8 @@ async def test_holes_in_the_offsets_are_no_lost_records(
 async def test_an_agent_that_is_ahead_of_another_repeats_nothing(
     broker_url: str, topic_name: str, worker_env: dict[str, str], tmp_path: Path, how: int
 ) -> None:
-    count = 2_000
+    portion = 200
+    count = 4 * portion
     app, source = "tests.delivery.shared_app", f"{topic_name}.source"
     watched = [
         Watched("copy", source, f"{topic_name}.answers"),
@@ -110,12 +114,23 @@ async def test_an_agent_that_is_ahead_of_another_repeats_nothing(
     async with running_app(
         app, topic_name, broker_url, worker_env | SUPERVISED, tmp_path, topics, watched
     ) as harness:
-        await send(broker_url, source, [b"v%d" % n for n in range(count)])
         quick, slow = (harness.oracle.accounts[each.agent] for each in watched)
+        harness.allow(portion)
         worker = harness.start_worker()
-        await harness.until(lambda: len(quick.fates) == count and len(slow.fates) > count // 4)
-        await harness.until_committed(source, count // 4)
-        await harness.stop(worker, how)
+        await send(broker_url, source, [b"first"] * portion)
+        await harness.until(lambda: len(slow.fates) == portion)
+        # The slow one holds the first of these, so those behind them are another work.
+        await send(broker_url, source, [b"second"] * portion)
+        await harness.until(lambda: len(quick.fates) == 2 * portion)
+        await send(broker_url, source, [b"third"] * (count - 2 * portion))
+        await harness.until(lambda: len(quick.fates) == count)
+        harness.allow(2 * portion)
+        # This commit knows that the quick one has answered everything.
+        await harness.until_committed(source, portion + 1)
+        worker.send_signal(how)
+        harness.allow(count)  # or what is in hand could not be finished
+        await asyncio.to_thread(worker.wait, DEADLINE_S)
+        await harness.oracle.catch_up()
         assert len(slow.fates) < count, "stopped too late to prove anything"
         harness.start_worker()
         await harness.until(lambda: len(slow.fates) == count and harness.oracle.settled())
@@ -130,41 +145,39 @@ async def test_an_agent_that_is_ahead_of_another_repeats_nothing(
 async def test_a_worker_that_slept_through_its_eviction_does_no_harm(
     broker_url: str, topic_name: str, worker_env: dict[str, str], tmp_path: Path
 ) -> None:
-    count = 40_000
-    env = worker_env | SHORT_SESSION
+    source, env = f"{topic_name}.source", worker_env | SHORT_SESSION
     async with running(topic_name, broker_url, env, tmp_path) as harness:
-        await send(broker_url, f"{topic_name}.source", [b"v%d" % n for n in range(count)])
-        sleeper = harness.start_worker()
-        await harness.until(lambda: len(harness.account.fates) > 1_000)
-        sleeper.send_signal(signal.SIGSTOP)
-        asleep_at = len(harness.account.fates)
-        harness.start_worker()
-        await harness.until(lambda: len(harness.account.fates) > asleep_at + 5_000)
-        sleeper.send_signal(signal.SIGCONT)
-        await harness.until_settled(count)
+        async with flowing(broker_url, source) as flow:
+            sleeper = harness.start_worker()
+            await harness.until_more(1_000)
+            sleeper.send_signal(signal.SIGSTOP)
+            harness.start_worker()
+            await harness.until_more(5_000)
+            sleeper.send_signal(signal.SIGCONT)
+            await harness.until_more(1_000)
+        await harness.until_settled(flow.sent)
         assert sleeper.poll() is None
-        assert_all_answered(harness, count)
+        assert_all_answered(harness, flow.sent)
 
 
 @pytest.mark.parametrize("seed", [1])
 async def test_workers_come_and_go_at_random(
     broker_url: str, topic_name: str, worker_env: dict[str, str], tmp_path: Path, seed: int
 ) -> None:
-    count, events = 30_000, 4
     chance = random.Random(seed)
-    env = worker_env | SHORT_SESSION
+    source, env = f"{topic_name}.source", worker_env | SHORT_SESSION
     async with running(topic_name, broker_url, env, tmp_path) as harness:
-        await send(broker_url, f"{topic_name}.source", [b"v%d" % n for n in range(count)])
-        running_workers = [harness.start_worker()]
-        for event in range(events):
-            due = len(harness.account.fates) + chance.randrange(500, 3_000)
-            await harness.until(lambda due=due: len(harness.account.fates) > due)  # type: ignore[misc]
-            if event % 2 == 0:
-                running_workers.append(harness.start_worker())
-                continue
-            leaver = running_workers.pop(chance.randrange(len(running_workers)))
-            how = chance.choice([signal.SIGTERM, signal.SIGKILL])
-            await harness.stop(leaver, how)
-        await harness.until_settled(count)
-        assert_all_answered(harness, count)
+        async with flowing(broker_url, source) as flow:
+            running_workers = [harness.start_worker()]
+            for event in range(4):
+                await harness.until_more(chance.randrange(500, 2_500))
+                if event % 2 == 0:
+                    running_workers.append(harness.start_worker())
+                    continue
+                await harness.until_ready()
+                leaver = running_workers.pop(chance.randrange(len(running_workers)))
+                await harness.stop(leaver, chance.choice([signal.SIGTERM, signal.SIGKILL]))
+            await harness.until_more(500)
+        await harness.until_settled(flow.sent)
+        assert_all_answered(harness, flow.sent)
         await asyncio.gather(*(harness.stop(worker) for worker in running_workers))
