@@ -88,12 +88,19 @@ SMALL_ONLINE: dict[str, Any] = {
     "tree_depth": 2,
     "tree_nodes": 9,
     "window_records": 30,
+    "fit_records": 30,
+    "refit_records": 11,
+    "refit_trees": 3,
     "keep_records": 10,
     "block_rows": 12,
 }
 OTHERS: dict[str, Any] = {
     "kind": "voting",
     "members": ("hoeffding-tree", "linear", "random-patches"),
+}
+REFITTED: dict[str, Any] = {
+    "kind": "voting",
+    "members": ("decision-tree", "random-forest", "regression", "support-vectors"),
 }
 MEMBERS = (
     IsolationForestDetector("forest", **SMALL_FOREST),
@@ -267,12 +274,24 @@ CASES = {
         OnlineClassifier("labels", labels=tuple(LABELS), **SMALL_ONLINE, **OTHERS),
         lambda: number_log(100, LABELS),
     ),
+    "classifier-refitted": Case(
+        OnlineClassifier("labels", labels=tuple(LABELS), **SMALL_ONLINE, **REFITTED),
+        lambda: number_log(64, LABELS),
+    ),
+    "classifier-perceptron": Case(
+        OnlineClassifier("labels", labels=tuple(LABELS), **SMALL_ONLINE, kind="perceptron"),
+        lambda: number_log(64, LABELS),
+    ),
     "regressor-stacking": Case(
         OnlineRegressor("numbers", **SMALL_ONLINE),
         lambda: number_log(64, [*range(20)], key="value"),
     ),
     "regressor-voting": Case(
         OnlineRegressor("numbers", **SMALL_ONLINE, **OTHERS),
+        lambda: number_log(64, [*range(20)], key="value"),
+    ),
+    "regressor-refitted": Case(
+        OnlineRegressor("numbers", **SMALL_ONLINE, **REFITTED),
         lambda: number_log(64, [*range(20)], key="value"),
     ),
 }

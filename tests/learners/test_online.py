@@ -5,15 +5,29 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeClassifier
 
 from aimass_stream.errors import ConfigError, RecordError
 from aimass_stream.learner import Learner
 from aimass_stream.learners.online import KINDS, OnlineClassifier, OnlineRegressor
+from aimass_stream.learners.online.declarations import REFITTED
 from aimass_stream.learners.online.state import ClassifierState, RegressorState
 from aimass_stream.records import Estimate, Prediction
 from tests.learners.events import HOUR_MS, event_of
 
-QUICK: dict[str, Any] = {"trees": 3, "window_records": 100}
+QUICK: dict[str, Any] = {"trees": 3, "window_records": 100, "refit_trees": 10}
+ONLY_OUT = {"out": 1.0, "in": 0.0}
+LIBRARY: dict[str, Any] = {
+    "decision-tree": lambda seed: DecisionTreeClassifier(random_state=seed),
+    "extra-trees": lambda seed: ExtraTreesClassifier(10, min_samples_leaf=2, random_state=seed),
+    "random-forest": lambda seed: RandomForestClassifier(10, min_samples_leaf=2, random_state=seed),
+    "regression": lambda _: make_pipeline(StandardScaler(), LogisticRegression()),
+}
+LINES = ("linear", "perceptron", "regression")
 
 
 def classifier(**settings: Any) -> ClassifierState:
@@ -51,24 +65,52 @@ def accuracy(found: list[Prediction], values: list[dict[str, Any]]) -> float:
     return float(np.mean([answer.label == value["label"] for answer, value in pairs]))
 
 
-@pytest.mark.parametrize("kind", sorted({*KINDS, "voting", "stacking"} - {"linear"}))
+@pytest.mark.parametrize("kind", sorted({*KINDS, "voting", "stacking"}.difference(LINES)))
 def test_every_kind_learns_what_no_line_can_tell(kind: Any) -> None:
     values = ring(500)
     assert accuracy(answers(classifier(kind=kind), values)[250:], values[250:]) > 0.8
 
 
-def test_a_line_is_learnt_from_few_labels() -> None:
+@pytest.mark.parametrize("kind", LINES)
+def test_a_line_is_learnt_from_few_labels(kind: Any) -> None:
     values = [{"x": one["x"], "label": "in" if one["x"][0] > 0 else "out"} for one in ring(200)]
-    assert accuracy(answers(classifier(kind="linear"), values)[50:], values[50:]) > 0.9
+    assert accuracy(answers(classifier(kind=kind), values)[50:], values[50:]) > 0.9
 
 
-@pytest.mark.parametrize("kind", sorted({*KINDS, "voting", "stacking"}))
+@pytest.mark.parametrize("kind", sorted({*KINDS, "voting", "stacking"} - {"perceptron"}))
 def test_every_kind_estimates(kind: Any) -> None:
     values = [{"x": one["x"], "value": 100 + 30 * one["x"][0]} for one in ring(400)]
     found: list[Estimate] = answers(regressor(kind=kind), values)
     wrong = [one.value - value["value"] for one, value in zip(found, values, strict=True)]
     # Half of the spread of the values around their mean, which is 30.
     assert np.sqrt(np.mean(np.square(wrong[200:]))) < 15
+
+
+@pytest.mark.parametrize(("keep", "first"), [(10_000, 0), (50, 46)])
+@pytest.mark.parametrize(("kind", "fit"), LIBRARY.items())
+def test_what_is_refitted_answers_as_the_library_does(
+    kind: Any, fit: Any, keep: int, first: int
+) -> None:
+    values = ring(120)
+    state = classifier(kind=kind, fit_records=keep)
+    answers(state, values[:100])
+    # Of a hundred records the last fit is the one at 96, in force from 97 on.
+    rows = np.array([one["x"] for one in values])
+    seen = slice(first, 96)
+    said = fit(96).fit(rows[seen], [one["label"] for one in values[seen]])
+    found = [answer.scores for answer in state.score(questions(state, values[100:])) if answer]
+    for one, expected in zip(found, said.predict_proba(rows[100:]).tolist(), strict=True):
+        assert one == pytest.approx(dict(zip(said.classes_.tolist(), expected, strict=True)))
+
+
+def questions(state: ClassifierState, values: list[dict[str, Any]]) -> list[Any]:
+    return [state.read(event_of(1_000 + i, {"x": one["x"]})) for i, one in enumerate(values)]
+
+
+@pytest.mark.parametrize("kind", REFITTED)
+def test_one_label_is_all_that_is_known(kind: Any) -> None:
+    values = [{**one, "label": "out"} for one in ring(20)]
+    assert answers(classifier(kind=kind), values)[-1] == Prediction("out", 1.0, ONLY_OUT)
 
 
 def test_stacking_trusts_the_member_that_knows() -> None:
@@ -178,10 +220,28 @@ def test_a_declaration_that_makes_no_sense_is_refused(settings: dict[str, Any]) 
         OnlineClassifier("c", **{"labels": ("a", "b"), "dimensions": 2, **settings})
 
 
-def test_a_snapshot_of_another_kind_is_refused() -> None:
-    laid_down = classifier(kind="linear").snapshot()
+@pytest.mark.parametrize(
+    ("laid_down", "restored"),
+    [
+        ("linear", "hoeffding-tree"),
+        ("linear", "extra-trees"),
+        ("extra-trees", "linear"),
+        ("extra-trees", "random-forest"),
+    ],
+)
+def test_a_snapshot_of_another_kind_is_refused(laid_down: Any, restored: Any) -> None:
+    snapshot = classifier(kind=laid_down).snapshot()
     with pytest.raises(ValueError, match="not a"):
-        classifier(kind="hoeffding-tree").restore(laid_down)
+        classifier(kind=restored).restore(snapshot)
+    pair = {"kind": "voting", "members": ("mondrian-forest", laid_down)}
+    snapshot = classifier(**pair).snapshot()
+    with pytest.raises(ValueError, match="not a"):
+        classifier(**{**pair, "members": ("mondrian-forest", restored)}).restore(snapshot)
+
+
+def test_a_perceptron_estimates_no_number() -> None:
+    with pytest.raises(ConfigError, match="perceptron"):
+        regressor(kind="voting", members=("perceptron", "linear"))
 
 
 def test_answers_are_of_the_declared_type() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar, get_args
 
 from aimass_stream.learner import Learner
 from aimass_stream.learners.declared import (
@@ -17,7 +17,7 @@ from aimass_stream.records import Estimate, Prediction
 
 AnswerT = TypeVar("AnswerT")
 
-Kind = Literal[
+RiverKind = Literal[
     "adaptive-random-forest",
     "hoeffding-tree",
     "linear",
@@ -25,16 +25,24 @@ Kind = Literal[
     "nearest-neighbours",
     "random-patches",
 ]
-"""A model of River."""
+"""A model of River, which learns each record when it comes."""
 
-KINDS: tuple[Kind, ...] = (
-    "adaptive-random-forest",
-    "hoeffding-tree",
-    "linear",
-    "mondrian-forest",
-    "nearest-neighbours",
-    "random-patches",
-)
+RefittedKind = Literal[
+    "decision-tree",
+    "extra-trees",
+    "perceptron",
+    "random-forest",
+    "regression",
+    "support-vectors",
+]
+"""An estimator of scikit-learn, fitted anew on the latest records again and again."""
+
+Kind = RiverKind | RefittedKind
+
+RIVER: tuple[RiverKind, ...] = get_args(RiverKind)
+REFITTED: tuple[RefittedKind, ...] = get_args(RefittedKind)
+
+KINDS: tuple[Kind, ...] = (*RIVER, *REFITTED)
 """Every kind of a single model; an ensemble is made of several of them."""
 
 _ENSEMBLES = ("stacking", "voting")
@@ -50,9 +58,15 @@ class OnlineLearner(Learner[AnswerT]):
     the record. Feedback on a record that does not wait (any more) is counted and changes
     nothing, and neither does a second target for one record: trees cannot unlearn the first.
 
-    Kinds: `adaptive-random-forest` (Gomes et al. 2017), `random-patches` (Gomes, Read and Bifet
-    2019), `mondrian-forest` (aggregated; Mourtada, Gaiffas and Scornet 2021), `hoeffding-tree`
-    (adaptive; Bifet and Gavaldà 2009), `linear`, and `nearest-neighbours` in a sliding window.
+    Kinds that learn each record: `adaptive-random-forest` (Gomes et al. 2017), `random-patches`
+    (Gomes, Read and Bifet 2019), `mondrian-forest` (aggregated; Mourtada, Gaiffas and Scornet
+    2021), `hoeffding-tree` (adaptive; Bifet and Gavaldà 2009), `linear`, and
+    `nearest-neighbours` in a sliding window. Kinds that are fitted anew, beside the stream, on
+    the latest records: `extra-trees` (Geurts, Ernst and Wehenkel 2006), `random-forest` (Breiman
+    2001), `decision-tree`, `support-vectors`, `regression` (logistic, or ridge for a number), and
+    `perceptron` (averaged; Freund and Schapire 1999; labels only). A fit is due when a tenth more
+    records have come, and is in force from a fixed record on.
+
     `voting` answers with the mean of `members`; `stacking` learns how far each of them is to be
     trusted from what each answered before it learnt the target (Wolpert 1992).
 
@@ -68,6 +82,9 @@ class OnlineLearner(Learner[AnswerT]):
         neighbours: that are asked.
         window_records: records that neighbours are looked for in.
         learning_rate: of the linear model.
+        fit_records: latest records that a kind is fitted anew on.
+        refit_records: records from one fit to the next, at the most.
+        refit_trees: of a forest that is fitted anew.
         keep_records: records that wait for a target; the oldest go first.
         keep_s: seconds of event time that a record waits.
         seed: of everything random.
@@ -83,8 +100,9 @@ class OnlineLearner(Learner[AnswerT]):
     kind: Kind | Literal["voting", "stacking"] = "stacking"
     members: tuple[Kind, ...] = (
         "adaptive-random-forest",
+        "extra-trees",
+        "linear",
         "mondrian-forest",
-        "nearest-neighbours",
     )
     target: str = "label"
     trees: int = 10
@@ -93,6 +111,9 @@ class OnlineLearner(Learner[AnswerT]):
     neighbours: int = 10
     window_records: int = 2_000
     learning_rate: float = 0.05
+    fit_records: int = 10_000
+    refit_records: int = 1_000
+    refit_trees: int = 100
     keep_records: int = 10_000
     keep_s: float = 7 * 86_400.0
     seed: int = 0
@@ -122,6 +143,9 @@ class OnlineLearner(Learner[AnswerT]):
             tree_nodes=3,
             neighbours=1,
             window_records=1,
+            fit_records=1,
+            refit_records=1,
+            refit_trees=1,
             keep_records=1,
             seed=0,
         )
@@ -193,6 +217,12 @@ class OnlineRegressor(OnlineLearner[Estimate]):
 
     _: KW_ONLY
     target: str = "value"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        asked = self.members if self.kind in _ENSEMBLES else (self.kind,)
+        only = "perceptron tells labels apart and estimates no number"
+        require(self, holds="perceptron" not in asked, otherwise=only)
 
     @property
     def answer_type(self) -> type[Estimate]:

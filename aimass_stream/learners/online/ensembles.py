@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
 
+from aimass_stream.learner import Snapshot
+from aimass_stream.learners.arrays import under
 from aimass_stream.learners.features import Floats
-from aimass_stream.learners.online.declarations import OnlineLearner
+from aimass_stream.learners.online.declarations import REFITTED, OnlineLearner
 from aimass_stream.learners.online.examples import Numbers
 from aimass_stream.learners.online.models import RiverModel
+from aimass_stream.learners.online.refitted import RefittedModel
 
 _LEAST_SHARE = 1e-2
 _TRUST_STEP = 0.3
@@ -30,12 +33,16 @@ class OnlineModel(Protocol):
         """Learn a target: the label's index, or the number."""
         ...
 
-    def snapshot(self) -> dict[str, Any]:
-        """What was learnt, as plain data."""
+    def snapshot(self) -> Snapshot:
+        """What was learnt."""
         ...
 
-    def restore(self, data: Mapping[str, Any]) -> None:
-        """Have what was laid down."""
+    def restore(self, snapshot: Snapshot) -> None:
+        """Have what was laid down.
+
+        Raises:
+            ValueError: it is of another model.
+        """
         ...
 
 
@@ -61,15 +68,22 @@ class Voting:
         for member in self._members:
             member.learn(numbers, target)
 
-    def snapshot(self) -> dict[str, Any]:
-        """Every member's snapshot."""
-        return {"members": [member.snapshot() for member in self._members]}
+    def snapshot(self) -> Snapshot:
+        """Every member's snapshot; arrays by its place."""
+        laid_down = [member.snapshot() for member in self._members]
+        arrays = {
+            f"{i}.{name}": array
+            for i, one in enumerate(laid_down)
+            for name, array in one.arrays.items()
+        }
+        return Snapshot(arrays, {"members": [one.data for one in laid_down]})
 
-    def restore(self, data: Mapping[str, Any]) -> None:
+    def restore(self, snapshot: Snapshot) -> None:
         """Have what was laid down."""
         self._last = None
-        for member, laid_down in zip(self._members, data["members"], strict=True):
-            member.restore(laid_down)
+        members = snapshot.data.get("members", [])
+        for i, (member, data) in enumerate(zip(self._members, members, strict=True)):
+            member.restore(Snapshot(under(snapshot.arrays, f"{i}."), data))
 
     def _said(self, numbers: Numbers) -> Floats:
         """`(members, labels)`, or `(members, 1)`.
@@ -108,14 +122,16 @@ class StackedLabels(Voting):
         self._trust -= _TRUST_STEP * gradient / np.sqrt(self._squares)
         super().learn(numbers, target)
 
-    def snapshot(self) -> dict[str, Any]:
+    def snapshot(self) -> Snapshot:
         """Members' snapshots, and the trust in them."""
+        arrays, data = super().snapshot()
         own = {"trust": self._trust.tolist(), "squares": self._squares.tolist()}
-        return {**super().snapshot(), **own}
+        return Snapshot(arrays, {**data, **own})
 
-    def restore(self, data: Mapping[str, Any]) -> None:
+    def restore(self, snapshot: Snapshot) -> None:
         """Have what was laid down."""
-        super().restore(data)
+        super().restore(snapshot)
+        data = snapshot.data
         self._trust, self._squares = np.array(data["trust"]), np.array(data["squares"])
 
     def _logs(self, numbers: Numbers) -> Floats:
@@ -152,14 +168,16 @@ class StackedEstimates(Voting):
         self._targets += 1
         super().learn(numbers, target)
 
-    def snapshot(self) -> dict[str, Any]:
+    def snapshot(self) -> Snapshot:
         """Members' snapshots, and the sums their weights follow from."""
+        arrays, data = super().snapshot()
         own = {"a": self._a.tolist(), "b": self._b.tolist(), "targets": self._targets}
-        return {**super().snapshot(), **own}
+        return Snapshot(arrays, {**data, **own})
 
-    def restore(self, data: Mapping[str, Any]) -> None:
+    def restore(self, snapshot: Snapshot) -> None:
         """Have what was laid down."""
-        super().restore(data)
+        super().restore(snapshot)
+        data = snapshot.data
         self._a, self._b = np.array(data["a"]), np.array(data["b"])
         self._targets = data["targets"]
 
@@ -182,15 +200,20 @@ def build(learner: OnlineLearner[Any], labels: int) -> OnlineModel:
         labels: that are told apart; 0 to estimate a number.
     """
     if learner.kind not in {"voting", "stacking"}:
-        return RiverModel(learner, labels)
+        return _single(learner, labels)
     # A seed of its own for each member: forests that draw alike err alike.
     members = [
-        RiverModel(replace(learner, kind=kind, seed=learner.seed + i), labels)
+        _single(replace(learner, kind=kind, seed=learner.seed + i), labels)
         for i, kind in enumerate(learner.members)
     ]
     if learner.kind == "voting":
         return Voting(members)
     return StackedLabels(members) if labels else StackedEstimates(members)
+
+
+def _single(learner: OnlineLearner[Any], labels: int) -> OnlineModel:
+    is_refitted = learner.kind in REFITTED
+    return RefittedModel(learner, labels) if is_refitted else RiverModel(learner, labels)
 
 
 def _softmax(scores: Floats) -> Floats:

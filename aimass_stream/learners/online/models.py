@@ -20,8 +20,9 @@ from river.tree import (
 )
 from river.tree.splitter import QOSplitter
 
+from aimass_stream.learner import Snapshot
 from aimass_stream.learners.features import LARGEST, Floats
-from aimass_stream.learners.online.declarations import Kind, OnlineLearner
+from aimass_stream.learners.online.declarations import OnlineLearner, RiverKind
 from aimass_stream.learners.online.examples import Numbers
 from aimass_stream.learners.online.river_parts import PARTS, UNUSED
 from aimass_stream.learners.river_codec import Codec
@@ -35,7 +36,7 @@ class RiverModel:
     """One of River's models.
 
     Args:
-        learner: the declaration; its `kind` is a single model's.
+        learner: the declaration; its `kind` is one of River's.
         labels: that are told apart; 0 to estimate a number.
     """
 
@@ -62,16 +63,20 @@ class RiverModel:
         self._model.learn_one(numbers, target)
         self._has_learnt = True
 
-    def snapshot(self) -> dict[str, Any]:
+    def snapshot(self) -> Snapshot:
         """River's model as plain data."""
-        return {"river": _CODEC.encode(self._model), "has_learnt": self._has_learnt}
+        data = {"river": _CODEC.encode(self._model), "has_learnt": self._has_learnt}
+        return Snapshot({}, data)
 
-    def restore(self, data: Mapping[str, Any]) -> None:
+    def restore(self, snapshot: Snapshot) -> None:
         """Have the model that was laid down.
 
         Raises:
             ValueError: it is of another kind.
         """
+        data = snapshot.data
+        if "river" not in data:
+            raise ValueError(f"a {data.get('kind', 'group')}, not a {type(self._model).__name__}")
         found = _CODEC.decode(data["river"])
         if type(found) is not type(self._model):
             raise ValueError(f"a {type(found).__name__}, not a {type(self._model).__name__}")
@@ -122,7 +127,7 @@ def _line(learner: OnlineLearner[Any]) -> Any:
 
 Make = Callable[[OnlineLearner[Any]], Any]
 
-_CLASSIFIERS: Mapping[Kind, Make] = {
+_CLASSIFIERS: Mapping[RiverKind, Make] = {
     "adaptive-random-forest": lambda one: ARFClassifier(**_forest(one), **_tree(one)),
     "hoeffding-tree": lambda one: HoeffdingAdaptiveTreeClassifier(**_tree(one), seed=one.seed),
     "linear": lambda one: StandardScaler() | SoftmaxRegression(optimizer=SGD(one.learning_rate)),
@@ -133,7 +138,7 @@ _CLASSIFIERS: Mapping[Kind, Make] = {
         model=HoeffdingTreeClassifier(**_tree(one), delta=_SPLIT_DELTA), **_forest(one)
     ),
 }
-_REGRESSORS: Mapping[Kind, Make] = {
+_REGRESSORS: Mapping[RiverKind, Make] = {
     "adaptive-random-forest": lambda one: (
         StandardScaler() | ARFRegressor(**_forest(one), **_coarse_tree(one))
     ),

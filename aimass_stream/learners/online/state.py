@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.learner import Event, Snapshot
+from aimass_stream.learners.arrays import under
 from aimass_stream.learners.features import Floats
 from aimass_stream.learners.online.declarations import (
     OnlineClassifier,
@@ -80,11 +81,13 @@ class OnlineState(ABC, Generic[AnswerT]):
     def snapshot(self) -> Snapshot:
         """Lay the state down."""
         rows = [list(numbers.values()) for numbers in self._waiting.items]
+        model = self._model.snapshot()
         arrays: dict[str, NDArray[np.generic]] = {
             "waiting": np.array(rows, np.float64).reshape(len(rows), -1 if rows else 0),
             "times": self._waiting.times_ms,
+            **{f"model.{name}": array for name, array in model.arrays.items()},
         }
-        data = {"roots": self._waiting.roots, **self.counts, "model": self._model.snapshot()}
+        data = {"roots": self._waiting.roots, **self.counts, "model": model.data}
         return Snapshot(arrays, data)
 
     def restore(self, snapshot: Snapshot) -> None:
@@ -94,7 +97,7 @@ class OnlineState(ABC, Generic[AnswerT]):
             ValueError: it is of another model.
         """
         arrays, data = snapshot
-        self._model.restore(data["model"])
+        self._model.restore(Snapshot(under(arrays, "model."), data["model"]))
         numbers = [dict(enumerate(row)) for row in arrays["waiting"].tolist()]
         self._waiting.restore(data["roots"], numbers, arrays["times"].tolist())
         self._learnt, self._unmatched = data["learnt"], data["unmatched"]
