@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from aimass_stream.adapters.torch import Torch
     from aimass_stream.adapters.transformers import Transformers
     from aimass_stream.app import App
+    from aimass_stream.ensembles.alignment import Alignment
     from aimass_stream.ensembles.ensemble import Ensemble
     from aimass_stream.ensembles.graph import Graph, Step
     from aimass_stream.learner import Learner
@@ -46,11 +47,14 @@ if TYPE_CHECKING:
         Generated,
         GeneratedPart,
         Image,
+        Keypoint,
         Labels,
         Limits,
         Mask,
         Match,
         Picture,
+        PosedDetection,
+        PosedDetections,
         Prediction,
         Prompt,
         Proposal,
@@ -77,6 +81,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Alert": "aimass_stream.records",
+    "Alignment": "aimass_stream.ensembles.alignment",
     "App": "aimass_stream.app",
     "Audio": "aimass_stream.records",
     "Behaviour": "aimass_stream.records",
@@ -107,6 +112,7 @@ _HOMES = {
     "Graph": "aimass_stream.ensembles.graph",
     "Image": "aimass_stream.records",
     "Inline": "aimass_stream.adapters.inline",
+    "Keypoint": "aimass_stream.records",
     "Labels": "aimass_stream.records",
     "Learner": "aimass_stream.learner",
     "Limits": "aimass_stream.records",
@@ -114,6 +120,8 @@ _HOMES = {
     "Match": "aimass_stream.records",
     "Model": "aimass_stream.model",
     "Picture": "aimass_stream.records",
+    "PosedDetection": "aimass_stream.records",
+    "PosedDetections": "aimass_stream.records",
     "Prediction": "aimass_stream.records",
     "Prompt": "aimass_stream.records",
     "Proposal": "aimass_stream.records",
@@ -143,6 +151,7 @@ _HOMES = {
 
 __all__ = [
     "Alert",
+    "Alignment",
     "App",
     "Audio",
     "Behaviour",
@@ -173,6 +182,7 @@ __all__ = [
     "Graph",
     "Image",
     "Inline",
+    "Keypoint",
     "Labels",
     "Learner",
     "Limits",
@@ -180,6 +190,8 @@ __all__ = [
     "Match",
     "Model",
     "Picture",
+    "PosedDetection",
+    "PosedDetections",
     "Prediction",
     "Prompt",
     "Proposal",

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 
 NAMES = [
     "Alert",
+    "Alignment",
     "App",
     "Audio",
     "Behaviour",
@@ -45,6 +46,7 @@ NAMES = [
     "Graph",
     "Image",
     "Inline",
+    "Keypoint",
     "Labels",
     "Learner",
     "Limits",
@@ -52,6 +54,8 @@ NAMES = [
     "Match",
     "Model",
     "Picture",
+    "PosedDetection",
+    "PosedDetections",
     "Prediction",
     "Prompt",
     "Proposal",

@@ -34,12 +34,15 @@ _DETECTORS = (
     "fasterrcnn_resnet50_fpn",
     "fasterrcnn_resnet50_fpn_v2",
     "fcos_resnet50_fpn",
+    "keypointrcnn_resnet50_fpn",
     "retinanet_resnet50_fpn",
     "retinanet_resnet50_fpn_v2",
     "ssd300_vgg16",
     "ssdlite320_mobilenet_v3_large",
 )
-_MASK_RCNN = "MaskRCNN"
+_ON_A_BACKBONE = ("KeypointRCNN", "MaskRCNN")
+_NORM_EPS = "norm_eps"
+_NORMS = frozenset({"BatchNorm2d", "FrozenBatchNorm2d"})
 
 Arguments = dict[str, Any]
 """Of a constructor: numbers, texts, truth values and lists of them, as JSON has them."""
@@ -80,10 +83,12 @@ class Architecture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     Attributes:
         library: `layers`, `torchvision` or `yolox`.
-        architecture: the function of `torchvision.models` or `.detection`; `MaskRCNN` for one on
-            any of its ResNets, given as `backbone`; empty for layers and YOLOX.
+        architecture: the function of `torchvision.models` or `.detection`; `MaskRCNN` or
+            `KeypointRCNN` for one on any of its ResNets, given as `backbone`; empty for layers and
+            YOLOX.
         labels: its classes, in the order of its outputs; of torchvision's detectors the first is
             what they call background.
+        keypoints: the parts whose places a Keypoint R-CNN tells, in the order of its outputs.
         arguments: of the function, or of YOLOX's configuration.
         layers: the chain.
         input: how images are prepared; detectors do that themselves.
@@ -92,6 +97,7 @@ class Architecture(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     library: Literal["layers", "torchvision", "yolox"]
     labels: list[str]
     architecture: str = ""
+    keypoints: list[str] = []
     arguments: Arguments = {}
     layers: list[Layer] = []
     input: Input | None = None
@@ -112,6 +118,8 @@ def read_architecture(folder: Path) -> Architecture:
         ) from error
     if not found.labels or len(set(found.labels)) != len(found.labels):
         raise SetupError(f"{FILE} in {folder} needs labels, each another one.")
+    if len(set(found.keypoints)) != len(found.keypoints):
+        raise SetupError(f"{FILE} in {folder} names a keypoint twice.")
     return found
 
 
@@ -163,28 +171,43 @@ def _chain(found: Architecture) -> torch.nn.Sequential:
 def _torchvision(found: Architecture, *, detects: bool) -> Any:
     models = require("torchvision").models
     arguments: dict[str, Any] = {**found.arguments}
-    if detects and found.architecture == _MASK_RCNN:
-        return _mask_rcnn(models, len(found.labels), arguments)
     if detects:
-        if found.architecture not in _DETECTORS:
-            raise SetupError(
-                f"{FILE} names {found.architecture!r}. Detectors of torchvision: {_MASK_RCNN}, "
-                f"{', '.join(_DETECTORS)}."
-            )
-        arguments["weights_backbone"] = None
-    elif found.architecture not in models.list_models(module=models):
+        return _detector(models, found, arguments)
+    if found.architecture not in models.list_models(module=models):
         raise SetupError(f"{FILE} names {found.architecture!r}, no classifier of torchvision.")
     arguments |= {"weights": None, "num_classes": len(found.labels)}
     return models.get_model(found.architecture, **arguments)
 
 
-def _mask_rcnn(models: Any, classes: int, arguments: dict[str, Any]) -> Any:
-    """Mask R-CNN on one of torchvision's ResNets."""
-    from torchvision.models.detection import MaskRCNN
+def _detector(models: Any, found: Architecture, arguments: Arguments) -> Any:
+    """A detector of torchvision, by its function or on a ResNet of one's choice."""
+    eps = arguments.pop(_NORM_EPS, None)
+    arguments |= {"num_classes": len(found.labels)}
+    if found.keypoints:
+        arguments |= {"num_keypoints": len(found.keypoints)}
+    if found.architecture in _ON_A_BACKBONE:
+        network = _on_a_backbone(models, found.architecture, arguments)
+    elif found.architecture in _DETECTORS:
+        without = {"weights": None, "weights_backbone": None}
+        network = models.get_model(found.architecture, **arguments, **without)
+    else:
+        raise SetupError(
+            f"{FILE} names {found.architecture!r}. Detectors of torchvision: "
+            f"{', '.join((*_ON_A_BACKBONE, *_DETECTORS))}."
+        )
+    for module in network.modules() if eps is not None else ():
+        if type(module).__name__ in _NORMS:
+            module.eps = float(eps)
+    return network
+
+
+def _on_a_backbone(models: Any, name: str, arguments: Arguments) -> Any:
+    """Mask or Keypoint R-CNN on one of torchvision's ResNets."""
+    from torchvision.models import detection
     from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
 
-    name = str(arguments.pop("backbone", "resnet18"))
-    if name not in models.list_models(module=models, include="resnet*"):
-        raise SetupError(f"{FILE} names the backbone {name!r}, no ResNet of torchvision.")
-    layers = resnet_fpn_backbone(backbone_name=name, weights=None, trainable_layers=0)
-    return MaskRCNN(layers, classes, **arguments)
+    backbone = str(arguments.pop("backbone", "resnet18"))
+    if backbone not in models.list_models(module=models, include="resnet*"):
+        raise SetupError(f"{FILE} names the backbone {backbone!r}, no ResNet of torchvision.")
+    layers = resnet_fpn_backbone(backbone_name=backbone, weights=None, trainable_layers=0)
+    return getattr(detection, name)(layers, **arguments)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from aimass_stream.adapters.tasks import images
-    from aimass_stream.records import Detections, Prediction
+    from aimass_stream.records import Detections, PosedDetections, Prediction
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -34,7 +34,8 @@ class Torch(TaskModel[AnswerT], Generic[AnswerT]):
     in full.
 
     Attributes:
-        task: `image-classification`, `object-detection` or `instance-segmentation`.
+        task: `image-classification`, `object-detection`, `instance-segmentation` or
+            `keypoint-detection`.
         location: as that of `Transformers`.
         settings: of the task; defaults where nothing was told.
 
@@ -58,6 +59,14 @@ class Torch(TaskModel[AnswerT], Generic[AnswerT]):
         def __init__(
             self: Torch[Detections],
             task: Literal["object-detection", "instance-segmentation"],
+            location: str,
+            **settings: Unpack[images.Detection],
+        ) -> None: ...
+
+        @overload
+        def __init__(
+            self: Torch[PosedDetections],
+            task: Literal["keypoint-detection"],
             location: str,
             **settings: Unpack[images.Detection],
         ) -> None: ...

@@ -9,12 +9,14 @@ from typing import Any, ClassVar, Generic, Literal, cast
 import msgspec
 
 from aimass_stream.declaration import require
+from aimass_stream.ensembles.alignment import Alignment
 from aimass_stream.ensembles.declared import check_part, check_readers, takes_of_all
 from aimass_stream.model import AnswerT, Model
 from aimass_stream.records import (
     Detections,
     Embedding,
     Generated,
+    PosedDetections,
     Prediction,
     Record,
     Transcript,
@@ -23,6 +25,8 @@ from aimass_stream.records import (
 Reads = Literal["record", "crops", "text"]
 """What a step is given: the record, parts of its image, or a text that another step wrote."""
 
+BOXES = (Detections, PosedDetections)
+"""Answers that say where things are in an image."""
 TEXTS = (Transcript, Generated)
 """Answers that are a text which another model may read."""
 ON_CROPS = (Prediction, Embedding)
@@ -40,12 +44,26 @@ class Step:
             reads the text). Empty where it reads the record.
         labels: after a detector: of these boxes only; of all where none are named.
         margin: after a detector: how much of a box's width and height is added on each side.
+        align: after a detector of keypoints: each thing is turned until these lie in their places,
+            instead of being cropped by its box.
     """
 
     model: Model[Any]
     after: str = ""
     labels: Sequence[str] = ()
     margin: float = 0.0
+    align: Alignment | None = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What it is to read, as plain data; how to turn only where it is to."""
+        turned = {} if self.align is None else {"align": self.align.options}
+        return {
+            "after": self.after,
+            "labels": list(self.labels),
+            "margin": float(self.margin),
+            **turned,
+        }
 
 
 @dataclass(frozen=True)
@@ -152,15 +170,7 @@ class Graph(Model[AnswerT], Generic[AnswerT]):
     @property
     def options(self) -> Mapping[str, Any]:
         """The steps as the device process runs them, and whose answers it tells."""
-        steps = [
-            {
-                "name": name,
-                "after": step.after,
-                "labels": list(step.labels),
-                "margin": float(step.margin),
-            }
-            for name, step in self.steps.items()
-        ]
+        steps = [{"name": name, **step.options} for name, step in self.steps.items()]
         ways = [
             {
                 "reads": self._reads(step),
@@ -210,7 +220,7 @@ class Graph(Model[AnswerT], Generic[AnswerT]):
         if not step.after:
             return "record"
         answered = self.steps[step.after].model.answer_type
-        return "crops" if issubclass(answered, Detections) else "text"
+        return "crops" if issubclass(answered, BOXES) else "text"
 
     def _problem(self) -> str:
         if not self.name or not self.steps:
@@ -231,15 +241,15 @@ class Graph(Model[AnswerT], Generic[AnswerT]):
             return "reads names of the record, which it is not given; declare its `labels`"
         source = self.steps[step.after] if step.after else None
         if source is None or issubclass(source.model.answer_type, TEXTS):
-            return "takes labels or a margin, and reads no boxes" if _crops(step) else ""
-        if not issubclass(source.model.answer_type, Detections):
+            return "takes labels, a margin or places, and reads no boxes" if _crops(step) else ""
+        if not issubclass(source.model.answer_type, BOXES):
             return f"is after {step.after!r}, whose answer no model reads"
         if source.after or not issubclass(step.model.answer_type, ON_CROPS):
             return (
                 "is after a detector: that must read the record, and this give a `Prediction` or "
                 "an `Embedding`"
             )
-        return _problem_of_crops(step)
+        return _problem_of_crops(step, source)
 
     def _problem_of_answer(self) -> str:
         if not (isinstance(self.answer, type) and issubclass(self.answer, msgspec.Struct)):
@@ -253,15 +263,20 @@ class Graph(Model[AnswerT], Generic[AnswerT]):
         return "" if self._fields else f"{self.answer.__name__} has no field"
 
 
-def _problem_of_crops(step: Step) -> str:
+def _problem_of_crops(step: Step, source: Step) -> str:
     if isinstance(step.labels, str) or not all(isinstance(one, str) for one in step.labels):
         return f"has labels={step.labels!r}; give a list of names"
+    if step.align is not None:
+        if not isinstance(step.align, Alignment) or step.margin:
+            return f"has align={step.align!r}; give an Alignment, and no margin beside it"
+        if not issubclass(source.model.answer_type, PosedDetections):
+            return f"has places for keypoints, and {step.after!r} tells none"
     is_share = isinstance(step.margin, int | float) and 0 <= step.margin <= 1
     return "" if is_share else f"has a margin of {step.margin!r}, not 0 to 1"
 
 
 def _crops(step: Step) -> bool:
-    return bool(step.labels or step.margin)
+    return bool(step.labels or step.margin or step.align)
 
 
 def _may_be_none(kind: Any) -> bool:

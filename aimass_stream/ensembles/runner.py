@@ -9,18 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from aimass_stream.ensembles.alignment import Alignment
+from aimass_stream.ensembles.crops import Boxes, CropStep, embedded, finer
 from aimass_stream.ensembles.members import Member, Opened, load_member
-from aimass_stream.ensembles.steps import (
-    Boxes,
-    CropStep,
-    Given,
-    RecordStep,
-    RunStep,
-    TextStep,
-    Work,
-    embedded,
-    finer,
-)
+from aimass_stream.ensembles.steps import Given, RecordStep, RunStep, TextStep, Work
+from aimass_stream.ensembles.turning import check_turning
 from aimass_stream.errors import RecordError, SetupError
 from aimass_stream.model import ModelSpec
 
@@ -37,7 +30,7 @@ class Runner:
 
     Raises:
         SetupError: a model cannot be loaded, or one that reads another's answer takes no image,
-            or no text.
+            or no text; or a detector tells none of the keypoints that have a place.
     """
 
     def __init__(self, spec: ModelSpec, device: str) -> None:
@@ -106,8 +99,18 @@ class Runner:
                 "`Torch` are."
             )
         self._cropped.add(after)
-        boxes = Boxes(after, frozenset(options["labels"]), float(options["margin"]))
+        align = Alignment(**options["align"]) if "align" in options else None
+        if align is not None:
+            self._check_turning(model, name, after, align)
+        boxes = Boxes(after, frozenset(options["labels"]), float(options["margin"]), align)
         return CropStep(name, member, rows, boxes, embedded if options["embeds"] else finer)
+
+    def _check_turning(self, model: str, name: str, after: str, align: Alignment) -> None:
+        known = getattr(self._members[after].predictor, "keypoint_names", ())
+        try:
+            check_turning(known, align)
+        except SetupError as error:
+            raise SetupError(f"{model}: step {name!r}: {error}") from error
 
     def _run(
         self,

@@ -28,6 +28,7 @@ from aimass_stream.records.image import Image
 from aimass_stream.records.labels import Estimate, Labels
 from aimass_stream.records.limits import Limits
 from aimass_stream.records.match import Match
+from aimass_stream.records.pose import Keypoint, PosedDetection, PosedDetections
 from aimass_stream.records.prediction import Prediction
 from aimass_stream.records.prompt import Prompt, PromptControls, PromptText
 from aimass_stream.records.proposal import Proposal
@@ -79,12 +80,15 @@ __all__ = [
     "JointDetections",
     "JointEstimate",
     "JointLabels",
+    "Keypoint",
     "Labels",
     "Limits",
     "Mask",
     "Match",
     "ModelQuality",
     "Picture",
+    "PosedDetection",
+    "PosedDetections",
     "Prediction",
     "Prompt",
     "PromptControls",

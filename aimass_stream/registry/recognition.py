@@ -69,7 +69,7 @@ _ALIKE = (
         "multi-label-classification",
     },
     {"summarization", "translation"},
-    {"object-detection", "instance-segmentation"},
+    {"object-detection", "instance-segmentation", "keypoint-detection"},
 )
 """Tasks that one and the same folder may serve."""
 _BACKBONE = {

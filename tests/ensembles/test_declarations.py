@@ -11,6 +11,7 @@ import pytest
 from aimass_stream.adapters.inline import Inline
 from aimass_stream.adapters.transformers import Transformers
 from aimass_stream.cli.app_report import ModelReport, _located
+from aimass_stream.ensembles.alignment import Alignment
 from aimass_stream.ensembles.ensemble import Ensemble
 from aimass_stream.ensembles.graph import Graph, Step
 from aimass_stream.errors import ConfigError, SetupError
@@ -100,7 +101,10 @@ def wrong_graphs() -> dict[str, tuple[dict[str, Step], type[Any]]]:
         "a name, and a step": ({}, Heard),
         "no step before it": ({"intent": reader, "words": words}, Heard),
         "no model reads": ({"words": Step(A), "intent": reader}, Heard),
-        "labels or a margin": ({"words": Step(words.model, labels=["a"]), "intent": reader}, Heard),
+        "labels, a margin or places": (
+            {"words": Step(words.model, labels=["a"]), "intent": reader},
+            Heard,
+        ),
         "after a detector": ({"found": found, "makes": Step(words.model, after="found")}, Street),
         "margin of 2": ({"found": found, "makes": Step(A, after="found", margin=2)}, Street),
         "'intent', which is no step": ({"words": words}, Heard),
@@ -111,9 +115,14 @@ def wrong_graphs() -> dict[str, tuple[dict[str, Step], type[Any]]]:
         "is no model": ({"words": Step("a")}, Heard),  # type: ignore[arg-type]
         "labels='car'": ({"found": found, "makes": Step(A, after="found", labels="car")}, Street),
         "margin of 'a'": ({"found": found, "makes": crop_of(margin="a")}, Street),
+        "'found' tells none": ({"found": found, "makes": crop_of(align=FACES)}, Street),
+        "no margin beside": ({"found": found, "makes": crop_of(align=FACES, margin=0.1)}, Street),
         "Image and .* reads Text": ({"words": Step(IMAGES), "intent": Step(TEXTS)}, Heard),
         "answer='words'": ({"words": words}, "words"),  # type: ignore[dict-item]
     }
+
+
+FACES = Alignment.of_faces()
 
 
 def crop_of(**settings: Any) -> Step:

@@ -10,9 +10,9 @@ import msgspec
 import numpy as np
 import pytest
 
+from aimass_stream.ensembles.crops import crop
 from aimass_stream.ensembles.graph import Graph, Step
 from aimass_stream.ensembles.runner import Runner
-from aimass_stream.ensembles.steps import crop
 from aimass_stream.errors import ConfigError, Reason, RecordError, SetupError
 from aimass_stream.learners.vectors import read_embedding
 from aimass_stream.model import seed_of

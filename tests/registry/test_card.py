@@ -105,6 +105,7 @@ def test_a_readme_tells_the_licence_unless_somebody_does(tmp_path: Path, folder:
         ("question-answering", "Question", "Span", "text"),
         ("text-to-speech", "Text", "Speech", "audio"),
         ("instance-segmentation", "Image", "Detections", "image"),
+        ("keypoint-detection", "Image", "PosedDetections", "image"),
         ("video-classification", "Clip", "Prediction", "video"),
         ("automatic-speech-recognition", "Audio", "Transcript", "audio"),
         ("a task of an adapter elsewhere", "", "", ""),

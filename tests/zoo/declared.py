@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from aimass_stream import (
+    Alignment,
     Detections,
     Diffusers,
     EmbeddedDetections,
@@ -19,6 +20,7 @@ from aimass_stream import (
     Graph,
     Limits,
     Model,
+    PosedDetections,
     Prediction,
     Sklearn,
     Step,
@@ -48,6 +50,13 @@ class People(msgspec.Struct, frozen=True):
     faces: EmbeddedDetections
 
 
+class Figures(msgspec.Struct, frozen=True):
+    """Things with their keypoints, and the vector of each as it looks upright."""
+
+    found: PosedDetections
+    upright: EmbeddedDetections
+
+
 class Heard(msgspec.Struct, frozen=True):
     """What is said in a recording, what is meant, and what it sounds like."""
 
@@ -56,7 +65,7 @@ class Heard(msgspec.Struct, frozen=True):
     sound: Prediction
 
 
-ANSWERS: dict[str, Any] = {"Heard": Heard, "People": People, "Street": Street}
+ANSWERS: dict[str, Any] = {"Figures": Figures, "Heard": Heard, "People": People, "Street": Street}
 
 
 def to_plain(model: Any, **settings: Any) -> dict[str, Any]:
@@ -72,12 +81,7 @@ def to_plain(model: Any, **settings: Any) -> dict[str, Any]:
         }
     if isinstance(model, Graph):
         steps = {
-            name: {
-                "model": to_plain(step.model),
-                "after": step.after,
-                "labels": list(step.labels),
-                "margin": step.margin,
-            }
+            name: {"model": to_plain(step.model), **step.options}
             for name, step in model.steps.items()
         }
         return {**plain, "name": model.name, "steps": steps, "answer": model.answer.__name__}
@@ -89,6 +93,11 @@ def to_plain(model: Any, **settings: Any) -> dict[str, Any]:
     return {**plain, "task": model.task, "location": model.location, "pixels": pixels}
 
 
+def _read(step: dict[str, Any]) -> dict[str, Any]:
+    align = {"align": Alignment(**step["align"])} if "align" in step else {}
+    return {"model": from_plain(step["model"]), **align}
+
+
 def from_plain(plain: dict[str, Any]) -> Model[Any]:
     """The declaration that was made plain."""
     settings = plain["settings"]
@@ -96,10 +105,7 @@ def from_plain(plain: dict[str, Any]) -> Model[Any]:
         members = [from_plain(member) for member in plain["members"]]
         return Ensemble(plain["name"], members, **settings)
     if plain["class"] == "Graph":
-        steps = {
-            name: Step(**{**step, "model": from_plain(step["model"])})
-            for name, step in plain["steps"].items()
-        }
+        steps = {name: Step(**{**step, **_read(step)}) for name, step in plain["steps"].items()}
         graph: Graph[Any] = Graph(plain["name"], steps, answer=ANSWERS[plain["answer"]], **settings)
         return graph
     if plain["class"] == "FaceCascade":

@@ -13,7 +13,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from aimass_stream.adapters.torch import Torch
-from aimass_stream.records import Detection, Detections, Mask, Prediction
+from aimass_stream.records import Detection, Detections, Prediction
 from tests.zoo.case import Case
 from tests.zoo.detection import clipped
 from tests.zoo.pictures import PICTURES, pixels
@@ -34,22 +34,6 @@ CONVOLUTIONS: list[dict[str, Any]] = [
     {"layer": "Flatten"},
     {"layer": "Linear", "arguments": {"in_features": 36, "out_features": 10}},
 ]
-MASK_RCNN: dict[str, Any] = {
-    "library": "torchvision",
-    "architecture": "MaskRCNN",
-    "arguments": {
-        "backbone": "resnet18",
-        "min_size": 64,
-        "max_size": 96,
-        "rpn_pre_nms_top_n_test": 50,
-        "rpn_post_nms_top_n_test": 4,
-        "box_score_thresh": 0.01,
-        "box_detections_per_img": 2,
-    },
-    "labels": ["background", "person", "car", "cat"],
-}
-
-
 OBJECTS = ["person", "car", "cat"]
 YOLOX: dict[str, Any] = {
     "depth": 0.33,
@@ -89,44 +73,6 @@ def run_chain(layers: list[dict[str, Any]], folder: Path, payload: bytes) -> Pre
         scores = network.eval()(given[None, None]).softmax(dim=1)[0].tolist()
     ranked = sorted(zip(DIGITS, scores, strict=True), key=lambda pair: -pair[1])
     return Prediction(*ranked[0], dict(ranked[:3]))
-
-
-def mask_rcnn() -> Any:
-    from torchvision.models.detection import MaskRCNN
-    from torchvision.models.detection.backbone_utils import resnet_fpn_backbone
-
-    arguments = {key: value for key, value in MASK_RCNN["arguments"].items() if key != "backbone"}
-    backbone = resnet_fpn_backbone(backbone_name="resnet18", weights=None, trainable_layers=0)
-    return MaskRCNN(backbone, 4, **arguments)
-
-
-def build_mask_rcnn(folder: Path) -> None:
-    write(MASK_RCNN, mask_rcnn(), folder)
-
-
-def outline(folder: Path, payload: bytes) -> Detections:
-    network = mask_rcnn()
-    network.load_state_dict(load_file(folder / "model.safetensors"))
-    picture = pixels(payload)
-    height, width = picture.shape[:2]
-    with torch.no_grad():
-        (found,) = network.eval()([torch.tensor(picture.copy()).permute(2, 0, 1).float() / 255])
-    objects = [
-        Detection(
-            MASK_RCNN["labels"][label],
-            score,
-            clipped(box, width, height),
-            Mask.of(mask[0].numpy() > 0.5),
-        )
-        for label, score, box, mask in zip(
-            found["labels"].tolist(),
-            found["scores"].tolist(),
-            found["boxes"].tolist(),
-            found["masks"],
-            strict=True,
-        )
-    ]
-    return Detections(width, height, objects)
 
 
 def yolox() -> tuple[Any, Any]:
@@ -173,10 +119,6 @@ def grid_detector(folder: str) -> Torch[Detections]:
     return Torch("object-detection", folder, threshold=GRID_THRESHOLD, top=MOST)
 
 
-def outliner(folder: str) -> Torch[Detections]:
-    return Torch("instance-segmentation", folder, threshold=0.01)
-
-
 def network(folder: str) -> Torch[Prediction]:
     return Torch("image-classification", folder)
 
@@ -197,15 +139,6 @@ CASES = [
         network,
         PICTURES,
         partial(run_chain, CONVOLUTIONS),
-    ),
-    Case(
-        "instance-segmentation-mask-rcnn",
-        ("V6",),
-        build_mask_rcnn,
-        outliner,
-        PICTURES[1:4],
-        outline,
-        needs="torchvision",
     ),
     Case(
         "object-detection-yolox",

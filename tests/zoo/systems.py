@@ -13,7 +13,7 @@ SYSTEMS = {
     "V10": "Image restoration: super-resolution, denoising, inpainting",
     "V11": "Depth",
     "V12": "Open vocabulary: detection and classification by names",
-    "V13": "Faces: found, cropped, embedded, and against a gallery",
+    "V13": "Faces: found, turned upright, embedded, and against a gallery",
     "N4": "Defects: what is unusual in images",
     "T1": "Text classification, several labels, regression",
     "T2": "Intent and slots, named entities, parts of speech",
@@ -36,7 +36,6 @@ SYSTEMS = {
 """By row of the table."""
 
 LACKS = {
-    "V13": "landmarks that turn a tilted face upright",
     "T4": "joining a batch under way where a model's memory of a text is no keys and values",
     "D1": "forests that come within a point of a batch fit in one pass; refits by themselves",
     "A3": "WaveRNN; Tacotron 2 by FastSpeech 2 in its place; texts are spoken one at a time",

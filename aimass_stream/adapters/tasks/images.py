@@ -28,6 +28,7 @@ from aimass_stream.records import (
     Detections,
     Embedding,
     Picture,
+    PosedDetections,
     Prediction,
     Record,
     Segmentation,
@@ -172,6 +173,12 @@ TORCH_TASKS: Mapping[str, Task] = {
     "instance-segmentation": Task(
         _HOME + "torch_detection:NetworkDetector",
         Detections,
+        {"threshold": THRESHOLD, "top": MANY, "before": _BEFORE},
+        pixels_cost,
+    ),
+    "keypoint-detection": Task(
+        _HOME + "torch_detection:NetworkDetector",
+        PosedDetections,
         {"threshold": THRESHOLD, "top": MANY, "before": _BEFORE},
         pixels_cost,
     ),
