@@ -11,6 +11,7 @@ import typer
 from aimass_stream.cli.audit import audit
 from aimass_stream.cli.dlq import dlq_app
 from aimass_stream.cli.doctor import doctor
+from aimass_stream.cli.draw import draw
 from aimass_stream.cli.init import init
 from aimass_stream.cli.kafka import kafka_app
 from aimass_stream.cli.models import models_app
@@ -33,6 +34,7 @@ app.add_typer(dlq_app, name="dlq")
 app.add_typer(models_app, name="models")
 app.command("init")(init)
 app.command("watch")(watch)
+app.command("draw")(draw)
 app.command("audit")(audit)
 app.command("doctor")(doctor)
 app.command("verify")(verify)
