@@ -15,6 +15,7 @@ EXTRAS = {
     "sentencepiece": "speech",
     "skimage": "vision",
     "timm": "vision",
+    "torchaudio": "tacotron",
     "torchvision": "vision",
     "yolox": "yolox",
 }

@@ -1,22 +1,25 @@
-"""The declaration of a network that is no transformers model: layers by name, or torchvision's.
+"""The declaration of a network that is no transformers model: layers by name, or a library's.
 
-Importing it imports neither torch nor torchvision.
+Importing it imports neither torch nor a library on it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Literal, overload
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, overload
 
+from aimass_stream.adapters.tasks.audio import SPOKEN_BY_TORCH
 from aimass_stream.adapters.tasks.declaration import TaskModel
 from aimass_stream.adapters.tasks.images import TORCH_TASKS
+from aimass_stream.adapters.tasks.task import Task
 from aimass_stream.model import AnswerT
 
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from aimass_stream.adapters.tasks import images
-    from aimass_stream.records import Detections, PosedDetections, Prediction
+    from aimass_stream.adapters.tasks import audio, images
+    from aimass_stream.records import Detections, PosedDetections, Prediction, Speech
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -28,14 +31,14 @@ class Torch(TaskModel[AnswerT], Generic[AnswerT]):
     outlines = Torch("instance-segmentation", "mask-rcnn", threshold=0.7)
     ```
 
-    The file names a library (`layers`: a chain of `torch.nn` layers; `torchvision`: one of its
-    networks), an architecture, its arguments, the labels, and how images are prepared. Only what
-    is on an allow-list is built, and nothing is downloaded. `docs/models/own-networks.md` has it
-    in full.
+    The file names a library (`layers`: a chain of `torch.nn` layers; `torchvision` and
+    `torchaudio`: one of their networks), an architecture, its arguments, the labels, and how images
+    are prepared. Only what is on an allow-list is built, and nothing is downloaded.
+    `docs/models/own-networks.md` has it in full, and `docs/models/speaking.md` what speaks.
 
     Attributes:
-        task: `image-classification`, `object-detection`, `instance-segmentation` or
-            `keypoint-detection`.
+        task: `image-classification`, `object-detection`, `instance-segmentation`,
+            `keypoint-detection` or `text-to-speech`.
         location: as that of `Transformers`.
         settings: of the task; defaults where nothing was told.
 
@@ -43,7 +46,7 @@ class Torch(TaskModel[AnswerT], Generic[AnswerT]):
         ConfigError: the task or a setting is not known, or a setting's value cannot be.
     """
 
-    tasks = TORCH_TASKS
+    tasks: ClassVar[Mapping[str, Task]] = {**TORCH_TASKS, **SPOKEN_BY_TORCH}
 
     if TYPE_CHECKING:
 
@@ -69,6 +72,14 @@ class Torch(TaskModel[AnswerT], Generic[AnswerT]):
             task: Literal["keypoint-detection"],
             location: str,
             **settings: Unpack[images.Detection],
+        ) -> None: ...
+
+        @overload
+        def __init__(
+            self: Torch[Speech],
+            task: Literal["text-to-speech"],
+            location: str,
+            **settings: Unpack[audio.Synthesis],
         ) -> None: ...
 
         def __init__(self, task: str, location: str, **settings: Any) -> None: ...

@@ -7,7 +7,7 @@ is drawn comes from the record's seed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from aimass_stream.adapters.classification import describe
 from aimass_stream.adapters.draws import Draws
 from aimass_stream.adapters.storing import store, wav_of
 from aimass_stream.adapters.tasks.told import Manner
-from aimass_stream.adapters.voices import Style, load_voice
+from aimass_stream.adapters.voices import Style, Voice, load_voice
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import SEED_BYTES, ModelSpec
 from aimass_stream.records import Speech
@@ -71,13 +71,11 @@ class Speaker:
         self._store = store()
         self._max_tokens = int(spec.options.get("max_tokens", 512))
         self._max_seconds = float(spec.options.get("max_seconds", 60.0))
-        self._tokenizer = _load_tokenizer(self._folder)
-        vocoder = str(spec.options.get("vocoder", "vocoder"))
-        self._voice = load_voice(self._folder, self._device, vocoder, self._max_seconds)
+        self._ids, self._voice = self._open(str(spec.options.get("vocoder", "vocoder")))
         self._check_declared()
         try:
             with torch.inference_mode():
-                self._voice.speak(self._ids("a e i o u"), self._speaker, {})
+                self._voice.try_out(self._ids("a e i o u") or [0], self._speaker)
         except Exception as error:
             raise SetupError(
                 f"{describe(self._folder, error)} It failed on a short text."
@@ -116,9 +114,16 @@ class Speaker:
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def _ids(self, text: str) -> list[int]:
-        ids: list[int] = self._tokenizer(text)["input_ids"]
-        return ids
+    def _open(self, vocoder: str) -> tuple[Callable[[str], list[int]], Voice]:
+        """What makes tokens of a text, and the model that speaks them."""
+        tokenizer = _load_tokenizer(self._folder)
+
+        def tokens(text: str) -> list[int]:
+            ids: list[int] = tokenizer(text)["input_ids"]
+            return ids
+
+        voice = load_voice(self._folder, self._device, vocoder, self._max_seconds)
+        return tokens, voice
 
     def _check_declared(self) -> None:
         """See that the model has the speaker, and can do what the styles ask for."""
@@ -147,8 +152,11 @@ class Speaker:
         return speaker, style
 
     def _speak(self, line: Line) -> Speech | RecordError:
-        with torch.inference_mode(), Draws(line.seed):
-            samples = self._voice.speak(line.ids, line.speaker, line.style)
+        try:
+            with torch.inference_mode(), Draws(line.seed):
+                samples = self._voice.speak(line.ids, line.speaker, line.style)
+        except RecordError as error:
+            return error
         seconds = len(samples) / self._voice.rate_hz
         if not np.isfinite(samples).all():
             return RecordError(Reason.INVALID_OUTPUT, "the model's samples are not all finite")

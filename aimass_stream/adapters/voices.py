@@ -1,8 +1,4 @@
-"""Models that speak, one kind a class. In device processes only.
-
-Tacotron 2 has no maintained class any more: FastSpeech 2 with a Conformer and HiFi-GAN, of
-transformers, is what took its place, and speaks without one frame waiting for the other.
-"""
+"""Models of transformers that speak, one kind a class. In device processes only."""
 
 from __future__ import annotations
 
@@ -52,7 +48,15 @@ class Voice(ABC):
 
     @abstractmethod
     def speak(self, ids: list[int], speaker: int, style: Style) -> NDArray[np.float32]:
-        """`(samples,)`, -1 to 1, of a text's tokens."""
+        """`(samples,)`, -1 to 1, of a text's tokens.
+
+        Raises:
+            RecordError: TOO_LARGE; the model stops a text that does not end.
+        """
+
+    def try_out(self, ids: list[int], speaker: int) -> None:
+        """Speak a short text, which shows that all parts of the model fit."""
+        self.speak(ids, speaker, {})
 
 
 class Vits(Voice):

@@ -38,7 +38,8 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     """A model's configuration, as far as a card needs it; empty where nothing is said.
 
     Attributes:
-        library: `transformers`, `timm`, `torchvision`, `layers`, `yolox` or `diffusers`.
+        library: `transformers`, `timm`, `torchvision`, `torchaudio`, `layers`, `yolox` or
+            `diffusers`.
         architecture: the network's class or name there.
         labels: its classes, in the order of its outputs.
         problem: transformers' `problem_type`, or `regression` where there is a single output.

@@ -51,7 +51,11 @@ _NAMES = {
     "MarianMTModel": "translation",
     "VitsModel": "text-to-speech",
 }
-_LIBRARIES = {"timm": "image-classification", "yolox": "object-detection"}
+_LIBRARIES = {
+    "timm": "image-classification",
+    "torchaudio": "text-to-speech",
+    "yolox": "object-detection",
+}
 _SEQUENCE = "ForSequenceClassification"
 _ON_AUDIO = {
     _SEQUENCE: "audio-classification",

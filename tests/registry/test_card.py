@@ -245,6 +245,8 @@ def test_networks_of_timm_and_of_ones_own_are_known(tmp_path: Path) -> None:
     yolox = read_configuration(timm)
     assert (yolox.library, yolox.architecture) == ("yolox", "YOLOX")
     assert recognise(timm, yolox) == "object-detection"
+    write_json(timm / "architecture.json", {"library": "torchaudio", "architecture": "tacotron2"})
+    assert recognise(timm, read_configuration(timm)) == "text-to-speech"
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ SYSTEMS = {
 LACKS = {
     "T4": "joining a batch under way where a model's memory of a text is no keys and values",
     "D1": "forests that come within a point of a batch fit in one pass; refits by themselves",
-    "A3": "WaveRNN; Tacotron 2 by FastSpeech 2 in its place; texts are spoken one at a time",
+    "A3": "batches: what a vocoder makes of a text depends on the padding beside it",
 }
 """What a row that works does not do yet."""
 

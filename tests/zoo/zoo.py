@@ -20,6 +20,7 @@ from tests.zoo import (
     sounds,
     spectra,
     texts,
+    voices,
     writers,
 )
 from tests.zoo.case import Case
@@ -39,6 +40,7 @@ CASES: list[Case] = [
     *texts.CASES,
     *writers.CASES,
     *sounds.CASES,
+    *voices.CASES,
     *cleaning.CASES,
     *mining.CASES,
     *combined.CASES,

@@ -115,3 +115,10 @@ AUDIO_TASKS: Mapping[str, Task] = {
     ),
 }
 """By name."""
+
+SPOKEN_BY_TORCH: Mapping[str, Task] = {
+    "text-to-speech": AUDIO_TASKS["text-to-speech"]._replace(
+        adapter="aimass_stream.adapters.tacotron:TacotronSpeaker"
+    ),
+}
+"""Those of networks that are no transformers models, by name."""
