@@ -79,22 +79,22 @@ def pack_linears(model: nn.Module) -> None:
 
     Their own weights are let go. Where they lie on no CPU, or are no float32, they stay.
     """
-    found = [
-        (name, layer)
-        for name, layer in model.named_modules(remove_duplicate=False)
-        if name
-        and type(layer) in {nn.Linear, Conv1D}
-        and layer.weight.device.type == "cpu"
-        and layer.weight.dtype == torch.float32
-    ]
-    if not found or not _is_quicker():
+    places: dict[int, list[str]] = {}
+    for name, layer in model.named_modules(remove_duplicate=False):
+        if name and type(layer) in {nn.Linear, Conv1D} and _is_plain(layer.weight):
+            places.setdefault(id(layer), []).append(name)
+    if not places or not _is_quicker():
         return
-    packed: dict[nn.Module, PackedLinear] = {}
     with torch.inference_mode(mode=False), torch.no_grad():
-        for name, layer in found:
-            if layer not in packed:
-                packed[layer] = _packed(layer)
-            model.set_submodule(name, packed[layer])
+        # One at a time, and nobody else holds it: a large model is not twice in memory.
+        for names in places.values():
+            packed = _packed(model.get_submodule(names[0]))
+            for name in names:
+                model.set_submodule(name, packed)
+
+
+def _is_plain(weight: Tensor) -> bool:
+    return weight.device.type == "cpu" and weight.dtype == torch.float32
 
 
 def _packed(layer: Any) -> PackedLinear:
