@@ -20,6 +20,7 @@ from benchmarks.plots import plot
 
 ROW_SETS: Mapping[str, str] = {
     "engine": "benchmarks.engine.run:run_engine",
+    "profile": "benchmarks.engine.profile:run_profile",
     "layers": "benchmarks.layers:run_layers",
     "start": "benchmarks.start:run_start",
     "latency": "benchmarks.latency:run_latency",

@@ -72,6 +72,11 @@ class ProcessTree:
             raise RuntimeError("use the tree as a context manager")
         return self._process
 
+    @property
+    def pid(self) -> int:
+        """Of the program itself."""
+        return self._started.pid
+
     def members(self) -> list[psutil.Process]:
         """Its processes that live now, the program first."""
         with contextlib.suppress(psutil.Error):

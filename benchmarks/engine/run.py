@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from benchmarks.bench import Bench, ContestantFailedError, Figures, interleave, 
 from benchmarks.engine.contestants import CONTESTANTS, FLOOR, RECORDS, Contestant
 from benchmarks.engine.workload import PARTITIONS, answer_one, make_record
 from benchmarks.place import Place
-from benchmarks.processes import run_tree, worker_env
+from benchmarks.processes import ProcessTree, run_tree, worker_env
 from benchmarks.topics import Row, drop_topics, fill, make_topic, read_all
 from benchmarks.watch import watch
 
@@ -32,10 +32,10 @@ def run_engine(bench: Bench) -> None:
     """Measure every contestant once a round, and write medians and ratios."""
     present, versions = _present(bench)
     count = bench.scaled(RECORDS)
-    asyncio.run(fill(bench.url, SOURCE, PARTITIONS, _rows(count), count))
+    fill_source(bench, count)
 
-    def measure(name: str) -> Figures:
-        return asyncio.run(_measure(bench, present[name]))
+    def measure_one(name: str) -> Figures:
+        return asyncio.run(measure(bench, present[name]))
 
     def keep(runs: dict[str, list[Figures]]) -> None:
         rows = [_row(bench, one, runs[name]) for name, one in present.items() if runs[name]]
@@ -43,7 +43,12 @@ def run_engine(bench: Bench) -> None:
         about = {"records": count, "partitions": PARTITIONS, "floor": FLOOR, "versions": versions}
         bench.write("engine", {"rows": rows, **about})
 
-    interleave(bench, list(present), measure, keep)
+    interleave(bench, list(present), measure_one, keep)
+
+
+def fill_source(bench: Bench, count: int) -> None:
+    """Produce the records that every contestant is given."""
+    asyncio.run(fill(bench.url, SOURCE, PARTITIONS, _rows(count), count))
 
 
 def _present(bench: Bench) -> tuple[dict[str, Contestant], dict[str, str]]:
@@ -86,7 +91,21 @@ def _add_ratios(rows: list[dict[str, Any]]) -> None:
             row[ratio] = round(row[figure] / floor[figure], 3)
 
 
-async def _measure(bench: Bench, contestant: Contestant) -> Figures:
+async def measure(
+    bench: Bench,
+    contestant: Contestant,
+    beside: Callable[[ProcessTree], Awaitable[None]] | None = None,
+) -> Figures:
+    """CPU and rate of one contestant over the records at hand.
+
+    Args:
+        bench: has the broker.
+        contestant: who is measured.
+        beside: what is done meanwhile with its processes.
+
+    Raises:
+        ContestantFailedError: it ended early, or its answers are wrong.
+    """
     stamp = time.time_ns()
     state = bench.scratch / str(stamp)
     state.mkdir()
@@ -96,7 +115,10 @@ async def _measure(bench: Bench, contestant: Contestant) -> Figures:
     env = {**place.to_env(), **worker_env(bench.url, state)}
     try:
         async with run_tree(contestant.argv(bench.peers), env, state / "log") as tree:
+            looking = asyncio.ensure_future(beside(tree)) if beside else None
             figures = await watch(bench.url, place.answers, tree, bench.scaled(contestant.records))
+            if looking is not None:
+                await looking
         await _check_answers(bench.url, place.answers)
     finally:
         await drop_topics(bench.url, ANSWERS)
