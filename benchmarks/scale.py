@@ -1,7 +1,8 @@
 """The scale row set: 1, 2 and 4 workers on 8, 32 and 64 partitions, with the engine's small job.
 
-Rates are from 10% to 50% of the answers. Then one worker of several is told to go, and the
-longest time that any partition with records left stands still is the time of the rebalance.
+Rates are from 40% to 80% of the answers: before, workers still join, and the first has all the
+partitions. Then one worker of several is told to go, and the longest time that any partition with
+records left stands still is the time of the rebalance.
 """
 
 from __future__ import annotations
@@ -27,12 +28,13 @@ from benchmarks.place import Place
 from benchmarks.processes import ProcessTree, run_tree, worker_env
 from benchmarks.scale_model import check
 from benchmarks.topics import Row, counting, drop_topics, fill, make_topic, total
-from benchmarks.watch import POLL_S, STALL_S, START_S, WARM_SHARE
+from benchmarks.watch import POLL_S, STALL_S, START_S
 
 WORKERS = (1, 2, 4)
 PARTITIONS = (8, 32, 64)
-RECORDS = 400_000
-LEAVE_SHARE = 0.5
+RECORDS = 1_200_000
+JOINED_SHARE = 0.4
+LEAVE_SHARE = 0.8
 PROGRAM = ("aimass_stream.cli.worker_process", "benchmarks.engine.aimass_app")
 
 
@@ -120,8 +122,8 @@ async def _measure(bench: Bench, size: Size, count: int) -> Figures:
 async def _rate(
     reader: TopicReader, trees: list[ProcessTree], count: int, broker_pid: int | None
 ) -> Figures:
-    """Rate, CPU and memory from 10% to 50% of the answers."""
-    begun = await _reach(reader, trees, WARM_SHARE * count)
+    """Rate, CPU and memory from 40% to 80% of the answers."""
+    begun = await _reach(reader, trees, JOINED_SHARE * count)
     broker_begun_s = _cpu_s(broker_pid)
     ended = await _reach(reader, trees, LEAVE_SHARE * count)
     answered = ended[0] - begun[0]

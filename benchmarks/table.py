@@ -74,6 +74,15 @@ def _mixed(files: Files) -> Iterator[Row]:
         yield {"kind": "all", "share": ours["share_of_offline"]}
 
 
+def _profile(files: Files) -> Iterator[Row]:
+    """A row for each part of the work, with what it took before."""
+    before = {row["contestant"]: row for row in files.get("profile-before", {}).get("rows", ())}
+    rows = files["profile"]["rows"] if "profile" in files else []
+    for row in rows:
+        earlier = before.get(row["contestant"], {})
+        yield {**row, "before_us": earlier.get("cpu_us_per_record")}
+
+
 def _served(files: Files) -> Iterator[Row]:
     for file in files.values():
         for name in ("images", "audio", "text", "behaviour"):
@@ -125,6 +134,16 @@ TABLES: Mapping[str, Table] = {
             "times the floor's CPU": number("cpu_ratio_to_floor", ".2f"),
         },
         _plain,
+    ),
+    "profile": Table(
+        ("profile", "profile-before"),
+        {
+            "part": words("contestant"),
+            "before": number("before_us", ".2f", " µs"),
+            "now": number("cpu_us_per_record", ".2f", " µs"),
+            "share": percent("share"),
+        },
+        _profile,
     ),
     "latency": Table(
         ("latency",),
