@@ -1,10 +1,10 @@
 """Texts that are written together, a token a step, and others that join between two steps.
 
-What each text has read and written is kept as keys and values, `(rows, heads, tokens, width)` for
-each layer, padded on the left to the longest. Texts that join are read on their own, and then
-stand beside those under way; one that is done leaves its place at once, and what only it needed
-of the padding. So a step costs what the texts cost that are being written, and nobody waits for
-the longest (continuous batching, as in Orca, Yu et al. 2022).
+What each text has read and written is remembered as `memory.py` keeps it, padded on the left to the
+longest. Texts that join are read on their own, and then stand beside those under way; one that is
+done leaves its place at once, and what only it needed of the padding. So a step costs what the
+texts cost that are being written, and nobody waits for the longest (continuous batching, as in
+Orca, Yu et al. 2022).
 
 The library's own continuous batching is not used: it samples for a whole batch at once, and on a
 CPU it did not come to an end. In device processes only.
@@ -13,6 +13,7 @@ CPU it did not come to an end. In device processes only.
 from __future__ import annotations
 
 import inspect
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -21,14 +22,21 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
-from transformers import DynamicCache, LogitsProcessorList
-from transformers.cache_utils import DynamicLayer
+from transformers import LogitsProcessorList
 
+from aimass_stream.adapters.memory import Memory, can_remember, joined, memory_of
 from aimass_stream.adapters.sampling import NO_NUMBERS
 from aimass_stream.error_text import describe, is_device_lost, is_out_of_memory, trace_of
 from aimass_stream.errors import Reason, RecordError
 
 R = TypeVar("R")
+
+log = logging.getLogger("aimass.device")
+
+_STATES = "cache_params"
+_MEMORIES = ("past_key_values", _STATES)
+_TRIED = (3, 9, 5)
+"""Lengths of the texts that are tried; the second is the longest, and goes."""
 
 
 @dataclass(slots=True, eq=False)
@@ -56,13 +64,13 @@ class _Batch:
     Attributes:
         fresh: `(rows, new)` int64, the tokens that the model has not read yet.
         mask: `(rows, tokens + new)` int64, 0 where a row is padded.
-        memory: keys and values of each layer, `(rows, heads, tokens, width)`.
+        memory: of what the model has read.
     """
 
     rows: list[Row]
     fresh: Tensor
     mask: Tensor
-    memory: list[tuple[Tensor, Tensor]]
+    memory: Memory
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -74,9 +82,9 @@ class _Batch:
         index = torch.tensor(chosen, dtype=torch.long, device=self.mask.device)
         mask = self.mask[index]
         first = int(mask.any(dim=0).int().argmax())
-        memory = [(keys[index, :, first:], held[index, :, first:]) for keys, held in self.memory]
+        memory = self.memory.select(index, first)
         # Of a prompt nothing is remembered, so it loses its padding itself.
-        fresh = self.fresh[index] if self.memory else self.fresh[index, first:]
+        fresh = self.fresh[index] if self.memory.layers else self.fresh[index, first:]
         return _Batch([self.rows[at] for at in chosen], fresh, mask[:, first:], memory)
 
 
@@ -129,6 +137,20 @@ class Decoder:
             kept = [at for at, row in enumerate(self._batch.rows) if row.ticket not in gone]
             self._batch = self._batch.select(kept) if kept else None
 
+    def is_as_alone(self, tolerance: float) -> bool:
+        """Whether texts are under way, each with the scores that it has by itself.
+
+        Args:
+            tolerance: how far a score may be off, of one that is 1 or less; larger ones by as
+                many times as they are larger.
+        """
+        if self._batch is None:
+            return False
+        _, scores = self._read(self._batch)
+        alone = [self._read(self._opened([row]))[1][0] for row in self._batch.rows]
+        bound = tolerance * max(1.0, float(scores.abs().max()))
+        return bool(torch.allclose(scores, torch.stack(alone), rtol=0, atol=bound))
+
     def _opened(self, rows: list[Row]) -> _Batch:
         """Prompts that nothing was read of."""
         longest = max(len(row.ids) for row in rows)
@@ -138,7 +160,7 @@ class Decoder:
             fresh[at, longest - len(row.ids) :] = torch.tensor(row.ids)
             mask[at, longest - len(row.ids) :] = 1
         device = self._model.device
-        return _Batch(rows, fresh.to(device), mask.to(device), [])
+        return _Batch(rows, fresh.to(device), mask.to(device), Memory())
 
     def _advance(
         self, batch: _Batch, read: list[_Batch], told: list[tuple[Row, int | RecordError]]
@@ -163,32 +185,59 @@ class Decoder:
 
     def _read(self, batch: _Batch) -> tuple[_Batch, Tensor]:
         """The batch when the model has read what is fresh, and scores `(rows, vocabulary)`."""
-        cache = _cache_of(self._model.config, batch.memory)
+        cache = batch.memory.cache(self._model.config)
+        new = batch.fresh.shape[1]
         arguments = {
             "input_ids": batch.fresh,
-            "attention_mask": batch.mask,
+            # A model of states alone knows no mask of what it has read before.
+            "attention_mask": batch.mask[:, -new:] if _STATES in self._taken else batch.mask,
             "past_key_values": cache,
+            _STATES: cache,
             "use_cache": True,
-            "position_ids": (batch.mask.cumsum(1) - 1).clamp(min=0)[:, -batch.fresh.shape[1] :],
+            "position_ids": (batch.mask.cumsum(1) - 1).clamp(min=0)[:, -new:],
             "logits_to_keep": 1,
         }
         found = self._model(**{name: arguments[name] for name in arguments if name in self._taken})
-        memory = [(layer.keys, layer.values) for layer in cache.layers]
+        memory = memory_of(cache, batch.mask.shape[1])
         return _Batch(batch.rows, batch.fresh, batch.mask, memory), found.logits[:, -1].float()
 
 
-def can_join(model: Any) -> bool:
-    """Whether a causal model keeps of a text what can be padded and put beside that of others."""
+def can_join(model: Any, padding_id: int, tolerance: float) -> bool:
+    """Whether texts may join others under way, which is tried out with three short ones.
+
+    Args:
+        model: a causal model, in eval mode.
+        padding_id: as of `Decoder`.
+        tolerance: how far a score may be from that of the text alone, as `Decoder.is_as_alone`
+            takes it.
+    """
     taken = inspect.signature(model.forward).parameters
-    if not {"input_ids", "attention_mask", "past_key_values", "use_cache"} <= taken.keys():
+    if not {"input_ids", "attention_mask", "use_cache"} <= taken.keys():
         return False
-    cache: Any = DynamicCache(config=model.config)
-    if not cache.layers or any(type(layer) is not DynamicLayer for layer in cache.layers):
+    if taken.keys().isdisjoint(_MEMORIES) or not can_remember(model.config):
         return False
-    ids = torch.zeros((1, 2), dtype=torch.long, device=model.device)
-    with torch.inference_mode():
-        model(input_ids=ids, past_key_values=cache, use_cache=True)
-    return all(layer.get_seq_length() == ids.shape[1] for layer in cache.layers)
+    try:
+        with torch.inference_mode():
+            return _keeps_apart(model, padding_id, tolerance)
+    except Exception as error:
+        if is_device_lost(error):
+            raise
+        log.info("Texts are written in turn, since joining failed: %s", describe(error))
+        return False
+
+
+def _keeps_apart(model: Any, padding_id: int, tolerance: float) -> bool:
+    """Whether texts of several lengths that join one by one have the scores they have alone."""
+    decoder = Decoder(model, padding_id, len(_TRIED))
+    tokens = int(model.config.get_text_config().vocab_size)
+    for at, length in enumerate(_TRIED):
+        decoder.enter(Row(at, [(7 * at + 3 * place + 1) % tokens for place in range(length)], 9))
+        told = decoder.step()
+        if any(isinstance(token, RecordError) for _, token in told):
+            return False
+    # One goes, with the padding that the others needed for it alone.
+    decoder.drop([_TRIED.index(max(_TRIED))])
+    return len(decoder.step()) == len(_TRIED) - 1 and decoder.is_as_alone(tolerance)
 
 
 def in_pieces(
@@ -282,23 +331,9 @@ def _joined(batches: Sequence[_Batch]) -> _Batch | None:
         return batches[0] if batches else None
     longest = max(batch.mask.shape[1] for batch in batches)
     gaps = [longest - batch.mask.shape[1] for batch in batches]
-    layers = []
-    for each in zip(*(batch.memory for batch in batches), strict=True):
-        keys = [pad(one[0], (0, 0, gap, 0)) for one, gap in zip(each, gaps, strict=True)]
-        held = [pad(one[1], (0, 0, gap, 0)) for one, gap in zip(each, gaps, strict=True)]
-        layers.append((torch.cat(keys), torch.cat(held)))
     return _Batch(
         [row for batch in batches for row in batch.rows],
         torch.cat([batch.fresh for batch in batches]),
         torch.cat([pad(batch.mask, (gap, 0)) for batch, gap in zip(batches, gaps, strict=True)]),
-        layers,
+        joined([batch.memory for batch in batches]),
     )
-
-
-def _cache_of(config: Any, memory: Sequence[tuple[Tensor, Tensor]]) -> Any:
-    """The library's own form of a memory, nothing copied."""
-    cache: Any = DynamicCache(config=config)
-    for layer, (keys, held) in zip(cache.layers, memory, strict=False):
-        layer.lazy_initialization(keys, held)
-        layer.keys, layer.values = keys, held
-    return cache

@@ -1,8 +1,8 @@
 """Texts that a causal model of transformers writes on from, in a device process.
 
-Texts are written side by side, a token a step; `decoding.py` says how others join. Models whose
-memory of a text cannot be put beside that of others are written by the library's own loop, some
-texts at a time and each to its end.
+Texts are written side by side, a token a step; `decoding.py` says how others join. Models of whose
+memory of a text the library says no more are written by its own loop, some texts at a time and each
+to its end.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from transformers import AutoModelForCausalLM, LogitsProcessor, LogitsProcessorList
 
+from aimass_stream.adapters.classification import TOLERANCES
 from aimass_stream.adapters.decoding import Decoder, Row, can_join, in_pieces
 from aimass_stream.adapters.draft import Draft
 from aimass_stream.adapters.sampling import NO_NUMBERS, EachRow, RowSampler, Watch
@@ -85,7 +86,9 @@ class TextGenerator(Writer):
         self._tickets = count()
         self._drafts: dict[int, tuple[Continued, Draft]] = {}
         most = int(spec.options.get("together", 16))
-        self._joins = self._inputs.pads and can_join(self._model)
+        self._joins = self._inputs.pads and can_join(
+            self._model, self._inputs.padding_id, TOLERANCES[self._model.dtype]
+        )
         self._loop: _Loop = (
             Decoder(self._model, self._inputs.padding_id, most)
             if self._joins

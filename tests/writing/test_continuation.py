@@ -8,10 +8,20 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, Qwen2Config, Qwen2ForCausalLM
+from transformers import (
+    AutoModelForCausalLM,
+    FalconH1Config,
+    FalconH1ForCausalLM,
+    Gemma3ForCausalLM,
+    Gemma3TextConfig,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+)
 
-from aimass_stream.adapters.decoding import in_pieces
+from aimass_stream.adapters import decoding
+from aimass_stream.adapters.decoding import can_join, in_pieces
 from aimass_stream.adapters.draft import Draft
+from aimass_stream.adapters.memory import Memory, joined
 from aimass_stream.adapters.transformers import Transformers
 from aimass_stream.adapters.transformers_continuation import TextGenerator
 from aimass_stream.errors import ConfigError, Reason, RecordError, SetupError
@@ -20,7 +30,7 @@ from aimass_stream.records import Generated, Limits, Prompt, PromptControls
 from aimass_stream.records.prompt import encode_prompt
 from aimass_stream.registry.folder import resolve
 from tests.zoo.library import words_of
-from tests.zoo.writers import build_gpt2, ends, open_ended, save
+from tests.zoo.writers import build_gpt2, build_mamba, ends, open_ended, save
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(120)]
 
@@ -77,10 +87,67 @@ def answers_of(told: list[Any]) -> dict[int, Any]:
     return {one.ticket: one.answer for one in told if one.answer is not None}
 
 
-def test_who_joins_is_written_in_the_next_step_and_changes_nothing(load: Any) -> None:
-    writes = load(temperature=0.7)
+def build_windows(folder: Path) -> None:
+    """Layers that see the last few tokens only, and one that sees all."""
+    words = open_ended()
+    config = Gemma3TextConfig(
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=8,
+        sliding_window=5,
+        layer_types=["sliding_attention", "full_attention"],
+        initializer_range=0.6,
+        **ends(words),
+    )
+    save(Gemma3ForCausalLM(config), words, folder)
+
+
+def build_hybrid(folder: Path) -> None:
+    """Layers that carry a state and attend, both."""
+    words = open_ended()
+    config = FalconH1Config(
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        mamba_d_ssm=32,
+        mamba_n_heads=4,
+        mamba_d_head=8,
+        mamba_d_state=8,
+        mamba_chunk_size=4,
+        initializer_range=0.6,
+        **ends(words),
+    )
+    model: Any = FalconH1ForCausalLM(config)  # type: ignore[no-untyped-call]  # by the library
+    save(model, words, folder)
+
+
+FAMILIES = {
+    "keys and values": build_gpt2,
+    "windows": build_windows,
+    "states": build_mamba,
+    "states and keys": build_hybrid,
+}
+
+
+@pytest.fixture(params=FAMILIES)
+def family(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    torch.manual_seed(11)
+    made = tmp_path / "family"
+    made.mkdir()
+    FAMILIES[request.param](made)
+    return made
+
+
+def test_who_joins_is_written_in_the_next_step_and_changes_nothing(load: Any, family: Path) -> None:
+    writes = load(family, temperature=0.7)
     assert isinstance(writes, WritingPredictor)
     generator: Any = writes
+    assert generator._joins
     given = inputs(generator, *TEXTS)
     alone = [generator.predict([one])[0] for one in given]
     told: list[Any] = []
@@ -161,6 +228,47 @@ def test_a_text_that_makes_the_step_fail_costs_itself(load: Any) -> None:
     assert failed.reason is Reason.MODEL_ERROR
     assert "told to raise" in failed.detail
     assert [one for one in found if isinstance(one, Generated)] == alone
+
+
+def test_a_call_leaves_what_was_remembered_as_it_was(load: Any, family: Path) -> None:
+    """Whoever is in a batch that fails is asked again, from the same memory."""
+    generator = load(family)
+    generator.begin(inputs(generator, *TEXTS))
+    generator.step()
+    generator.step()
+    batch = generator._loop._batch
+
+    def held() -> list[torch.Tensor]:
+        layers = batch.memory.layers
+        return [one for layer in layers for one in (*layer.tokens, *layer.states.values())]
+
+    before = [one.clone() for one in held()]
+    with torch.inference_mode():
+        _, scores = generator._loop._read(batch)
+        _, again = generator._loop._read(batch)
+    assert before
+    assert all(torch.equal(one, other) for one, other in zip(before, held(), strict=True))
+    assert torch.equal(scores, again)
+
+
+def test_a_model_that_does_not_keep_apart_what_it_reads_writes_in_turn(
+    load: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load()._model
+    assert can_join(model, 0, 1e-4)
+    monkeypatch.setattr(decoding, "joined", lambda memories: _mixed(joined(memories)))
+    assert not can_join(model, 0, 1e-4)
+    generator = load()
+    assert not generator._joins
+    monkeypatch.undo()
+    given = inputs(generator, *TEXTS)
+    assert generator.predict(given) == load().predict(given)
+
+
+def _mixed(memory: Memory) -> Memory:
+    """Each row with what is remembered of its neighbour."""
+    rows = torch.arange(len(memory.layers[0].tokens[0])).roll(1)
+    return memory.select(rows, 0)
 
 
 def words_written(generator: TextGenerator, one: Any) -> list[int]:

@@ -36,7 +36,6 @@ SYSTEMS = {
 """By row of the table."""
 
 LACKS = {
-    "T4": "joining a batch under way where a model's memory of a text is no keys and values",
     "D1": "forests that come within a point of a batch fit in one pass; refits by themselves",
     "A3": "batches: what a vocoder makes of a text depends on the padding beside it",
 }

@@ -17,6 +17,8 @@ from transformers import (
     FalconForCausalLM,
     GPT2Config,
     GPT2LMHeadModel,
+    MambaConfig,
+    MambaForCausalLM,
     MarianConfig,
     MarianMTModel,
     T5Config,
@@ -76,6 +78,14 @@ def build_falcon(folder: Path) -> None:
         **ends(words),
     )
     save(FalconForCausalLM(config), words, folder)
+
+
+def build_mamba(folder: Path) -> None:
+    words = open_ended()
+    config = MambaConfig(
+        hidden_size=16, state_size=8, num_hidden_layers=2, initializer_range=0.6, **ends(words)
+    )
+    save(MambaForCausalLM(config), words, folder)
 
 
 def build_t5(folder: Path) -> None:
@@ -241,6 +251,16 @@ BROKEN = (bytes(SEED_BYTES) + write_told({}) + b"\xff", Reason.UNDECODABLE)
 CASES = [
     Case(
         "text-generation-gpt2", ("T4",), build_gpt2, generator, VALUES, continue_text, BROKEN, Text
+    ),
+    Case(
+        "text-generation-mamba",
+        ("T4",),
+        build_mamba,
+        generator,
+        VALUES,
+        continue_text,
+        BROKEN,
+        Text,
     ),
     Case(
         "text-generation-falcon-sampled",
