@@ -24,12 +24,15 @@ from aimass_stream import (
     Image,
     Inline,
     Model,
+    PosedDetections,
     Prediction,
     Record,
     Sklearn,
+    Speech,
     Step,
     Stream,
     Topic,
+    Torch,
     Transformers,
     VisualAnomaly,
     Vote,
@@ -62,6 +65,8 @@ assert_type(Diffusers("text-to-image", "models://any", steps=4).answer_type, typ
 assert_type(Diffusers("inpainting", "models://any", strength=0.5).answer_type, type[Drawing])
 assert_type(Transformers("zero-shot-object-detection", "x").answer_type, type[Detections])
 assert_type(FaceCascade("faces").answer_type, type[Detections])
+assert_type(Torch("keypoint-detection", "x").answer_type, type[PosedDetections])
+assert_type(Torch("text-to-speech", "x").answer_type, type[Speech])
 assert_type(Sklearn("clustering", "models://any").answer_type, type[Cluster])
 evened = Transformers(
     "image-classification", "models://any", before=Chain(EqualizeHistogram()), latency_ms=20

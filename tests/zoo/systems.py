@@ -37,7 +37,8 @@ SYSTEMS = {
 
 LACKS = {
     "D1": "forests that come within a point of a batch fit in one pass; refits by themselves",
-    "A3": "batches: what a vocoder makes of a text depends on the padding beside it",
+    "A3": "texts spoken together: a vocoder takes padding for sound; "
+    "on a CPU a batch gains nothing",
 }
 """What a row that works does not do yet."""
 
