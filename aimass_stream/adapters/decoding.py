@@ -183,6 +183,7 @@ class Decoder:
             if good:
                 read.append(_continued(piece, picked, good))
 
+    @torch.inference_mode()
     def _read(self, batch: _Batch) -> tuple[_Batch, Tensor]:
         """The batch when the model has read what is fresh, and scores `(rows, vocabulary)`."""
         cache = batch.memory.cache(self._model.config)
@@ -217,8 +218,7 @@ def can_join(model: Any, padding_id: int, tolerance: float) -> bool:
     if taken.keys().isdisjoint(_MEMORIES) or not can_remember(model.config):
         return False
     try:
-        with torch.inference_mode():
-            return _keeps_apart(model, padding_id, tolerance)
+        return _keeps_apart(model, padding_id, tolerance)
     except Exception as error:
         if is_device_lost(error):
             raise

@@ -243,9 +243,8 @@ def test_a_call_leaves_what_was_remembered_as_it_was(load: Any, family: Path) ->
         return [one for layer in layers for one in (*layer.tokens, *layer.states.values())]
 
     before = [one.clone() for one in held()]
-    with torch.inference_mode():
-        _, scores = generator._loop._read(batch)
-        _, again = generator._loop._read(batch)
+    _, scores = generator._loop._read(batch)
+    _, again = generator._loop._read(batch)
     assert before
     assert all(torch.equal(one, other) for one, other in zip(before, held(), strict=True))
     assert torch.equal(scores, again)
