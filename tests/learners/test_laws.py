@@ -98,10 +98,6 @@ OTHERS: dict[str, Any] = {
     "kind": "voting",
     "members": ("hoeffding-tree", "linear", "random-patches"),
 }
-REFITTED: dict[str, Any] = {
-    "kind": "voting",
-    "members": ("decision-tree", "random-forest", "regression", "support-vectors"),
-}
 MEMBERS = (
     IsolationForestDetector("forest", **SMALL_FOREST),
     AutoencoderDetector("net", **SMALL_NET),
@@ -275,11 +271,13 @@ CASES = {
         lambda: number_log(100, LABELS),
     ),
     "classifier-refitted": Case(
-        OnlineClassifier("labels", labels=tuple(LABELS), **SMALL_ONLINE, **REFITTED),
-        lambda: number_log(64, LABELS),
-    ),
-    "classifier-perceptron": Case(
-        OnlineClassifier("labels", labels=tuple(LABELS), **SMALL_ONLINE, kind="perceptron"),
+        OnlineClassifier(
+            "labels",
+            labels=tuple(LABELS),
+            **SMALL_ONLINE,
+            kind="voting",
+            members=("decision-tree", "perceptron", "support-vectors"),
+        ),
         lambda: number_log(64, LABELS),
     ),
     "regressor-stacking": Case(
@@ -291,7 +289,12 @@ CASES = {
         lambda: number_log(64, [*range(20)], key="value"),
     ),
     "regressor-refitted": Case(
-        OnlineRegressor("numbers", **SMALL_ONLINE, **REFITTED),
+        OnlineRegressor(
+            "numbers",
+            **SMALL_ONLINE,
+            kind="voting",
+            members=("decision-tree", "regression", "support-vectors"),
+        ),
         lambda: number_log(64, [*range(20)], key="value"),
     ),
 }

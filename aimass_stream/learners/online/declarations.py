@@ -82,7 +82,8 @@ class OnlineLearner(Learner[AnswerT]):
         neighbours: that are asked.
         window_records: records that neighbours are looked for in.
         learning_rate: of the linear model.
-        fit_records: latest records that a kind is fitted anew on.
+        fit_records: latest records that a kind is fitted anew on; support vectors on 4,000 at
+            the most.
         refit_records: records from one fit to the next, at the most.
         refit_trees: of a forest that is fitted anew.
         keep_records: records that wait for a target; the oldest go first.

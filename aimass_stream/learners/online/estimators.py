@@ -28,6 +28,9 @@ from aimass_stream.learners.online.declarations import OnlineLearner, RefittedKi
 _STEPS = 1_000
 _ROUNDS = 50
 _MISTAKES_COST = 10.0
+_MOST_VECTORS = 4_000
+"""Records that support vectors are looked for in: a fit costs more than the square of them."""
+
 _LEAF_RECORDS = 2
 """In a forest's leaf: two keep its shares from being all or nothing, and halve its trees."""
 
@@ -49,6 +52,8 @@ def fit(learner: OnlineLearner[Any], labels: int, window: NDArray[Any], seed: in
         window: `(records, numbers + 1)` float64, the target last: a label's index, or a number.
         seed: the same gives the same.
     """
+    if learner.kind == "support-vectors":
+        window = window[-_MOST_VECTORS:]
     rows, targets = window[:, :-1], window[:, -1]
     if (targets == targets[0]).all():
         return _Known(_only(int(targets[0]), labels) if labels else targets[:1].copy())
