@@ -14,7 +14,8 @@ Folders are found by their shape, wherever they lie under `DATA`:
 * `TREC.train.all`: questions that nobody has touched, by their text;
 * `<word>_<speaker>_<number>.wav`: clusters of recordings, beside speakers and words.
 
-Classifiers that learn record by record are measured on data sets inside River's wheel.
+Classifiers and regressors that learn record by record are measured on data sets inside River's
+wheel.
 
 The parts `catalogue` and `incidents` make their events themselves.
 
@@ -49,7 +50,7 @@ from benchmarks.learning.data import read_series, series_folders, tables
 from benchmarks.learning.detectors import table_detectors
 from benchmarks.learning.incidents import incidents
 from benchmarks.learning.nab import sweep
-from benchmarks.learning.online import classify, labelled_rows
+from benchmarks.learning.online import classify, estimate, labelled_rows, numbered_rows
 from benchmarks.learning.recommend.cold import cold, read_questions
 from benchmarks.learning.recommend.members import feed_members, session_members
 from benchmarks.learning.recommend.partitions import partitions
@@ -167,6 +168,17 @@ def run_online(chosen: argparse.Namespace, results: Results) -> None:
     results["online_curves"] = curves
 
 
+def run_online_numbers(chosen: argparse.Namespace, results: Results) -> None:
+    """Every kind of regressor and both ensembles, on the data sets inside River's wheel."""
+    del chosen
+    errors: dict[str, dict[str, float]] = {}
+    for data in numbered_rows():
+        for kind in ("stacking", "voting", *(kind for kind in KINDS if kind != "perceptron")):
+            error = errors.setdefault(kind, {})[data.name] = estimate(data, kind)
+            print(f"{data.name}: {kind} off by {error:.3f}", flush=True)
+    results["online_error"] = errors
+
+
 def run_sounds(chosen: argparse.Namespace, results: Results) -> None:
     """Recordings named by word and speaker, without telling."""
     found = group(chosen.data, chosen.seed)
@@ -199,6 +211,7 @@ PARTS: dict[str, Run] = {
     "tabular": run_tabular,
     "incidents": run_incidents,
     "online": run_online,
+    "online-numbers": run_online_numbers,
     "sounds": run_sounds,
     "cost": run_cost,
     "sessions": of_sessions(sessions),

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from benchmarks.table import RESULTS, Files, Row, Table, number, put, render, words
+from benchmarks.table import RESULTS, Files, Row, Table, number, percent, put, render, words
 
 PAGE = Path(__file__).parents[2] / "docs" / "learning.md"
 
@@ -23,6 +23,23 @@ _DETECTORS = {
     "autoencoder": "`AutoencoderDetector`",
 }
 _DATA = {"shuttle": "Shuttle", "mammography": "Mammography", "annthyroid": "Annthyroid"}
+
+_ONLINE = {
+    "stacking": "learns how far to trust each member by what it said before it learnt; the default",
+    "voting": "the mean of its members",
+    "adaptive-random-forest": "Hoeffding trees that are replaced when they drift",
+    "random-patches": "the same on random parts of records and numbers",
+    "mondrian-forest": "aggregated Mondrian trees",
+    "nearest-neighbours": "in a window of 2,000 records",
+    "hoeffding-tree": "one adaptive tree",
+    "linear": "softmax regression, or a line",
+    "extra-trees": "fitted anew: 100 trees, cut at random",
+    "random-forest": "fitted anew: 100 trees, cut where it is best",
+    "support-vectors": "fitted anew, with a radial kernel",
+    "decision-tree": "fitted anew: one tree",
+    "regression": "fitted anew: logistic, or ridge",
+    "perceptron": "fitted anew, averaged; labels only",
+}
 
 
 def _values(files: Files) -> Iterator[Row]:
@@ -43,6 +60,20 @@ def _vectors(files: Files) -> Iterator[Row]:
             yield {"detector": shown, **by_data}
 
 
+def _online(files: Files) -> Iterator[Row]:
+    """Accuracy and errors of each kind, and what a record costs on the cheapest and dearest set."""
+    for file in files.values():
+        for kind, what in _ONLINE.items():
+            costs = file["online_us_per_record"][kind].values()
+            yield {
+                "kind": f"`{kind}`",
+                "what": what,
+                **file["online_accuracy"][kind],
+                **file["online_error"].get(kind, {}),
+                "cost": f"{min(costs):,.0f}-{max(costs):,.0f} µs",
+            }
+
+
 TABLES: Mapping[str, Table] = {
     "values": Table(
         ("learning",),
@@ -61,6 +92,18 @@ TABLES: Mapping[str, Table] = {
             "mean": number("mean", ".3f"),
         },
         _vectors,
+    ),
+    "online": Table(
+        ("learning",),
+        {
+            "`kind`": words("kind"),
+            "what it is": words("what"),
+            **{name: percent(name) for name in ("Phishing", "Bananas", "ImageSegments")},
+            "CPU a record": words("cost"),
+            "ChickWeights, off by": number("ChickWeights", ".1f"),
+            "TrumpApproval, off by": number("TrumpApproval", ".2f"),
+        },
+        _online,
     ),
 }
 

@@ -31,15 +31,11 @@ SYSTEMS = {
     "C1": "Cleaning before a model: images, audio, texts",
     "C2": "Features: colours, brightness, edges, HOG, mel; imputation, scaling",
     "C3": "Selection of columns: variance, chi², recursive elimination; PCA",
-    "D1": "Random forest, k-NN, SVM, tree, regressions, perceptron, k-means; some of them online",
+    "D1": "Random forest, k-NN, SVM, tree, regressions, perceptron, k-means; online or refitted",
 }
 """By row of the table."""
 
-LACKS = {
-    "D1": "forests that come within a point of a batch fit in one pass; refits by themselves",
-    "A3": "texts spoken together: a vocoder takes padding for sound; "
-    "on a CPU a batch gains nothing",
-}
+LACKS: Mapping[str, str] = {}
 """What a row that works does not do yet."""
 
 BESIDE = {
