@@ -1,5 +1,9 @@
 """The kinds of systems that the engine is to run, and what the suite's models lack of each."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+
 SYSTEMS = {
     "V1": "Small CNN, dense net",
     "V2": "VGG, ResNet, Inception and whatever timm has",
