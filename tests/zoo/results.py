@@ -43,15 +43,14 @@ def judge(passed: Mapping[str, bool], rows: Mapping[str, tuple[str, ...]]) -> di
     for row in SYSTEMS:
         cases = sorted(case for case, stands_for in rows.items() if row in stands_for)
         lacks = LACKS.get(row, "")
-        if not cases:
+        beside = [BESIDE[row]] if row in BESIDE else []
+        if not cases and not beside:
             found[row] = Row(ABSENT)
             continue
         chosen = " or ".join(cases)
-        test = f'python -m pytest tests/zoo/test_contract.py -k "{chosen}"'
-        needed = cases
-        if row in BESIDE:
-            test += f" && python -m pytest {BESIDE[row]}"
-            needed = [*cases, BESIDE[row]]
+        contract = [f'tests/zoo/test_contract.py -k "{chosen}"'] if cases else []
+        test = " && ".join(f"python -m pytest {what}" for what in [*contract, *beside])
+        needed = [*cases, *beside]
         good = all(passed.get(case, False) for case in needed)
         found[row] = Row((PARTLY if lacks else WORKS) if good else FAILS, test, lacks)
     return found
