@@ -6,7 +6,6 @@ How agents are declared is `aimass_stream/app.py`.
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import traceback
 from collections.abc import Mapping
@@ -217,7 +216,9 @@ class WorkerApp(faust.App):
         worker = self.beacon.root.data if self.beacon.root is not None else None
         if isinstance(worker, mode.Worker):
             worker.crash_reason = error
-            os.kill(os.getpid(), signal.SIGTERM)
+            # Not by the signal itself: it is lost where so much waits for a busy loop that the
+            # pipe it is told through is full.
+            worker.loop.call_soon_threadsafe(worker._on_sigterm)  # noqa: SLF001 - no public door
         else:
             self.add_future(self.crash(error))
 

@@ -8,6 +8,7 @@ record. Its local variables are lost; state lives in learners or tables.
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -71,6 +72,8 @@ async def run_body(name: str, body: Body, stream: Stream[Any]) -> None:
                 ) from error
             _blame_held(name, stream, error)
             stream.rewind()
+            # A body that raises on everything would keep the loop to itself.
+            await asyncio.sleep(0)
         else:
             raise AgentError(
                 f"agent {name} returned, so its records would be left unanswered; "

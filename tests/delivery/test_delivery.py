@@ -67,6 +67,7 @@ async def test_a_body_that_is_ahead_of_the_broker_dead_letters_no_more_than_is_a
         worker = harness.start_worker()
         assert await asyncio.to_thread(worker.wait, 60) == 78
         assert "agent copy stopped: " in harness.logs()
+        assert "did not end by itself" not in harness.logs()
         await harness.oracle.follow(timeout_ms=1000)
         account = harness.account
         assert len(account.dead) <= 500, "half of the latest thousand"
