@@ -25,7 +25,6 @@ from tests.delivery.harness import (
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
 
 APP = "tests.delivery.fragile_app"
-ROOT = Path(__file__).parents[2]
 
 
 class Scene:
@@ -74,20 +73,12 @@ async def scene(
         **worker_env,
         **SUPERVISED,
         "TEST_MOOD_FILE": str(tmp_path / "mood"),
-        "PYTHONPATH": str(ROOT),
     }
     async with running(topic_name, broker_url, env, tmp_path, APP) as harness:
-        give_models_of_its_own(harness, tmp_path)
+        harness.give_models_of_its_own()
         scene = Scene(harness, broker_url, tmp_path / "mood")
         scene.set_mood("well")
         yield scene
-
-
-def give_models_of_its_own(harness: Harness, folder: Path) -> None:
-    """A `models` package that is empty, so that device processes have little to import."""
-    (folder / "models").mkdir()
-    (folder / "models" / "__init__.py").touch()
-    harness.cwd = folder
 
 
 async def test_a_worker_for_whom_no_partition_is_left_is_ready(
@@ -96,9 +87,9 @@ async def test_a_worker_for_whom_no_partition_is_left_is_ready(
     source, answers = f"{topic_name}.source", f"{topic_name}.answers"
     watched = [Watched("copy", source, answers)]
     topics = {source: 1, answers: 1}
-    env = {**worker_env, "TEST_MOOD_FILE": str(tmp_path / "mood"), "PYTHONPATH": str(ROOT)}
+    env = {**worker_env, "TEST_MOOD_FILE": str(tmp_path / "mood")}
     async with running_app(APP, topic_name, broker_url, env, tmp_path, topics, watched) as harness:
-        give_models_of_its_own(harness, tmp_path)
+        harness.give_models_of_its_own()
         scene = Scene(harness, broker_url, tmp_path / "mood")
         scene.set_mood("well")
         for _ in range(2):

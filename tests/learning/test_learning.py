@@ -21,7 +21,7 @@ from aimass_stream.records import Chunk, identity
 from aimass_stream.runtime.blocks import BlockLearner
 from aimass_stream.runtime.learning import event_of
 from aimass_stream.verify.oracle import Watched
-from tests.delivery.harness import Harness, running_app, send
+from tests.delivery.harness import Harness, flowing, running_app, send
 from tests.learning.learners import FoldState
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(420)]
@@ -46,6 +46,7 @@ async def learning(
     async with running_app(
         "tests.learning.app", name, url, env, folder, topics, watched
     ) as harness:
+        harness.give_models_of_its_own()
         yield harness
 
 
@@ -139,23 +140,19 @@ async def test_bad_records_cost_themselves_and_are_not_learnt(
 async def test_ten_kills_leave_the_state_of_a_run_without_any(
     broker_url: str, topic_name: str, worker_env: dict[str, str], tmp_path: Path
 ) -> None:
-    draw, records = random.Random(11), 20_000
+    draw, kills, labels = random.Random(11), 10, 20
     async with learning(topic_name, broker_url, worker_env, tmp_path) as harness:
-        account = harness.oracle.accounts["own"]
         worker = harness.start_worker()
-        for kill in range(10):
-            first = kill * records // 10
-            values = [b"v%d" % number for number in range(first, first + records // 10)]
-            await send(broker_url, f"{topic_name}.source", values)
-            await send(broker_url, f"{topic_name}.labels", [b"label"] * 20)
-            target = first + draw.randrange(records // 10)
-            await harness.until(lambda: len(account.fates) > target)  # noqa: B023 - awaited here
-            if kill % 2:
-                kill_learner_process(worker.pid)
-            else:
-                await harness.stop(worker, signal.SIGKILL)
-                worker = harness.start_worker()
-        await until_settled(harness, records, 200)
+        async with flowing(broker_url, f"{topic_name}.source", rows_a_second=300) as flow:
+            for kill in range(kills):
+                await send(broker_url, f"{topic_name}.labels", [b"label"] * labels)
+                await harness.until_more(draw.randrange(1, 600))
+                if kill % 2:
+                    kill_learner_process(worker.pid)
+                else:
+                    await harness.stop(worker, signal.SIGKILL)
+                    worker = harness.start_worker()
+        await until_settled(harness, flow.sent, kills * labels)
         await assert_as_if_uninterrupted(harness, broker_url)
 
 
@@ -169,18 +166,17 @@ def kill_learner_process(worker_pid: int) -> None:
 async def test_a_worker_that_leaves_hands_its_partitions_over_with_their_states(
     broker_url: str, topic_name: str, worker_env: dict[str, str], tmp_path: Path
 ) -> None:
-    count = 12_000
     async with learning(topic_name, broker_url, worker_env, tmp_path) as harness:
-        account = harness.oracle.accounts["own"]
-        await send(broker_url, f"{topic_name}.source", [b"v%d" % n for n in range(count)])
-        first = harness.start_worker()
-        await harness.until(lambda: len(account.fates) > count // 8)
-        harness.env = {**harness.env, "AIMASS_SLOT": "2"}
-        harness.start_worker()
-        await harness.until(lambda: "Starting" in harness.logs().partition("worker-1")[2])
-        await harness.until(lambda: len(account.fates) > count // 2)
-        assert await harness.stop(first) == 0
-        await until_settled(harness, count, 0)
+        async with flowing(broker_url, f"{topic_name}.source", rows_a_second=300) as flow:
+            first = harness.start_worker()
+            await harness.until_more(500)
+            harness.env = {**harness.env, "AIMASS_SLOT": "2"}
+            harness.start_worker()
+            await harness.until_ready()
+            await harness.until_more(500)
+            assert await harness.stop(first) == 0
+            await harness.until_more(500)
+        await until_settled(harness, flow.sent, 0)
         await assert_as_if_uninterrupted(harness, broker_url)
 
 

@@ -106,6 +106,7 @@ async def test_a_model_that_gets_worse_raises_an_alert_and_its_figures_are_live(
     async with running_app(
         "tests.learning.quality_app", name, broker_url, worker_env, tmp_path, topics, watched
     ) as harness:
+        harness.give_models_of_its_own()
         accounts = harness.oracle.accounts
         worker = harness.start_worker()
         known: set[str] = set()
