@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from aimass_stream.model import Model, ModelSpec, Written
 from aimass_stream.records import Generated
 
 WORDS = 300
+HOLD_FILE = "TEST_HOLD_FILE"
 _STEP_S = 0.004
 
 
 @dataclass(frozen=True)
 class Scribe(Model[Generated]):
-    """Writes `WORDS` words, one a step."""
+    """Writes `WORDS` words, one a step; stands in the middle while the file of a test is there."""
 
     adapter: ClassVar[str] = "tests.writing.scribe:ScribePredictor"
 
@@ -42,6 +45,7 @@ class ScribePredictor:
     def __init__(self, spec: ModelSpec, device: str) -> None:
         self._next = 0
         self._open: dict[int, tuple[list[str], list[str]]] = {}
+        self._hold = Path(os.environ.get(HOLD_FILE, os.devnull))
 
     def decode(self, payload: bytes | memoryview) -> list[str]:
         return bytes(payload).decode().split()
@@ -58,7 +62,12 @@ class ScribePredictor:
 
     def step(self) -> list[Written]:
         time.sleep(_STEP_S)
-        return [self._write(ticket) for ticket in list(self._open)]
+        is_held = self._hold.is_file()
+        return [
+            self._write(ticket)
+            for ticket, (_, written) in list(self._open.items())
+            if not (is_held and len(written) == WORDS // 2)
+        ]
 
     def drop(self, tickets: Iterable[int]) -> None:
         for ticket in tickets:

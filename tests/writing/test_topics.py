@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -15,7 +17,7 @@ from aimass_stream.kafka.sender import Sender
 from aimass_stream.records import Generated, GeneratedPart, PromptText, Record, identity
 from aimass_stream.verify.oracle import Watched
 from tests.delivery.harness import Harness, running_app
-from tests.writing.scribe import WORDS
+from tests.writing.scribe import HOLD_FILE, WORDS
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(900)]
 
@@ -29,7 +31,19 @@ def env(worker_env: dict[str, str], tmp_path: Path) -> dict[str, str]:
     """A project without declarations of its own."""
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "__init__.py").touch()
-    return {**worker_env, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+    hold = str(tmp_path / "hold")
+    return {**worker_env, HOLD_FILE: hold, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+
+
+@contextmanager
+def held(env: Mapping[str, str]) -> Iterator[None]:
+    """Replies stand in their middle for as long as the block runs."""
+    file = Path(env[HOLD_FILE])
+    file.touch()
+    try:
+        yield
+    finally:
+        file.unlink()
 
 
 async def read(url: str, topic: str) -> list[Record]:
@@ -101,9 +115,10 @@ async def test_a_conversation_is_told_in_parts_and_outlives_a_kill(
         learnt = harness.oracle.accounts["remember"].fates
         await harness.until(lambda: len(learnt) >= 2, DEADLINE_S)
         parts = await read_at_least(harness, broker_url, f"{topic_name}.parts", 1)
-        await say(broker_url, topic_name, b"and now")
-        await read_at_least(harness, broker_url, f"{topic_name}.parts", len(parts) + 1)
-        await harness.stop(worker, signal.SIGKILL)
+        with held(env):
+            await say(broker_url, topic_name, b"and now")
+            await read_at_least(harness, broker_url, f"{topic_name}.parts", len(parts) + 1)
+            await harness.stop(worker, signal.SIGKILL)
         assert len(await read(broker_url, f"{topic_name}.replies")) == 1
 
         worker = harness.start_worker()
