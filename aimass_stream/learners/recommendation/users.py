@@ -29,8 +29,12 @@ class Bought(NamedTuple):
 
     def with_item(self, slot: int, event: int, since: int) -> Bought:
         """And this one now; what was bought before an event is dropped."""
-        kept = (self.slots != slot) & (self.events >= since)
-        return Bought(np.append(self.slots[kept], slot), np.append(self.events[kept], event))
+        first = int(self.events.searchsorted(since))
+        slots, events = self.slots[first:], self.events[first:]
+        others = slots != slot
+        if not others.all():
+            slots, events = slots[others], events[others]
+        return Bought(np.concatenate([slots, [slot]]), np.concatenate([events, [event]]))
 
     def without(self, slots: Numbers) -> Bought:
         """But these."""
