@@ -18,6 +18,8 @@ _ENV = {
     "TRANSFORMERS_OFFLINE": "1",
     # Decoding in threads would otherwise leave freed memory in an arena for each of them.
     "MALLOC_ARENA_MAX": "2",
+    # oneDNN keeps code for each shape that it has met, 1,024 of them, a third of a megabyte each.
+    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64",
     "PYTHONUNBUFFERED": "1",
 }
 
