@@ -1,6 +1,6 @@
 """Learns what users usually do and where they usually are; one state a partition."""
 
-from aimass_stream.learners.anomaly import (
+from aimass_stream.learners import (
     AutoencoderDetector,
     EnsembleDetector,
     HalfSpaceTreesDetector,

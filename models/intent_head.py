@@ -1,6 +1,6 @@
 """Learns from feedback what messages want, on the vectors of a frozen encoder."""
 
-from aimass_stream.learners.heads import Head
+from aimass_stream.learners import Head
 
 intent_head = Head(
     "intent-head",

@@ -1,5 +1,5 @@
 """Learns what users turn to next; one state that all partitions share."""
 
-from aimass_stream.learners.recommendation.recommender import Recommender
+from aimass_stream.learners import Recommender
 
 recommender = Recommender("recommender", block_rows=1)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import typer.main
 
-from aimass_stream import metrics
+from aimass_stream import learners, metrics
 from aimass_stream.cli.main import app
 from aimass_stream.config import Settings
 from aimass_stream.errors import Reason
@@ -169,3 +169,11 @@ def test_the_readmes_show_the_same_run_and_the_same_code() -> None:
         for readme in READMES
     )
     assert english == chinese
+
+
+def test_examples_of_learners_say_where_these_come_from() -> None:
+    for path in sorted(DOCS.rglob("*.md")):
+        for block in re.findall(r"^```python\n(.*?)^```", read(path), re.MULTILINE | re.DOTALL):
+            called = {name for name in learners.__all__ if re.search(rf"\b{name}\(", block)}
+            assert not called or "from aimass_stream.learners import" in block, (path, called)
+    assert all(getattr(learners, name) for name in learners.__all__)
