@@ -8,10 +8,12 @@ SECONDS ?= 60
 # The last of the demo's models that is trained: where it is, all are.
 MODELS := .aimass/models/messages-entities
 
-.PHONY: help demo test verify fuzz fmt lint type bench bench-learning peers clean
+.PHONY: help install demo test verify fuzz fmt lint type bench bench-learning peers clean
 
 help:                   ## what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+install: $(READY)       ## set up the environment, and nothing else
 
 demo: $(READY)          ## run the main job on an embedded Kafka: make demo SECONDS=20 REPORT=out.json
 	$(BIN)/aimass demo --seconds $(SECONDS) $(if $(REPORT),--report $(REPORT))
