@@ -78,6 +78,7 @@ NAMES = [
     "Transcript",
     "Transformers",
     "Understanding",
+    "Verdict",
     "VisualAnomaly",
     "Vote",
     "Word",

@@ -45,6 +45,7 @@ from aimass_stream.records.topic import Topic
 from aimass_stream.records.tracked_cluster import ClusterChange, TrackedCluster
 from aimass_stream.records.transcript import Transcript, Word
 from aimass_stream.records.understanding import Understanding
+from aimass_stream.records.verdict import Verdict
 from aimass_stream.records.vote import JointDetections, JointEstimate, JointLabels, Vote
 
 __all__ = [
@@ -111,6 +112,7 @@ __all__ = [
     "TrackedCluster",
     "Transcript",
     "Understanding",
+    "Verdict",
     "VisualAnomaly",
     "Vote",
     "Word",

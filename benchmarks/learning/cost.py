@@ -25,6 +25,7 @@ import orjson
 from numpy.typing import NDArray
 
 from aimass_stream.learner import Event, Learner, LearnerState
+from aimass_stream.learners.abuse import AbuseGuard
 from aimass_stream.learners.anomaly import (
     AutoencoderDetector,
     ExtremesDetector,
@@ -179,6 +180,7 @@ LEARNERS: Sequence[tuple[str, Learner[Any], Callable[[int], list[Event]]]] = (
     ),
     ("tails, 16 numbers", TailsDetector("a", features="vector", dimensions=16), vectors),
     ("ensemble, 16 numbers", vector_ensemble("a", 16), vectors),
+    ("guard against abuse, 6,000 items", AbuseGuard("g"), clicks),
     ("recommender, 6,000 items", Recommender("r"), clicks),
     (
         "online classifier, stacking, 16 numbers",

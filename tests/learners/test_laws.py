@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from aimass_stream.learner import Event, Learner
+from aimass_stream.learners.abuse import AbuseGuard
 from aimass_stream.learners.anomaly import (
     AutoencoderDetector,
     EnsembleDetector,
@@ -261,6 +262,25 @@ CASES = {
             block_rows=8,
         ),
         lambda: gallery_log(120, 8),
+    ),
+    "abuse": Case(
+        AbuseGuard(
+            "guard",
+            most_per_s=1.2,
+            least_burst=2.0,
+            burst_times=1.0,
+            even_share=0.9,
+            farm_users=2,
+            farm_s=120.0,
+            warm_records=20,
+            forgive_s=20.0,
+            users=8,
+            items=20,
+            sequences=30,
+            block_rows=4,
+        ),
+        lambda: shopping(330, 10, 8, positions=True),
+        rename,
     ),
     "classifier-stacking": Case(
         OnlineClassifier("labels", labels=tuple(LABELS), **SMALL_ONLINE),
