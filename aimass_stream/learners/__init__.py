@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from aimass_stream.learners.abuse import AbuseGuard
     from aimass_stream.learners.anomaly import (
         AutoencoderDetector,
         EnsembleDetector,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from aimass_stream.learners.recommendation import Recommender, Rules
 
 _HOMES = {
+    "AbuseGuard": "aimass_stream.learners.abuse",
     "AutoencoderDetector": "aimass_stream.learners.anomaly",
     "Clusters": "aimass_stream.learners.clusters",
     "Conversations": "aimass_stream.learners.conversations",
@@ -60,6 +62,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "AbuseGuard",
     "AutoencoderDetector",
     "Clusters",
     "Conversations",
