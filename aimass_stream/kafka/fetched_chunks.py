@@ -97,13 +97,15 @@ class Unread:
             CorruptRecordException: a batch is not as it was written.
         """
         columns = Columns()
-        try:
-            columns.take(islice(self._records, max_records))
-        except UnicodeDecodeError:
-            self._note_read(columns.offsets)
-            self._records = chain(self._rest_in_python(), self._later_records())
+        while True:
             left = None if max_records is None else max_records - len(columns.offsets)
-            columns.take(islice(self._records, left))
+            try:
+                columns.take(islice(self._records, left))
+            except UnicodeDecodeError:
+                self._note_read(columns.offsets)
+                self._records = chain(self._rest_in_python(), self._later_records())
+            else:
+                break
         self._note_read(columns.offsets)
         return columns.chunk(self._tp)
 

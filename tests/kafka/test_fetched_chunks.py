@@ -108,7 +108,7 @@ LOG = b"".join(
         batch(10, "transaction"),
         batch(20, "abort"),
         batch(30, "odd"),
-        batch(40, "plain", compression_type=1),
+        batch(40, "odd"),
         batch(50, "transaction"),
         batch(60, "commit"),
         batch(70, "plain", compression_type=1),
