@@ -20,6 +20,7 @@ NAMES = [
     "Audio",
     "Behaviour",
     "Chain",
+    "Choice",
     "Chunk",
     "Clip",
     "ClipData",

@@ -6,6 +6,7 @@ Pure data: no Kafka, no model library, nothing decoded.
 from aimass_stream.records.alert import Alert, Severity
 from aimass_stream.records.audio import Audio
 from aimass_stream.records.behaviour import Action, Behaviour, read_behaviour
+from aimass_stream.records.choice import Choice
 from aimass_stream.records.chunk import Chunk, Headers, Record
 from aimass_stream.records.claim import Claim
 from aimass_stream.records.clip import Clip, ClipData
@@ -36,6 +37,7 @@ from aimass_stream.records.quality import ModelQuality, Quality
 from aimass_stream.records.question import Question
 from aimass_stream.records.recommendation import Recommendation, RecommendedItem
 from aimass_stream.records.reply import Reply
+from aimass_stream.records.reward import Reward, read_reward
 from aimass_stream.records.segmentation import Region, Segmentation
 from aimass_stream.records.span import Span
 from aimass_stream.records.stored import Depth, Drawing, Picture, Speech, VisualAnomaly
@@ -53,6 +55,7 @@ __all__ = [
     "Alert",
     "Audio",
     "Behaviour",
+    "Choice",
     "Chunk",
     "Claim",
     "Clip",
@@ -102,6 +105,7 @@ __all__ = [
     "Record",
     "Region",
     "Reply",
+    "Reward",
     "Segmentation",
     "Severity",
     "Span",
@@ -118,4 +122,5 @@ __all__ = [
     "Word",
     "read_behaviour",
     "read_feedback",
+    "read_reward",
 ]

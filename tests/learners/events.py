@@ -257,6 +257,24 @@ def number_log(
     ]
 
 
+def bandit_log(rows: int, arms: list[str]) -> list[Event]:
+    """Records that ask, most of them rewarded four later; every tenth reward comes twice."""
+    rng = np.random.default_rng(0)
+    values: list[tuple[str, dict[str, Any]]] = []
+    for i in range(rows):
+        values.append((f"pages/0/{i}", dict(zip("xy", rng.normal(size=2).tolist(), strict=True))))
+        if i >= 4 and i % 3:
+            told = {
+                "record": f"pages/0/{i - 4}",
+                "reward": int(rng.integers(len(arms))) / len(arms),
+            }
+            values += [(f"rewards/0/{i}", told)] * (1 + (i % 10 == 0))
+    return [
+        Event(i, "pages", NOON_MS + i * 100, root, None, orjson.dumps(value))
+        for i, (root, value) in enumerate(values)
+    ]
+
+
 def cluster_log(rows: int, dimensions: int) -> list[Event]:
     """Embeddings of three groups; in the second half one has gone, and another has come."""
     points, which = blobs(rows, 4, dimensions, spread=0.2)

@@ -18,6 +18,7 @@ from aimass_stream.learners.anomaly import (
     TailsDetector,
     ValueDetector,
 )
+from aimass_stream.learners.bandit import Bandit
 from aimass_stream.learners.clusters import Clusters
 from aimass_stream.learners.conversations import Conversations
 from aimass_stream.learners.dialogue import Dialogue, Form
@@ -29,6 +30,7 @@ from aimass_stream.learners.quality import QualityWatch
 from aimass_stream.learners.recommendation import Recommender, Rules
 from aimass_stream.testing import LEARNER_CHECKS, check_learner
 from tests.learners.events import (
+    bandit_log,
     chat_log,
     cluster_log,
     described_shopping,
@@ -249,6 +251,14 @@ CASES = {
             block_rows=8,
         ),
         lambda: dialogue_log(120),
+    ),
+    "bandit": Case(
+        Bandit("slots", arms=tuple(LABELS), fields=("x", "y"), keep_records=20, block_rows=12),
+        lambda: bandit_log(120, LABELS),
+    ),
+    "bandit-of-few": Case(
+        Bandit("slots", arms=("a", "b"), policy="epsilon-greedy", explore=0.3, keep_records=8),
+        lambda: bandit_log(60, LABELS),
     ),
     "gallery": Case(
         Gallery(
