@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from aimass_stream.cli.audit import audit
+from aimass_stream.cli.bandit import bandit
 from aimass_stream.cli.dlq import dlq_app
 from aimass_stream.cli.doctor import doctor
 from aimass_stream.cli.draw import draw
@@ -36,6 +37,7 @@ app.command("init")(init)
 app.command("watch")(watch)
 app.command("draw")(draw)
 app.command("audit")(audit)
+app.command("bandit")(bandit)
 app.command("doctor")(doctor)
 app.command("verify")(verify)
 
