@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         ValueDetector,
         vector_ensemble,
     )
+    from aimass_stream.learners.bandit import Bandit
     from aimass_stream.learners.clusters import Clusters
     from aimass_stream.learners.conversations import Conversations
     from aimass_stream.learners.dialogue import Dialogue, Form
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "AbuseGuard": "aimass_stream.learners.abuse",
     "AutoencoderDetector": "aimass_stream.learners.anomaly",
+    "Bandit": "aimass_stream.learners.bandit",
     "Clusters": "aimass_stream.learners.clusters",
     "Conversations": "aimass_stream.learners.conversations",
     "Dialogue": "aimass_stream.learners.dialogue",
@@ -64,6 +66,7 @@ _HOMES = {
 __all__ = [
     "AbuseGuard",
     "AutoencoderDetector",
+    "Bandit",
     "Clusters",
     "Conversations",
     "Dialogue",
