@@ -13,6 +13,7 @@ import numpy as np
 
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.learner import Event, Learner, Snapshot
+from aimass_stream.learners.bandit import Bandit
 from aimass_stream.learners.quality import QualityWatch
 
 
@@ -72,3 +73,4 @@ class FoldState:
 
 LABELS = ("even", "odd")
 quality = QualityWatch("quality", LABELS, snapshot_rows=500)
+slots = Bandit("slots", arms=("a", "b"), fields=("x",), snapshot_rows=50)
