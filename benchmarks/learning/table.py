@@ -74,6 +74,15 @@ def _online(files: Files) -> Iterator[Row]:
             }
 
 
+def _costs(files: Files) -> Iterator[Row]:
+    """The cheapest first; beside a block at once, what a record costs that comes alone."""
+    for file in files.values():
+        alone = file["us_per_record_one_by_one"]
+        for name, us in sorted(file["us_per_record"].items(), key=lambda each: float(each[1])):
+            rate = file["records_per_s"][name]
+            yield {"learner": name, "us": us, "alone_us": alone[name], "rate": rate}
+
+
 TABLES: Mapping[str, Table] = {
     "values": Table(
         ("learning",),
@@ -104,6 +113,16 @@ TABLES: Mapping[str, Table] = {
             "TrumpApproval, off by": number("TrumpApproval", ".2f"),
         },
         _online,
+    ),
+    "costs": Table(
+        ("learning",),
+        {
+            "learner": words("learner"),
+            "a record of a block": number("us", ",.0f", " µs"),
+            "a record alone": number("alone_us", ",.0f", " µs"),
+            "records/s a core": number("rate", ",.0f"),
+        },
+        _costs,
     ),
 }
 
