@@ -49,12 +49,14 @@ def show(
     """Show the card of a model, and its files.
 
     What it is and takes, where it comes from, its licence, its limits, and what was measured.
+    Reads every file of the version; ends with 1 if one is not as it was published, else with 0.
 
     Example: aimass models show digits-resnet
     """
     from aimass_stream.cli.cards.errands import run_show
 
-    run_show(model, registry, as_json=as_json)
+    if not run_show(model, registry, as_json=as_json):
+        raise typer.Exit(DAMAGED)
 
 
 @models_app.command()

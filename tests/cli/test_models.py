@@ -13,7 +13,7 @@ from aimass_stream.cli.main import app
 from aimass_stream.registry.card import Cost, Provenance
 from aimass_stream.registry.folder import publish
 from aimass_stream.registry.manifest import read_manifest
-from tests.registry.model_folders import write_json, write_model
+from tests.registry.model_folders import prepare, write_json, write_model
 
 COLUMNS = 80
 CLASSIFIER = "ResNetForImageClassification"
@@ -31,7 +31,8 @@ def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return write_model(tmp_path / "pets", CLASSIFIER, id2label={"0": "cat", "1": "dog"})
+    labels = {"0": "cat", "1": "dog"}
+    return prepare(write_model(tmp_path / "pets", CLASSIFIER, id2label=labels))
 
 
 def aimass(*args: str) -> Result:
@@ -77,6 +78,7 @@ def test_scripts_get_the_same_in_json(registry: Path, folder: Path) -> None:
     (listed,) = json.loads(aimass("list", "--json").stdout)["models"]
     shown = json.loads(aimass("show", "animals", "--json").stdout)
     known = {"name": "animals", "versions": ["1"], "candidates": [], "problem": ""}
+    assert shown.pop("differences") == []
     assert listed == {**known, "latest": shown}
     assert (shown["id"], shown["task"]) == ("animals@1", "image-classification")
     assert shown["size_bytes"] == sum(one["size"] for one in shown["files"].values())
@@ -89,7 +91,8 @@ def test_scripts_get_the_same_in_json(registry: Path, folder: Path) -> None:
 
 def test_what_is_not_stated_is_asked_for(registry: Path, folder: Path) -> None:
     added = aimass("add", "pets")
-    assert "does not state its licence and source; give --licence and --source" in added.stderr
+    assert "not state its licence and source, and a version never changes. Give" in added.stderr
+    assert "README.md; adding the folder again makes pets@2" in added.stderr
     assert "\nLicence       not stated\n" in aimass("show", "pets").stdout
 
 
@@ -125,13 +128,20 @@ def test_damage_ends_with_1_and_names_the_file(registry: Path, folder: Path) -> 
     (registry / "pets" / "2" / "config.json").write_text("{}")
     damaged = aimass("verify", "pets")
     assert damaged.exit_code == 1
-    assert re.search(r"OK +pets@1 +2 files", damaged.stdout)
+    assert re.search(r"OK +pets@1 +3 files", damaged.stdout)
     assert re.search(r"DAMAGED +pets@2\n +config.json has 2 bytes, not \d+\n", damaged.stdout)
     assert "1 of 2 versions damaged: pets@2" in damaged.stderr
     about = json.loads(aimass("verify", "--json").stdout)
     assert [one["ok"] for one in about["versions"]] == [True, False]
     assert about["versions"][1]["differences"][0]["file"] == "config.json"
     assert aimass("verify", "pets@1").exit_code == 0
+    shown = aimass("show", "pets")
+    assert shown.exit_code == 1
+    assert "\nDAMAGED       config.json has 2 bytes" in shown.stdout
+    assert "Declare it" not in shown.stdout
+    as_json = aimass("show", "pets", "--json")
+    assert as_json.exit_code == 1
+    assert json.loads(as_json.stdout)["differences"] == about["versions"][1]["differences"]
 
 
 def test_a_manifest_that_cannot_be_read_does_not_hide_other_models(

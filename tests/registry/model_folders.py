@@ -20,6 +20,12 @@ def write_model(folder: Path, architecture: str, **config: Any) -> Path:
     return folder
 
 
+def prepare(folder: Path, **settings: Any) -> Path:
+    """Lay beside a network what prepares images for it."""
+    write_json(folder / "preprocessor_config.json", {"do_resize": False, **settings})
+    return folder
+
+
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a JSON file."""
     path.write_text(json.dumps(content))

@@ -15,6 +15,7 @@ from aimass_stream.cli.cards.catalogue import list_json, list_lines, read_entrie
 from aimass_stream.cli.cards.page import (
     card_of,
     declaration_of,
+    differences_json,
     page_json,
     page_lines,
     values_text,
@@ -26,7 +27,7 @@ from aimass_stream.config import load_settings
 from aimass_stream.registry.adding import add_folder, name_of
 from aimass_stream.registry.candidates import promote
 from aimass_stream.registry.card import Provenance
-from aimass_stream.registry.manifest import read_manifest
+from aimass_stream.registry.manifest import Manifest, read_manifest
 from aimass_stream.registry.references import SCHEME, versions_meant
 from aimass_stream.registry.verification import Difference, verify_version, versions_there
 
@@ -44,8 +45,8 @@ def run_list(registry: Path | None, *, as_json: bool) -> None:
         _print(list_lines(entries, folder, _width()))
 
 
-def run_show(reference: str, registry: Path | None, *, as_json: bool) -> None:
-    """Print a card.
+def run_show(reference: str, registry: Path | None, *, as_json: bool) -> bool:
+    """Print a card; whether its files are as they were published.
 
     Raises:
         ConfigError: there is no such model or version.
@@ -54,11 +55,15 @@ def run_show(reference: str, registry: Path | None, *, as_json: bool) -> None:
     folder = load_settings(models=registry).models_folder
     name, meant = versions_meant(reference, folder)
     manifest = read_manifest(folder / name / meant[0])
+    differences = verify_version(folder, name, meant[0])
     if as_json:
-        sys.stdout.write(page_json(manifest, folder) + "\n")
-        return
+        sys.stdout.write(page_json(manifest, folder, differences) + "\n")
+        return not differences
     _, versions = versions_meant(name, folder)
-    _print(page_lines(manifest, versions, folder, _width()))
+    _print(page_lines(manifest, versions, folder, _width(), differences))
+    if differences:
+        say(f"{name}@{meant[0]} is damaged. {_way_out(folder)}")
+    return not differences
 
 
 def run_add(source: Path, name: str, task: str, told: Provenance, registry: Path | None) -> None:
@@ -75,10 +80,19 @@ def run_add(source: Path, name: str, task: str, told: Provenance, registry: Path
     say(f"Added {', '.join(escape(part) for part in (manifest.task, *parts) if part)}")
     unknown = [word for word in ("licence", "source") if not getattr(card, word)]
     if unknown:
-        options = " and ".join(f"--{word}" for word in unknown)
-        say(f"Its card does not state its {' and '.join(unknown)}; give {options} to say so.")
+        say(_how_to_state(unknown, manifest))
     say(f"Declare it: {declaration_of(manifest)}")
     sys.stdout.write(manifest.id + "\n")
+
+
+def _how_to_state(unknown: list[str], manifest: Manifest) -> str:
+    options = " and ".join(f"--{word}" for word in unknown)
+    readme = ", or the licence as `license:` in the front matter of its README.md"
+    return (
+        f"Its card does not state its {' and '.join(unknown)}, and a version never changes. Give "
+        f"{options} when you add it{readme if 'licence' in unknown else ''}; adding the folder "
+        f"again makes {manifest.name}@{int(manifest.version) + 1}."
+    )
 
 
 def run_promote(reference: str, registry: Path | None) -> None:
@@ -115,10 +129,16 @@ def run_verify(reference: str | None, registry: Path | None, *, as_json: bool) -
     elif damaged:
         say(
             f"{len(damaged)} of {count_text(len(found), 'version')} damaged: "
-            f"{', '.join(damaged)}. No worker loads them. Add the model again, or delete the "
-            f"folder of the version in {folder}."
+            f"{', '.join(damaged)}. {_way_out(folder)}"
         )
     return not damaged
+
+
+def _way_out(folder: Path) -> str:
+    return (
+        "No worker loads what is damaged. Add the model again, or delete the folder of the "
+        f"version in {folder}."
+    )
 
 
 def _verdict(model_id: str, differences: list[Difference], folder: Path) -> list[Text]:
@@ -134,8 +154,8 @@ def _verdict(model_id: str, differences: list[Difference], folder: Path) -> list
 
 
 def _about(model_id: str, differences: list[Difference]) -> dict[str, Any]:
-    wrong = [{"file": each.file, "problem": each.text} for each in differences]
-    return {"id": model_id, "location": SCHEME + model_id, "ok": not wrong, "differences": wrong}
+    about = {"id": model_id, "location": SCHEME + model_id, "ok": not differences}
+    return {**about, "differences": differences_json(differences)}
 
 
 def _width() -> int:

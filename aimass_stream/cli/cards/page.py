@@ -16,6 +16,7 @@ from aimass_stream.registry.card import Card, Cost
 from aimass_stream.registry.configuration import ARCHITECTURE, COMBINER, ESTIMATOR
 from aimass_stream.registry.description import describe_leniently
 from aimass_stream.registry.manifest import Manifest
+from aimass_stream.registry.verification import Difference
 
 TITLE_CHARS = 14
 """Cells that the names of fields take."""
@@ -46,13 +47,25 @@ def about_version(manifest: Manifest, models_folder: Path) -> dict[str, Any]:
     }
 
 
-def page_json(manifest: Manifest, models_folder: Path) -> str:
+def page_json(
+    manifest: Manifest, models_folder: Path, differences: Sequence[Difference] = ()
+) -> str:
     """What `aimass models show --json` prints, on one line."""
-    return json_line(about_version(manifest, models_folder))
+    wrong = differences_json(differences)
+    return json_line({**about_version(manifest, models_folder), "differences": wrong})
+
+
+def differences_json(differences: Sequence[Difference]) -> list[dict[str, str]]:
+    """What is damaged, for a program."""
+    return [{"file": each.file, "problem": each.text} for each in differences]
 
 
 def page_lines(
-    manifest: Manifest, versions: Sequence[str], models_folder: Path, width: int
+    manifest: Manifest,
+    versions: Sequence[str],
+    models_folder: Path,
+    width: int,
+    differences: Sequence[Difference] = (),
 ) -> list[Text]:
     """The screen of `aimass models show`.
 
@@ -61,13 +74,23 @@ def page_lines(
         versions: all versions of the model, newest first.
         models_folder: the registry, as the user knows it.
         width: cells of a line.
+        differences: what is not as it was published.
     """
     card = card_of(manifest, models_folder)
     lines = [Text(manifest.id, style="bold"), Text()]
+    for each in differences:
+        lines += _field("DAMAGED", f"{each.file} {each.text}", width, "bold red")
     for title, text in _fields(manifest, card, versions):
         lines += _field(title, text or NOT_STATED, width)
-    lines += [Text(), *_file_lines(manifest, width), Text(), Text("Declare it:", style="dim")]
-    return [*lines, Text(f"  {declaration_of(manifest)}")]
+    lines += [Text(), *_file_lines(manifest, width)]
+    if differences:
+        return lines
+    return [
+        *lines,
+        Text(),
+        Text("Declare it:", style="dim"),
+        Text(f"  {declaration_of(manifest)}"),
+    ]
 
 
 def declaration_of(manifest: Manifest) -> str:
@@ -113,12 +136,12 @@ def _fields(manifest: Manifest, card: Card, versions: Sequence[str]) -> Iterator
     yield "Versions", ", ".join(versions)
 
 
-def _field(title: str, text: str, width: int) -> list[Text]:
+def _field(title: str, text: str, width: int, style: str = "dim") -> list[Text]:
     room = max(width - TITLE_CHARS, 20)
     wrapped = Text(escape(text)).wrap(Console(width=room), room)
     titles = (title, *([""] * (len(wrapped) - 1)))
     return [
-        Text.assemble((each.ljust(TITLE_CHARS), "dim"), line)
+        Text.assemble((each.ljust(TITLE_CHARS), style), line)
         for each, line in zip(titles, wrapped, strict=True)
     ]
 
