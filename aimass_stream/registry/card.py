@@ -55,8 +55,8 @@ class Card(Provenance, frozen=True, kw_only=True):
         takes: the record type it takes, e.g. `Image`; empty likewise.
         answers: the type of its answers, e.g. `Prediction`; empty likewise.
         library: what builds the network: `transformers`, `timm`, `torchvision`, `torchaudio`,
-            `yolox`, `diffusers`, or `layers` for a chain of `torch.nn`; empty if its files do not
-            say.
+            `yolox`, `diffusers`, `scikit-learn`, or `layers` for a chain of `torch.nn`; empty if
+            its files do not say.
         architecture: the network's class or name there, e.g. `ResNetForImageClassification`.
         values: numbers in its safetensors files, buffers such as running means included, by
             their type there, e.g. `{"F32": 79714}`.

@@ -28,6 +28,8 @@ PIPELINE = "model_index.json"
 _UNNAMED = {"layers": "chain of layers", "yolox": "YOLOX"}
 _REMOTE = ("auto_map", "custom_pipelines")
 _PREPARATIONS = ("preprocessor_config.json", "processor_config.json")
+_BY_BYTES = frozenset({"ByT5Tokenizer", "CanineTokenizer", "PerceiverTokenizer"})
+"""Tokenizers that have no vocabulary."""
 _FRONT_MATTER = re.compile(r"---\s*\n(.*?)\n---\s*\n", re.DOTALL)
 _LICENCE = re.compile(r"^licen[sc]e:[ \t]*([\w.+-]+)[ \t]*$", re.MULTILINE)
 _MAX_TOKENS = 10_000_000
@@ -38,12 +40,14 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     """A model's configuration, as far as a card needs it; empty where nothing is said.
 
     Attributes:
-        library: `transformers`, `timm`, `torchvision`, `torchaudio`, `layers`, `yolox` or
-            `diffusers`.
+        library: `transformers`, `timm`, `torchvision`, `torchaudio`, `layers`, `yolox`,
+            `diffusers` or `scikit-learn`.
         architecture: the network's class or name there.
         labels: its classes, in the order of its outputs.
-        problem: transformers' `problem_type`, or `regression` where there is a single output.
+        problem: transformers' `problem_type`, or `regression` where there is a single output;
+            the task of an estimator.
         prepares: whether it brings a preparation of images or audio.
+        reads_bytes: whether its tokenizer reads bytes or characters as they are.
         sampling_rate_hz: of the audio it takes; 0 where it takes none.
         limits: what follows for its inputs, a sentence each.
     """
@@ -53,6 +57,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     labels: tuple[str, ...] = ()
     problem: str = ""
     prepares: bool = False
+    reads_bytes: bool = False
     sampling_rate_hz: int = 0
     limits: tuple[str, ...] = ()
 
@@ -68,7 +73,10 @@ def read_configuration(folder: Path) -> Configuration:
     if (folder / PIPELINE).is_file():
         name = _read(folder / PIPELINE).get("_class_name")
         return Configuration(library="diffusers", architecture=str(name or ""))
+    if (folder / ESTIMATOR).is_file() and not (folder / CONFIG).is_file():
+        return _estimator(_read(folder / ESTIMATOR))
     config, prepared = _read(folder / CONFIG), _preparation(folder)
+    tokenizer = _read(folder / "tokenizer_config.json")
     named = config.get("architectures")
     architecture = str(named[0]) if isinstance(named, list) and named else ""
     from_timm = not architecture and isinstance(config.get("architecture"), str)
@@ -79,12 +87,13 @@ def read_configuration(folder: Path) -> Configuration:
         labels=_labels(config),
         problem=_problem(config),
         prepares=bool(prepared),
+        reads_bytes=tokenizer.get("tokenizer_class") in _BY_BYTES,
         sampling_rate_hz=rate if isinstance(rate, int) else 0,
         limits=tuple(
             _limits(
                 {**config, **_read(folder / "generation_config.json")},
                 prepared,
-                _read(folder / "tokenizer_config.json"),
+                tokenizer,
             )
         ),
     )
@@ -153,6 +162,17 @@ def _own(found: dict[str, Any]) -> Configuration:
         labels=tuple(map(str, labels)) if isinstance(labels, list) else (),
         prepares=True,
         limits=(_resized(shape),) if sized else (),
+    )
+
+
+def _estimator(found: dict[str, Any]) -> Configuration:
+    """What `fit` wrote of an estimator."""
+    fitted, labels = found.get("estimator"), found.get("labels")
+    return Configuration(
+        library="scikit-learn",
+        architecture=str(fitted.get("class", "")) if isinstance(fitted, dict) else "",
+        labels=tuple(map(str, labels)) if isinstance(labels, list) else (),
+        problem=str(found.get("task", "")),
     )
 
 

@@ -7,20 +7,23 @@ from pathlib import Path
 from aimass_stream.adapters.tasks import TASKS, modality_of, takes_of
 from aimass_stream.adapters.tasks.drawing import DRAWING_TASKS
 from aimass_stream.adapters.tasks.images import TORCH_TASKS
+from aimass_stream.adapters.tasks.vectors import SKLEARN_TASKS
 from aimass_stream.errors import ConfigError, SetupError
 from aimass_stream.registry.card import Card, Provenance
 from aimass_stream.registry.configuration import (
     ARCHITECTURE,
     CONFIG,
+    ESTIMATOR,
     PIPELINE,
     Configuration,
     licence_of,
     read_configuration,
 )
+from aimass_stream.registry.preparation import check_preparation
 from aimass_stream.registry.recognition import may_serve, recognise
 from aimass_stream.registry.weights import count_values
 
-KNOWN_TASKS = {**TASKS, **TORCH_TASKS, **DRAWING_TASKS}
+KNOWN_TASKS = {**TASKS, **TORCH_TASKS, **DRAWING_TASKS, **SKLEARN_TASKS}
 """Every task that an adapter of the engine serves, by name."""
 
 
@@ -62,8 +65,10 @@ def check_loadable(folder: Path, task: str = "") -> tuple[str, tuple[str, ...]]:
         Its task, and its labels.
 
     Raises:
-        ConfigError: there is no such folder, or its task is not known or cannot be told.
-        SetupError: it has no weights or no configuration.
+        ConfigError: there is no such folder, its task is not known or cannot be told, or is not
+            that of its architecture.
+        SetupError: it has no weights, no configuration, or lacks the tokenizer, image processor
+            or feature extractor that the task needs.
     """
     if not folder.is_dir():
         raise ConfigError(f"There is no model folder {folder}.")
@@ -77,26 +82,31 @@ def check_loadable(folder: Path, task: str = "") -> tuple[str, tuple[str, ...]]:
         raise SetupError(
             f"Model folder {folder} has neither {CONFIG}, as model.save_pretrained(folder) writes "
             f"it, nor {ARCHITECTURE}, as docs/models/own-networks.md describes it, nor {PIPELINE} "
-            "of a pipeline."
+            f"of a pipeline, nor {ESTIMATOR}, as aimass_stream.training.fitting.fit writes it."
         )
-    return _task(folder, about, task), about.labels
+    found = _task(folder, about, task)
+    check_preparation(folder, about, found)
+    return found, about.labels
 
 
 def _task(folder: Path, about: Configuration, told: str) -> str:
-    known = "Tasks: " + ", ".join(sorted(KNOWN_TASKS)) + "."
-    if told and told not in KNOWN_TASKS:
-        raise ConfigError(f"There is no task {told!r}. {known}")
+    is_fitted = about.library == "scikit-learn"
+    tasks = sorted(SKLEARN_TASKS if is_fitted else KNOWN_TASKS.keys() - SKLEARN_TASKS.keys())
+    known = "Tasks: " + ", ".join(tasks) + "."
+    name = about.architecture or "this model"
+    if told and told not in tasks:
+        raise ConfigError(f"There is no task {told!r} for {name}. {known}")
     recognised = recognise(folder, about)
     if told and not may_serve(recognised, told):
         raise ConfigError(
-            f"The model in {folder} is a {about.architecture}, which is for {recognised}, "
-            f"not for {told}. Leave --task out, or give the folder of another model."
+            f"The model in {folder} is a {name}, which is for {recognised}, "
+            f"not for {told}. Say that it is for {recognised}, or give the folder of another model."
         )
     found = told or recognised
     if not found:
+        check_preparation(folder, about, "")
         raise ConfigError(
-            f"{about.architecture or 'This model'} may do several things. "
-            f"Say which: --task TASK. {known}"
+            f"{name[0].upper()}{name[1:]} may do several things. Say which: --task TASK. {known}"
         )
     return found
 

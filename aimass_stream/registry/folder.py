@@ -17,7 +17,6 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from aimass_stream.adapters.tasks.vectors import SKLEARN_TASKS
 from aimass_stream.errors import ConfigError, SetupError
 from aimass_stream.model import Model, ModelSpec
 from aimass_stream.registry import packages
@@ -235,8 +234,7 @@ def _check_task(wanted: str, manifest: Manifest, folder: Path) -> None:
     Raises:
         ConfigError: it is declared for something else.
     """
-    known = manifest.task in KNOWN_TASKS or manifest.task in SKLEARN_TASKS
-    if wanted and known and not may_serve(manifest.task, wanted):
+    if wanted and manifest.task in KNOWN_TASKS and not may_serve(manifest.task, wanted):
         raise ConfigError(
             f"{manifest.id} is declared for {wanted}, and registered for {manifest.task}. "
             f"Declare it for {manifest.task}; or, if it is a model for {wanted}, register it as "

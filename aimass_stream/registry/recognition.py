@@ -10,6 +10,7 @@ from pathlib import Path
 
 from aimass_stream.adapters.tasks import modality_of
 from aimass_stream.registry.configuration import Configuration
+from aimass_stream.registry.preparation import has_tokenizer
 
 _ENDINGS = {
     "ForImageClassification": "image-classification",
@@ -61,6 +62,18 @@ _ON_AUDIO = {
     _SEQUENCE: "audio-classification",
     "ForConditionalGeneration": "automatic-speech-recognition",
 }
+_HEARING = (
+    "Data2VecAudio",
+    "Hubert",
+    "Moonshine",
+    "SEW",
+    "Speech2Text",
+    "UniSpeech",
+    "Wav2Vec2",
+    "WavLM",
+    "Whisper",
+)
+"""What the names of networks on audio begin with, where their endings do not tell."""
 _PROBLEMS = {
     "regression": "text-regression",
     "multi_label_classification": "multi-label-classification",
@@ -81,7 +94,6 @@ _BACKBONE = {
     "image": frozenset({"image-embedding", "visual-anomaly"}),
 }
 """Tasks that need no head, by what the network reads."""
-_TOKENIZERS = ("tokenizer.json", "vocab.txt", "tokenizer.model", "spiece.model", "vocab.json")
 
 
 def recognise(folder: Path, about: Configuration) -> str:
@@ -96,6 +108,8 @@ def recognise(folder: Path, about: Configuration) -> str:
         return _LIBRARIES[about.library]
     if about.library == "diffusers":
         return "inpainting" if name.endswith("InpaintPipeline") else "text-to-image"
+    if about.library == "scikit-learn":
+        return about.problem
     exact = _NAMES.get(name) or next(
         (task for ending, task in _ENDINGS.items() if name.endswith(ending)), ""
     )
@@ -117,18 +131,14 @@ def may_serve(found: str, wanted: str) -> bool:
 def _by_inputs(folder: Path, about: Configuration) -> str:
     """The task of an architecture whose name leaves it to what goes in."""
     name = about.architecture
-    if about.sampling_rate_hz:
+    if about.sampling_rate_hz or name.startswith(_HEARING):
         return _ON_AUDIO.get(_ending(name), "")
     if name.endswith(_SEQUENCE):
         return _PROBLEMS.get(about.problem, "text-classification")
-    if name.endswith("Model") and not about.prepares and _has_tokenizer(folder):
+    if name.endswith("Model") and not about.prepares and has_tokenizer(folder, about):
         return "sentence-embedding"
     return ""
 
 
 def _ending(name: str) -> str:
     return next((ending for ending in _ON_AUDIO if name.endswith(ending)), "")
-
-
-def _has_tokenizer(folder: Path) -> bool:
-    return any((folder / name).is_file() for name in _TOKENIZERS)

@@ -11,13 +11,16 @@ import numpy as np
 import orjson
 import pytest
 from safetensors.numpy import save_file
+from sklearn.tree import DecisionTreeClassifier
 
+from aimass_stream.adapters.estimator_files import read_estimator, write_estimator
+from aimass_stream.adapters.sklearn import Sklearn
 from aimass_stream.errors import ConfigError, SetupError
 from aimass_stream.registry.adding import add_folder
 from aimass_stream.registry.card import Card, Cost, Provenance
 from aimass_stream.registry.configuration import Configuration, licence_of, read_configuration
 from aimass_stream.registry.description import check_loadable, describe, describe_leniently
-from aimass_stream.registry.folder import publish
+from aimass_stream.registry.folder import publish, resolve
 from aimass_stream.registry.manifest import read_manifest
 from aimass_stream.registry.recognition import recognise
 from aimass_stream.registry.weights import count_values
@@ -268,11 +271,59 @@ def test_a_pipeline_of_diffusers_is_known(tmp_path: Path, name: str, task: str, 
 
 def test_a_task_that_stays_open_must_be_told(tmp_path: Path) -> None:
     folder = write_model(tmp_path / "t5", "T5ForConditionalGeneration")
+    with pytest.raises(SetupError, match=r"neither a tokenizer nor an image.*save_pretrained"):
+        add(tmp_path / "models", folder)
+    write_json(folder / "tokenizer.json", {})
     with pytest.raises(ConfigError, match=r"T5For.*several things.*--task.*summarization"):
         add(tmp_path / "models", folder)
     with pytest.raises(ConfigError, match=r"no task 'sumarise'.*summarization"):
         add(tmp_path / "models", folder, "sumarise")
     assert add(tmp_path / "models", folder, "summarization").answers == "Generated"
+
+
+@pytest.mark.parametrize(
+    ("architecture", "words"),
+    [
+        ("BertForSequenceClassification", r"no tokenizer, .*tokenizer\.save_pretrained"),
+        (RESNET, r"no image processor, which image-c.* processor\.save_pretrained"),
+        ("Wav2Vec2ForSequenceClassification", r"no feature extractor.* processor\.save_pretr"),
+        ("WhisperForConditionalGeneration", "no tokenizer, which automatic-speech-recognition"),
+    ],
+)
+def test_a_network_without_what_makes_its_inputs_is_refused(
+    tmp_path: Path, architecture: str, words: str
+) -> None:
+    folder = write_model(tmp_path / "alone", architecture)
+    with pytest.raises(SetupError, match=words):
+        add(tmp_path / "models", folder)
+    write_json(folder / "vocab.json", {})
+    write_json(folder / "preprocessor_config.json", {"sampling_rate": 16000})
+    assert add(tmp_path / "models", folder).architecture == architecture
+
+
+def test_a_tokenizer_that_reads_bytes_needs_no_vocabulary(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "canine", "CanineForSequenceClassification")
+    write_json(folder / "tokenizer_config.json", {"tokenizer_class": "CanineTokenizer"})
+    assert add(tmp_path / "models", folder).modality == "text"
+
+
+def test_what_fit_wrote_is_added_for_its_task(tmp_path: Path) -> None:
+    rows = np.array([[0.0], [1.0], [2.0], [3.0]])
+    fitted = DecisionTreeClassifier(random_state=0).fit(rows, ["stays", "stays", "goes", "goes"])
+    folder = tmp_path / "churn"
+    folder.mkdir()
+    write_estimator(folder, fitted, rows, (), {})
+    with pytest.raises(ConfigError, match="which is for classification, not for regression"):
+        add(tmp_path / "models", folder, "regression")
+    with pytest.raises(ConfigError, match=r"no task 'object-detection' for Deci.* regression\."):
+        add(tmp_path / "models", folder, "object-detection")
+    told = Provenance()
+    manifest = add_folder(tmp_path / "models", "churn", folder, task="", told=told)
+    assert (manifest.task, manifest.labels) == ("classification", ["goes", "stays"])
+    assert manifest.card is not None
+    assert manifest.card.library == "scikit-learn"
+    spec = resolve(Sklearn("classification", "models://churn"), tmp_path / "models")
+    assert read_estimator(Path(spec.folder))[0].task == manifest.task
 
 
 def test_weights_are_counted_by_type_and_once(tmp_path: Path) -> None:
