@@ -60,10 +60,12 @@ class ModelReport(msgspec.Struct, frozen=True, order=True):
     Attributes:
         location: where.
         task: what it is declared for; empty where its declaration names none.
+        adapter: `module:Class` of what loads it; empty for a learner.
     """
 
     location: str
     task: str = ""
+    adapter: str = ""
 
 
 class SourceReport(msgspec.Struct, frozen=True):
@@ -214,7 +216,7 @@ def report_app(app: App, examples: int = 0, seed: int = 0) -> AppReport:
         agents,
         models=sorted(
             _located(_held(Path.cwd(), Model))
-            | {ModelReport(one.location, "") for one in _held(Path.cwd(), Learner) if one.location}
+            | {ModelReport(one.location) for one in _held(Path.cwd(), Learner) if one.location}
         ),
         plans=plans,
         learners=sorted({learner.name for learner in _held(Path.cwd(), Learner)}),
@@ -249,7 +251,7 @@ def _located(models: Iterable[Model[Any]]) -> set[ModelReport]:
     from aimass_stream.model import all_parts
 
     return {
-        ModelReport(each.location, getattr(each, "task", ""))
+        ModelReport(each.location, getattr(each, "task", ""), each.adapter)
         for model in models
         for each in (model, *all_parts(model))
         if each.location

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from aimass_stream.adapters.tasks import TASKS
 from aimass_stream.cli.app_report import AgentReport, AppReport, ModelReport
+from aimass_stream.cli.cards.catalogue import read_entries
 from aimass_stream.cli.checks.broker import check_broker, check_topics
 from aimass_stream.cli.checks.finding import Finding, Status
 from aimass_stream.cli.checks.machine import check_device, check_disk, check_packages, check_python
@@ -19,6 +21,7 @@ from aimass_stream.config import Settings
 from aimass_stream.kafka.survey import Survey, TopicState, release_of
 from aimass_stream.registry.folder import publish
 from tests.cli.commands import aimass
+from tests.registry.model_folders import write_model
 
 AGENTS = """\
 from aimass_stream import App, Image, Inline, Topic
@@ -161,7 +164,11 @@ class TestModels:
     def test_whole_ones_are_verified(self, registry: Path) -> None:
         (finding,) = check_models([ModelReport("models://small@1")], registry)
         assert finding.status is Status.OK
-        assert finding.details[0].startswith("small@1: ")
+        assert finding.text == "1 declared model whole, checksums verified"
+        (size,) = (entry.latest.size_bytes for entry in read_entries(registry) if entry.latest)
+        assert finding.details == [f"small@1: {size} B"]
+        (unasked,) = check_models(None, registry)
+        assert unasked.text == "1 model in the registry whole, checksums verified"
 
     def test_a_damaged_one_fails_if_it_is_needed(self, registry: Path) -> None:
         path = registry / "small/1/model.safetensors"
@@ -195,6 +202,23 @@ class TestModels:
             "pets@1 is declared for text-to-speech, and registered for image-classification"
         )
         assert "--name pets --task text-to-speech" in finding.fix
+
+    @pytest.mark.parametrize(
+        ("architecture", "task", "text", "fix"),
+        [
+            ("ResNetForImageClassification", "object-detection", "not for object-", "another"),
+            ("BertForSequenceClassification", "text-classification", "no tokenizer", "tokenizer."),
+        ],
+    )
+    def test_a_folder_that_cannot_be_what_is_declared_fails(
+        self, tmp_path: Path, architecture: str, task: str, text: str, fix: str
+    ) -> None:
+        folder = write_model(tmp_path / "alone", architecture)
+        declared = ModelReport(str(folder), task, TASKS[task].adapter)
+        (finding,) = check_models([declared], tmp_path / "models")
+        assert finding.status is Status.FAIL
+        assert text in finding.text
+        assert fix in finding.fix
 
     def test_an_app_without_models_needs_none(self, tmp_path: Path) -> None:
         (finding,) = check_models([], tmp_path / "models")

@@ -218,13 +218,14 @@ def test_members_of_the_registry_are_resolved_and_their_versions_counted(tmp_pat
 
 
 def test_an_ensemble_in_a_graph_brings_its_members(tmp_path: Path) -> None:
-    members = (Transformers("image-classification", "models://x"), Corner())
+    image = Transformers("image-classification", "models://x")
+    members = (image, Corner())
     graph = Graph(
         "g",
         {"found": Step(Boxes()), "makes": Step(Ensemble("e", members), after="found")},
         answer=Street,
     )
-    assert _located([graph]) == {ModelReport("models://x", "image-classification")}
+    assert _located([graph]) == {ModelReport("models://x", image.task, image.adapter)}
     spec = resolve(
         Graph("h", {"found": Step(Boxes()), "makes": Step(A, after="found")}, answer=Street),
         tmp_path,

@@ -1,4 +1,4 @@
-"""The app's models and those of the registry: they resolve, and their files are whole."""
+"""The app's models and those of the registry: they resolve, are whole, and are what is declared."""
 
 from __future__ import annotations
 
@@ -13,11 +13,15 @@ from aimass_stream.cli.units import count_text, size_text
 from aimass_stream.errors import AimassError
 from aimass_stream.model import Model
 from aimass_stream.registry import packages
+from aimass_stream.registry.description import check_loadable
+from aimass_stream.registry.files import MANIFEST
 from aimass_stream.registry.folder import find, resolve
 from aimass_stream.registry.references import SCHEME
 
 HASHED_BYTES = 500 * 1000 * 1000
 """More than this is not read: the command is to answer within seconds."""
+_ADAPTERS = "aimass_stream.adapters."
+"""Where what loads a folder lies, if it is known what such a folder must hold."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +32,7 @@ class _Located(Model[Any]):
 
     place: str
     task: str = ""
+    is_known: bool = False
 
     @property
     def location(self) -> str:
@@ -41,28 +46,47 @@ def check_models(declared: Sequence[ModelReport] | None, models_folder: Path) ->
         declared: as the app's report has them; None where there is no report.
         models_folder: the registry.
     """
-    wanted = [_Located(place=one.location, task=one.task) for one in declared or ()]
+    wanted = [
+        _Located(place=one.location, task=one.task, is_known=one.adapter.startswith(_ADAPTERS))
+        for one in declared or ()
+    ]
     named = {one.place.partition("@")[0] for one in wanted}
     registered = [f"{SCHEME}{path.name}" for path in sorted(models_folder.glob("[!.]*/"))]
     others = [_Located(place=place) for place in registered if place not in named]
     findings, whole, left_bytes = [], [], HASHED_BYTES
+    wanted_whole = 0
     for model in [*wanted, *others]:
         try:
             newest = replace(model, place=_newest(model.place, models_folder))
-            size = _size(newest.place, models_folder)
-            if size > left_bytes:
-                findings.append(_not_read(newest.place, size))
-                continue
-            left_bytes -= size
-            spec = resolve(newest, models_folder)
+            folder = _folder(newest.place, models_folder)
+            size = _size(folder)
+            is_read = size <= left_bytes
+            if is_read:
+                left_bytes -= size
+                model_id = resolve(newest, models_folder).id
+            if model.is_known:
+                check_loadable(folder, model.task)
         except AimassError as error:
             findings.append(_broken(error, needed=model in wanted))
+            continue
+        if is_read:
+            whole.append(f"{model_id}: {size_text(size)}")
+            wanted_whole += model in wanted
         else:
-            whole.append(f"{spec.id}: {size_text(size)}")
+            findings.append(_not_read(newest.place, size))
     if whole:
-        text = f"{count_text(len(whole), 'model')} whole, checksums verified"
-        findings.insert(0, ok("models", text, whole))
+        findings.insert(0, _whole(whole, wanted_whole))
     return findings or [_none(models_folder, is_known=declared is not None)]
+
+
+def _whole(lines: list[str], declared: int) -> Finding:
+    """What was read, the declared ones first: a model that is declared twice counts twice."""
+    counts = []
+    if declared:
+        counts.append(count_text(declared, "declared model"))
+    if others := len(lines) - declared:
+        counts.append(f"{count_text(others, 'other' if declared else 'model')} in the registry")
+    return ok("models", f"{' and '.join(counts)} whole, checksums verified", lines)
 
 
 def _none(models_folder: Path, *, is_known: bool) -> Finding:
@@ -94,15 +118,21 @@ def _not_read(place: str, size: int) -> Finding:
     )
 
 
-def _size(place: str, models_folder: Path) -> int:
-    """Bytes below the folder of a model, or of its version where it is registered."""
+def _folder(place: str, models_folder: Path) -> Path:
+    """The folder of a model, or of its version where it is registered; it need not be there.
+
+    Raises:
+        ConfigError: it is to be in a package that is not installed.
+    """
     if place.startswith(packages.SCHEME):
-        try:
-            _, folder = packages.packaged_folder(place)
-        except AimassError:
-            return 0
-    else:
+        return packages.packaged_folder(place)[1]
+    if place.startswith(SCHEME):
         name, _, version = place.removeprefix(SCHEME).partition("@")
-        registered = place.startswith(SCHEME)
-        folder = models_folder / name / version if registered else Path(place).expanduser()
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+        return models_folder / name / version
+    return Path(place).expanduser().resolve()
+
+
+def _size(folder: Path) -> int:
+    """Bytes of a model's files; the manifest is none of them, as in `aimass models list`."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path != folder / MANIFEST)
+    return sum(path.stat().st_size for path in files)
