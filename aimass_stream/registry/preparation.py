@@ -11,7 +11,7 @@ from aimass_stream.adapters.tasks import modality_of
 from aimass_stream.errors import SetupError
 from aimass_stream.registry.configuration import Configuration
 
-_VOCABULARIES = ("tokenizer.json", "vocab*", "dict.txt", "*.model", "*.spm")
+_VOCABULARIES = ("tokenizer.json", "vocab*", "byte_maps.json", "dict.txt", "*.model", "*.spm")
 _READS_TOO = frozenset(
     {
         "automatic-speech-recognition",
