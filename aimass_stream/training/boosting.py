@@ -16,8 +16,9 @@ from aimass_stream.adapters.estimator_files import write_estimator
 from aimass_stream.adapters.sklearn import Sklearn
 from aimass_stream.ensembles.ensemble import Ensemble
 from aimass_stream.errors import ConfigError
-from aimass_stream.records import Limits, Prediction, Record
+from aimass_stream.records import Limits, Prediction
 from aimass_stream.registry.folder import publish
+from aimass_stream.training.captured import Given
 from aimass_stream.training.fitting import fit_chain, fit_estimator
 from aimass_stream.transforms.chain import Chain
 from aimass_stream.transforms.frozen import library_versions
@@ -57,7 +58,7 @@ class Boosted:
 
 def boost(  # noqa: PLR0913 - all but three are told by name
     folder: Path | str,
-    records: Iterable[Record],
+    records: Iterable[Given],
     answers: Iterable[Any],
     *,
     chain: Chain,
@@ -74,7 +75,7 @@ def boost(  # noqa: PLR0913 - all but three are told by name
 
     Args:
         folder: a folder for each member is made in it.
-        records: the captured range; payloads of claims are fetched from this process's store.
+        records: the captured range, as `fit` takes it.
         answers: the label of each record, one for one.
         chain: steps of this package; fitted once, and the same before each member.
         estimator: a weak classifier of scikit-learn that heeds weights of rows, not fitted.

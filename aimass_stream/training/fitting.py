@@ -6,8 +6,7 @@ it. The same records in the same order give the same files on one machine.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,9 @@ from numpy.typing import NDArray
 from aimass_stream.adapters.estimator_files import write_estimator
 from aimass_stream.codecs.claims import PayloadStore
 from aimass_stream.config import settings
-from aimass_stream.errors import ConfigError, RecordError
+from aimass_stream.errors import ConfigError
 from aimass_stream.records import Limits, Record
+from aimass_stream.training.captured import Captured, Given, pairs_of
 from aimass_stream.transforms.chain import Chain, Transform
 from aimass_stream.transforms.estimators import Arrays
 from aimass_stream.transforms.frozen import Frozen, learned_of, library_versions, write_chain
@@ -27,54 +27,6 @@ from aimass_stream.transforms.reading import decode, whole
 from aimass_stream.transforms.running import Function, Running, function_of
 
 _DEFAULT_LIMITS = Limits()
-
-
-@dataclass
-class Captured:
-    """A captured range on its way through a chain, and at last what was learnt from.
-
-    Attributes:
-        values: what has become of each record that is left.
-        answers: what is to be learnt of each of them.
-        refused: how many records were left out, by reason.
-        ranges: first and last offset, by `topic/partition`.
-    """
-
-    values: list[Any] = field(default_factory=list)
-    answers: list[Any] = field(default_factory=list)
-    refused: Counter[str] = field(default_factory=Counter)
-    ranges: dict[str, tuple[int, int]] = field(default_factory=dict)
-
-    def note(self, record: Record) -> None:
-        """Widen the range of offsets by a record's."""
-        self.widen(f"{record.topic}/{record.partition}", record.offset)
-
-    def widen(self, place: str, offset: int) -> None:
-        """Have the range of a `topic/partition` hold an offset."""
-        first, last = self.ranges.get(place, (offset, offset))
-        self.ranges[place] = (min(first, offset), max(last, offset))
-
-    def keep(self, pairs: Iterable[tuple[Any, Any]], make: Function) -> None:
-        """Have what is made of each value, and leave out what is refused.
-
-        Raises:
-            ConfigError: nothing is left.
-        """
-        values, answers = [], []
-        for value, answer in pairs:
-            try:
-                values.append(make(value))
-            except RecordError as error:
-                self.refused[error.reason.value] += 1
-            else:
-                answers.append(answer)
-        self.values, self.answers = values, answers
-        if not values:
-            raise ConfigError(f"No record is left to learn from; refused: {dict(self.refused)}.")
-
-    def go_on(self, make: Function) -> None:
-        """Put what is left through another function."""
-        self.keep(zip(self.values, self.answers, strict=True), make)
 
 
 @dataclass
@@ -92,8 +44,8 @@ class FittedChain:
     captured: Captured
     declared: list[dict[str, Any]]
     steps: list[dict[str, Any]]
-    learnt: list[dict[str, Any] | None]
-    arrays: Arrays
+    learnt: list[dict[str, Any] | None] = field(repr=False)
+    arrays: Arrays = field(repr=False)
 
     def table(self) -> tuple[NDArray[np.float64], NDArray[Any] | None]:
         """`(records, columns)` and what is to be learnt of each; None where nothing is.
@@ -129,7 +81,7 @@ class FittedChain:
 
 def fit(  # noqa: PLR0913 - all but three are told by name
     folder: Path | str,
-    records: Iterable[Record],
+    records: Iterable[Given],
     answers: Iterable[Any] | None = None,
     *,
     chain: Chain,
@@ -146,7 +98,8 @@ def fit(  # noqa: PLR0913 - all but three are told by name
 
     Args:
         folder: made where it is missing; a chain and an estimator in it are replaced.
-        records: the captured range; payloads of claims are fetched from this process's store.
+        records: the captured range; payloads of claims are fetched from this process's store. A
+            JSON object, as a dict, and a payload, as bytes, count as records of no topic.
         answers: what is to be learnt of each record, one for one; None for clustering, and where
             neither a step nor the estimator needs any.
         chain: steps of this package.
@@ -177,7 +130,7 @@ def fit(  # noqa: PLR0913 - all but three are told by name
 
 
 def fit_chain(
-    records: Iterable[Record],
+    records: Iterable[Given],
     answers: Iterable[Any] | None,
     *,
     chain: Chain,
@@ -202,7 +155,7 @@ def fit_chain(
         )
     whole_chain = Chain(*before.steps, *chain.steps) if before else chain
     captured = Captured()
-    captured.keep(_pairs(records, answers), _beginning(captured, whole_chain, limits))
+    captured.keep(pairs_of(records, answers), _beginning(captured, whole_chain, limits))
     return fit_captured(captured, chain, before=before, limits=limits)
 
 
@@ -240,18 +193,6 @@ def fit_captured(
 def _first_fitted(chain: Chain) -> int:
     steps = chain.steps
     return next((at for at, one in enumerate(steps) if one.is_fitted), len(steps))
-
-
-def _pairs(
-    records: Iterable[Record], answers: Iterable[Any] | None
-) -> Iterator[tuple[Record, Any]]:
-    if answers is None:
-        yield from ((record, None) for record in records)
-        return
-    try:
-        yield from zip(records, answers, strict=True)
-    except ValueError as error:
-        raise ConfigError("There must be as many answers as records.") from error
 
 
 def _beginning(captured: Captured, chain: Chain, limits: Limits) -> Function:

@@ -23,7 +23,8 @@ from aimass_stream.learner import Event, Snapshot
 from aimass_stream.learners.proposer.declaration import Proposer
 from aimass_stream.records import Limits, Proposal
 from aimass_stream.records.json_object import read_object
-from aimass_stream.training.fitting import Captured, fit_captured, fit_estimator, head_of
+from aimass_stream.training.captured import Captured
+from aimass_stream.training.fitting import fit_captured, fit_estimator, head_of
 from aimass_stream.transforms.chain import Chain
 from aimass_stream.transforms.estimators import class_of
 from aimass_stream.transforms.frozen import library_versions

@@ -37,7 +37,8 @@ from aimass_stream.model import ModelSpec, import_adapter
 from aimass_stream.records import Image, Prediction, Record
 from aimass_stream.registry.files import scan
 from aimass_stream.registry.folder import resolve
-from aimass_stream.training.fitting import Captured, fit
+from aimass_stream.training.captured import Captured
+from aimass_stream.training.fitting import fit
 from aimass_stream.transforms.chain import Transform
 from aimass_stream.transforms.estimators import Arrays, freeze, thaw
 from aimass_stream.transforms.forms import FORMS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from aimass_stream.transforms.frozen import Frozen, learned_of
 from aimass_stream.transforms.reading import Reading
 from aimass_stream.transforms.running import Running
 
+PAGE = Path(__file__).parents[2] / "docs/models/data-mining.md"
 LINES = [
     "the parcel was sent to Paris on Monday",
     "cancel the parcel and refund the order",
@@ -79,6 +81,30 @@ def test_weights_of_words_are_those_of_the_library() -> None:
         np.testing.assert_array_equal(back(line), library.transform([line]).toarray()[0])
     with pytest.raises(ConfigError, match="Tfidf cannot be fitted"):
         learned_of(t.Tfidf(min_records=3)).fit(LINES[:2], None)
+
+
+def test_the_page_is_fitted_as_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "page.py").write_text(PAGE.read_text().split("```python\n")[1].split("```")[0])
+    held = runpy.run_path("page.py")
+    predictor = EstimatedClass(resolve(held["churn"], tmp_path), "cpu")
+    found: Any = predictor.predict([predictor.decode(orjson.dumps(held["records"][1]))])
+    assert found[0].label == "stays"
+
+
+def test_records_of_no_topic_are_learnt_from_and_not_shown(tmp_path: Path) -> None:
+    chain, rows = t.Chain(t.Numbers("x", 1), t.StandardScale()), [{"x": [1.0]}, {"x": [3.0]}, {}]
+    bare = fit(tmp_path / "a", rows, chain=chain)
+    assert repr(bare) == "Captured(2 records, refused={'bad_envelope': 1}, ranges={})"
+    on_a_topic = [Record("t", 0, at, 0, None, orjson.dumps(row), ()) for at, row in enumerate(rows)]
+    fit(tmp_path / "b", map(orjson.dumps, rows), chain=chain)
+    assert fit(tmp_path / "c", on_a_topic, chain=chain).ranges == {"t/0": (0, 2)}
+    learnt = [orjson.loads((tmp_path / one / "chain.json").read_bytes()) for one in "abc"]
+    assert learnt[0]["learnt"] == learnt[1]["learnt"] == learnt[2]["learnt"]
+    with pytest.raises(ConfigError, match="Record 1 is a str"):
+        fit(tmp_path, [rows[0], "x"], chain=chain)  # type: ignore[list-item]
+    with pytest.raises(ConfigError, match="Record 0 is no JSON object"):
+        fit(tmp_path, [{"x": {1, 2}}], chain=chain)
 
 
 def test_threads_read_alike(tmp_path: Path) -> None:
