@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from aimass_stream.error_text import describe
 from aimass_stream.errors import DeviceError, SetupError
 from aimass_stream.model import ModelSpec
 from aimass_stream.runtime.batch import BatchFailed, Hear, Scored
@@ -189,7 +190,9 @@ class DeviceLink:
                 return await Session.open(self._path, self._options, self._on_session_close)
             except (OSError, FrameError) as error:
                 if not isinstance(error, (FileNotFoundError, ConnectionError)):
-                    log.warning("no connection to the device process: %s", error or type(error))
+                    log.warning(
+                        "no connection to the device process (%s); trying again", describe(error)
+                    )
             await asyncio.sleep(delay_s)
             delay_s = min(delay_s * 2, _MAX_DELAY_S)
 

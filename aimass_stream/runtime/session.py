@@ -115,6 +115,9 @@ class Session:
             async with asyncio.timeout(_HELLO_TIMEOUT_S):
                 await session._connect(path)
                 await session._hello
+        except TimeoutError as error:
+            session.close()
+            raise TimeoutError(f"no hello from it in {_HELLO_TIMEOUT_S:g} s") from error
         except BaseException:
             session.close()
             raise

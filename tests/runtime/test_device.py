@@ -10,12 +10,14 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
 
-from aimass_stream.errors import Reason, RecordError, SetupError
+from aimass_stream.errors import DeviceError, Reason, RecordError, SetupError
+from aimass_stream.runtime import session
 from aimass_stream.runtime.device_host import DeviceHost, HostOptions
 from aimass_stream.runtime.link import BatchFailed, DeviceLink, LinkOptions, Scored
 from tests.runtime.adapters import Answer
@@ -261,6 +263,22 @@ async def test_a_stranger_is_hung_up_on_and_nobody_else_notices(
                 with suppress(ConnectionResetError):
                     assert await loop.sock_recv(stranger, 1) == b""
     assert decode(await link.predict(OBEDIENT.id, [b"x"])) == [expected(b"x")]
+
+
+async def test_a_process_that_is_too_busy_to_say_hello_is_tried_again_and_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(session, "_HELLO_TIMEOUT_S", 0.05)
+    with socket.socket(socket.AF_UNIX) as busy:
+        busy.bind(str(tmp_path / "busy"))
+        busy.listen()
+        link = DeviceLink(tmp_path / "busy")
+        connecting = asyncio.create_task(link.connect())
+        told = "no connection to the device process (TimeoutError: no hello from it in 0.05 s)"
+        await until(lambda: f"{told}; trying again" in caplog.text, "a word of it")
+        await link.close()
+        with pytest.raises(DeviceError, match="closed"):
+            await connecting
 
 
 async def test_a_closed_link_fails_its_callers_and_stays_closed(host: DeviceHost) -> None:
