@@ -90,7 +90,7 @@ class LearnerState(Protocol[InputT, AnswerT_co]):
         what was answered before is handed in again before what is new.
 
         Changes nothing: the same inputs again give the same answers, to the bit, and so do fewer
-        or more of the same block. `learners.open_block` answers each once.
+        or more of the same block. `aimass_stream.learners.open_block` answers each once.
         """
         ...
 
