@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
 from aiohttp.web import Request as AiohttpRequest
-from aiohttp.web import StreamResponse
+from aiohttp.web import StreamResponse, TCPSite
 from faust.web import Request, Response, View
 from faust.web.drivers import aiohttp as driver
 from prometheus_client import generate_latest
@@ -33,6 +33,7 @@ class Pages(driver.Web):
     def __init__(self, app: Any, **options: Any) -> None:
         super().__init__(app, **options)
         self.web_app.on_response_prepare.append(_name_server)
+        self._port = 0
 
     async def start_server(self) -> None:
         """Listen; a port that is taken ends a worker that nobody supervises.
@@ -44,7 +45,7 @@ class Pages(driver.Web):
         first = self.app.conf.web_port
         last = min(first + PORTS_TRIED, MAX_PORT) if SLOT in os.environ else first
         for port in range(first, last + 1):
-            self.app.conf.web_port = port
+            self._port = port
             try:
                 await self._create_site().start()
             except OSError as error:
@@ -60,6 +61,12 @@ class Pages(driver.Web):
                 if port != first:
                     self.log.warning("port %d was taken meanwhile; metrics on %d", first, port)
             return
+
+    def _new_transport_tcp(self) -> TCPSite:
+        """On the port in turn: Faust's asks the settings, which warn of whoever changes them."""
+        conf = self.app.conf
+        context = conf.web_ssl_context
+        return TCPSite(self._runner, conf.web_bind, self._port, ssl_context=context)
 
 
 class Watched(Protocol):
