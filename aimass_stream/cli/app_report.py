@@ -22,6 +22,7 @@ from aimass_stream.error_text import describe, place_of
 from aimass_stream.errors import AimassError, ConfigError
 from aimass_stream.kafka.topics import TopicPlan
 from aimass_stream.records import Example, Record, Topic
+from aimass_stream.records.payload import PayloadRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -36,6 +37,7 @@ IMPORT_S = 120.0
 SILENT_S = 3.0
 """After that a person at a terminal is told what is waited for."""
 # Nothing is connected, yet an app without a broker does not load.
+_RECORDS = "aimass_stream.records."
 NO_BROKER = "kafka://127.0.0.1:9"
 """Where nobody listens."""
 
@@ -45,6 +47,8 @@ class AgentReport(msgspec.Struct, frozen=True):
 
     Attributes:
         to: the topic of its answers; None where it has none.
+        kinds: which record types of the engine those of its topic are, the nearest first; none
+            where the topic takes any record.
     """
 
     name: str
@@ -52,6 +56,7 @@ class AgentReport(msgspec.Struct, frozen=True):
     partitions: int | None
     to: str | None
     to_partitions: int | None
+    kinds: list[str] = []
 
 
 class ModelReport(msgspec.Struct, frozen=True, order=True):
@@ -205,6 +210,7 @@ def report_app(app: App, examples: int = 0, seed: int = 0) -> AppReport:
             partitions=agent.topic.partitions,
             to=agent.to.name if agent.to else None,
             to_partitions=agent.to.partitions if agent.to else None,
+            kinds=_kinds(agent.topic.type),
         )
         for agent in app.engine_agents.values()
     ]
@@ -256,6 +262,12 @@ def _located(models: Iterable[Model[Any]]) -> set[ModelReport]:
         for each in (model, *all_parts(model))
         if each.location
     }
+
+
+def _kinds(record: type[Any]) -> list[str]:
+    """Names of the record types of the engine that say what a topic's payloads are."""
+    known = [kind for kind in record.__mro__ if kind.__module__.startswith(_RECORDS)]
+    return [kind.__name__ for kind in known if kind not in (Record, PayloadRecord)]
 
 
 def _sources(app: App) -> dict[str, Topic[Any]]:

@@ -124,6 +124,7 @@ def images(  # noqa: PLR0913 - the options of a command
 
     errand = Errand(
         noun=IMAGES.noun,
+        record=IMAGES.record.__name__,
         folder=folder.resolve(),
         topic=topic,
         rate=rate,
@@ -161,6 +162,7 @@ def audio(  # noqa: PLR0913 - the options of a command
 
     errand = Errand(
         noun=AUDIO.noun,
+        record=AUDIO.record.__name__,
         folder=folder.resolve(),
         topic=topic,
         rate=rate,
@@ -198,6 +200,7 @@ def clips(  # noqa: PLR0913 - the options of a command
 
     errand = Errand(
         noun=CLIPS.noun,
+        record=CLIPS.record.__name__,
         folder=folder.resolve(),
         topic=topic,
         rate=rate,
@@ -266,6 +269,7 @@ def behaviour(  # noqa: PLR0913 - the options of a command
     first, *more = (file.resolve() for file in files)
     errand = Errand(
         noun="event",
+        record="Behaviour",
         folder=first,
         more=tuple(more),
         topic=topic,
@@ -308,6 +312,7 @@ def text(  # noqa: PLR0913 - the options of a command
     first, *more = (file.resolve() for file in files)
     errand = Errand(
         noun="line",
+        record="Text",
         folder=first,
         topic=topic,
         rate=rate,

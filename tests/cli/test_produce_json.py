@@ -13,13 +13,19 @@ from aimass_stream.kafka.survey import survey
 from tests.cli.commands import aimass, read_topic
 
 APP = """\
-from aimass_stream import App, Record, Topic
+from aimass_stream import App, Record, Text, Topic
 
 app = App("{topic}-app", origin="agents")
 
 
 @app.agent(Topic("{topic}", Record, partitions=3))
 async def read(stream):
+    async for _ in stream:
+        yield
+
+
+@app.agent(Topic("{topic}.texts", Text))
+async def listen(stream):
     async for _ in stream:
         yield
 """
@@ -74,7 +80,7 @@ async def test_good_lines_arrive_and_a_bad_one_is_named(
     assert sorted(found) == sorted((str(k).encode(), v.encode()) for k, v in expected)
 
 
-async def test_a_mistyped_topic_is_not_created(
+async def test_a_topic_that_is_mistyped_or_of_other_records_is_not_created(
     broker_url: str, worker_env: dict[str, str], tmp_path: Path, topic_name: str
 ) -> None:
     (tmp_path / "readings.jsonl").write_text('{"value": 1}')
@@ -87,9 +93,13 @@ async def test_a_mistyped_topic_is_not_created(
     assert f"There is no topic {wrong} on " in ended.stderr
     assert "the app in agents has none" in ended.stderr
     assert f"Did you mean {topic_name}? To create it all the same, give --create." in ended.stderr
+    strange = ("produce", "behaviour", "readings.jsonl", "--topic", f"{topic_name}.texts")
+    ended = aimass(*strange, env=worker_env, cwd=tmp_path)
+    assert ended.returncode == 78
+    assert f"declares {topic_name}.texts as a topic of Text, where what you send" in ended.stderr
     ended = aimass(*command, topic_name, env=worker_env, cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
     assert f"Created topic {topic_name} with 3 partitions." in ended.stderr
     topics = (await survey(bootstrap_servers(broker_url))).topics
     assert topic_name in topics
-    assert wrong not in topics
+    assert not {wrong, f"{topic_name}.texts"} & set(topics)

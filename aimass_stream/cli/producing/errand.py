@@ -22,6 +22,7 @@ class Errand:
         again: send also what was sent before.
         create: create the topic also where the app declares none of that name.
         app: the package whose topics are created where they are missing.
+        record: name of the type of its records; empty where a topic of any type may take them.
         more: further files, where one run sends the lines of several.
     """
 
@@ -33,6 +34,7 @@ class Errand:
     again: bool = False
     create: bool = False
     app: str = "agents"
+    record: str = ""
     more: tuple[Path, ...] = ()
 
     @property

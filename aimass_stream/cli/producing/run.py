@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from difflib import get_close_matches
 
 from aiokafka.errors import KafkaError
@@ -76,14 +76,18 @@ class Run:
         """
         self._url = url
         self._catch_signals()
-        cluster_id, fresh = await self._provide_topic()
+        seen = await survey(bootstrap_servers(url))
+        # Before anything is sent: what goes where it cannot be read comes back as dead letters.
+        await self._ask_app()
+        self._check_kind()
+        fresh = await self._provide_topic(seen.topics)
         title = f"{self._errand.origin} -> {self._errand.topic} on {self._url}"
-        path = journal_path(self._conf.state, self._errand.origin, self._errand.topic, cluster_id)
+        path = journal_path(
+            self._conf.state, self._errand.origin, self._errand.topic, seen.cluster_id
+        )
         with Journal(path, title) as journal:
             await self._weigh(journal, fresh=fresh)
             error = await self._send(journal, terminal=terminal)
-        if self._signal is None:
-            await self._ask_app()
         ending = Ending(
             noun=self._errand.noun,
             topic=self._errand.topic,
@@ -114,24 +118,43 @@ class Run:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop, number)
 
-    async def _provide_topic(self) -> tuple[str, bool]:
-        """The cluster's id, and whether the topic had to be created.
+    def _check_kind(self) -> None:
+        """See that the agents of the topic can read what is sent.
+
+        Raises:
+            ConfigError: the app declares the topic to hold records of another type.
+        """
+        topic, record = self._errand.topic, self._errand.record
+        strange = [one for one in self._agents() if one.kinds and record not in one.kinds]
+        if not record or not strange:
+            return
+        agents = self._report.agents if self._report else []
+        fit = sorted({one.topic for one in agents if record in one.kinds})
+        advice = f" Topics of {record}: {', '.join(fit)}." if fit else ""
+        raise ConfigError(
+            f"The app in {self._errand.app} declares {topic} as a topic of {strange[0].kinds[0]}, "
+            f"where what you send ({record}) would be dead-lettered.{advice}"
+        )
+
+    async def _provide_topic(self, there: Collection[str]) -> bool:
+        """Whether the topic had to be created.
+
+        Args:
+            there: topics of the broker.
 
         Raises:
             ConfigError: the topic is not there, and nobody wants it.
         """
         topic, servers = self._errand.topic, bootstrap_servers(self._url)
-        seen = await survey(servers)
-        if topic in seen.topics:
-            return seen.cluster_id, False
+        if topic in there:
+            return False
         # It brings half of Faust along, which a run on an existing topic can do without.
         from aimass_stream.kafka.settings import replication
 
-        await self._ask_app()
-        plan = self._plan(seen.topics)
+        plan = self._plan(there)
         await create_topics({"bootstrap_servers": servers}, [plan], replication(self._conf))
         say(f"Created topic {topic} with {count_text(plan.partitions, 'partition')}.")
-        return seen.cluster_id, True
+        return True
 
     def _plan(self, there: Iterable[str]) -> TopicPlan:
         """The missing topic as the app declares it, or as it was asked for.
@@ -222,10 +245,11 @@ class Run:
         agents = self._report.agents if self._report else []
         return [agent for agent in agents if agent.topic == self._errand.topic]
 
-    def _answers(self) -> str | None:
+    def _answers(self) -> list[str]:
+        """Where answers will come, in the order of the agents; none where no app says."""
         agents = self._report.agents if self._report else []
         logs = {agent.to for agent in self._agents() if agent.to and agent.to.endswith(LOG_SUFFIX)}
         # What a feed writes is for its learner; people want to see what is answered on that log.
         behind = [agent for agent in agents if agent.topic in logs]
         written = [agent.to for agent in (*self._agents(), *behind) if agent.to not in logs]
-        return next((topic for topic in written if topic), None)
+        return list(dict.fromkeys(filter(None, written)))

@@ -22,7 +22,7 @@ class Ending:
     Attributes:
         stopped: somebody stopped it.
         left_out: names in the folder that are no items.
-        answers: the topic where answers will come; None when no app says.
+        answers: the topics where answers will come; none when no app says.
     """
 
     noun: str
@@ -31,7 +31,7 @@ class Ending:
     seconds: float
     stopped: bool
     left_out: Sequence[str]
-    answers: str | None
+    answers: Sequence[str]
 
 
 def print_summary(tally: Tally, ending: Ending) -> None:
@@ -57,8 +57,14 @@ def summary(tally: Tally, ending: Ending) -> list[str]:
     if rest:
         lines.append(f"Not yet sent: {rest:,}. The same command sends them.")
     elif not ending.stopped:
-        lines.append(f"Next: aimass watch {ending.answers or ending.topic}")
+        lines += _next(ending.answers or [ending.topic])
     return lines
+
+
+def _next(topics: Sequence[str]) -> list[str]:
+    """What to type; one topic is watched at a time."""
+    first, *more = [f"aimass watch {topic}" for topic in topics]
+    return [f"Next: {first}", *(f"  or: {one}" for one in more)]
 
 
 def _sent(tally: Tally, ending: Ending) -> str:
