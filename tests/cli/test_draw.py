@@ -122,3 +122,4 @@ async def test_answers_of_a_topic_are_drawn_on_what_they_answer(
         assert pixel(drawn, 600, 300) == colour_of("cat")
     nothing = aimass("draw", images, env=worker_env, cwd=tmp_path)
     assert (nothing.returncode, nothing.stdout) == (1, "")
+    assert f"{images}: answers here have no box, mask or keypoints." in nothing.stderr

@@ -71,10 +71,13 @@ class _Drawing:
         """Draw each image that the answers are about; how many there were."""
         found: dict[str, list[Shape]] = {}
         try:
-            for answer in await self._answers():
+            answers = await self._answers()
+            for answer in answers:
                 root, shapes = answer.header(identity.ROOT) or "", shapes_of(answer.value)
                 if root and shapes:
                     found.setdefault(root, []).extend(shapes)
+            if not found:
+                say(f"{escape(self._errand.topic)}: {_why_nothing(answers)}.")
             chosen = list(found.items())[: self._errand.limit]
             return sum([await self._draw(root, shapes) for root, shapes in chosen])
         except KafkaError as error:
@@ -133,3 +136,12 @@ class _Drawing:
         if record.claim is not None:
             record.attach(self._store.fetch(record.claim, Limits()))
         return bytes(record.bytes)
+
+
+def _why_nothing(answers: list[Record]) -> str:
+    """Why none of these answers can be drawn."""
+    if not answers:
+        return "there are no answers here"
+    if any(shapes_of(answer.value) for answer in answers):
+        return f"records here do not say which image they are about (header {identity.ROOT})"
+    return "answers here have no box, mask or keypoints"
