@@ -10,6 +10,7 @@ import typer
 from aimass_stream.cli.terminal import check_report, command, hush_clients, make_console
 
 RATE = 40.0
+START_S = 180.0
 
 
 @command
@@ -38,6 +39,10 @@ def verify(  # noqa: PLR0913 - the options of a command
         typer.Option(help="Of every moment, victim and order.", show_default="another each time"),
     ] = None,
     rate: Annotated[float, typer.Option(min=1, help="Records a second, in all.")] = RATE,
+    start_within: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", min=1, help="A start may stand still for so long."),
+    ] = START_S,
     soak: Annotated[
         float,
         typer.Option(metavar="MINUTES", min=0, help="Faults by chance for so long, and growth."),
@@ -82,6 +87,7 @@ def verify(  # noqa: PLR0913 - the options of a command
         only=tuple(only or ()),
         seed=seed,
         rate=rate,
+        start_s=start_within,
         soak_minutes=soak,
         report=report,
         keep=keep,

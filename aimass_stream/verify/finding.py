@@ -87,6 +87,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         start_s: how long the application took from its start to an outcome for every input.
         rate: records a second that were sent.
         passed: whether nothing failed, and something passed.
+        error: why the run ended before its end; empty where it did not.
         seconds: the whole run.
         versions: of Python and the packages that matter.
         machine: what it ran on.
@@ -99,6 +100,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     start_s: float
     rate: float
     passed: bool
+    error: str
     seconds: float
     versions: dict[str, str]
     machine: dict[str, str]

@@ -58,6 +58,7 @@ class Verification:
         rows: those so far; complete after `run`.
         scene: while the application runs.
         interrupted: whether Ctrl-C or SIGTERM cut it short.
+        error: why it ended before its end; empty where it did not.
     """
 
     def __init__(self, app: Application, plan: Plan, audience: Audience) -> None:
@@ -65,10 +66,10 @@ class Verification:
         self._plan = plan
         self._audience = audience
         self._began = time.monotonic()
-        self._broken = False
         self.rows: list[Row] = []
         self.scene: Scene | None = None
         self.interrupted = False
+        self.error = ""
 
     def run(self) -> Report:
         """Run every fault.
@@ -80,8 +81,8 @@ class Verification:
         with scratch_folder(keep=self._is_worth_keeping, say=say) as folder:
             try:
                 asyncio.run(self._run(folder))
-            except AimassError:
-                self._broken = True
+            except AimassError as error:
+                self.error = str(error)
                 raise
         return self.report()
 
@@ -95,7 +96,8 @@ class Verification:
             command=self._plan.command,
             start_s=round(self.scene.start_s, 1) if self.scene else 0.0,
             rate=round(self.scene.rate, 1) if self.scene else 0.0,
-            passed=passed and not failed and not self.interrupted,
+            passed=passed and not failed and not self.interrupted and not self.error,
+            error=self.error,
             seconds=round(time.monotonic() - self._began, 1),
             versions=_versions(),
             machine=_machine(),
@@ -105,7 +107,9 @@ class Verification:
     def _is_worth_keeping(self) -> bool:
         """Kept for whoever looks for the reason of a failure, or asked for."""
         return (
-            self._plan.keep or self._broken or any(row.verdict is Verdict.FAIL for row in self.rows)
+            self._plan.keep
+            or bool(self.error)
+            or any(row.verdict is Verdict.FAIL for row in self.rows)
         )
 
     async def _run(self, folder: Path) -> None:

@@ -26,6 +26,7 @@ from aimass_stream.runtime.injection_plan import FAULTS, Injection, Plan, PlanFi
 from aimass_stream.verify.application import Application, Need
 from aimass_stream.verify.errors import VerifyError
 from aimass_stream.verify.oracle import Oracle
+from aimass_stream.verify.readiness import StartPatience, until_started
 from aimass_stream.verify.scratch import ScratchBroker
 from aimass_stream.verify.targets import Target, find_targets
 from aimass_stream.verify.window import Window
@@ -60,12 +61,14 @@ class Setting:
         rate: records a second over all source topics.
         env: variables the workers get beside those that lead to the scratch Kafka and folder.
         say: told what happens now, in a few words.
+        start_s: seconds that the application may take to start without getting further.
     """
 
     seed: int
     rate: float
     env: Mapping[str, str]
     say: Callable[[str], None]
+    start_s: float
 
 
 class Scene:
@@ -97,6 +100,7 @@ class Scene:
         self.folder = folder
         self.rate = setting.rate
         self.say = setting.say
+        self._start_limit_s = setting.start_s
         self.draw = random.Random(setting.seed)  # noqa: S311 - a repeatable choice, no secret
         self.in_doubt = False
         self.start_s = 0.0
@@ -170,10 +174,20 @@ class Scene:
         await self.workers.until_idle(IDLE_S)
 
     async def start(self, workers: int = 1, env: Mapping[str, str] | None = None) -> None:
-        """Start the application's workers, and wait until they are ready."""
+        """Start the application's workers, and wait until they are ready, while they get further.
+
+        Raises:
+            VerifyError: they are not; or the application has ended.
+        """
         self.say("starting the application")
         self.workers.start(workers, env)
-        await self.wait_ready(START_S)
+        limit_s = self._start_limit_s
+        advice = (
+            f"Look at the worker's log, {self.workers.log}. Is the machine busy? "
+            f"Then give it longer: --start-within {2 * limit_s:.0f}"
+        )
+        patience = StartPatience(limit_s)
+        await until_started(self._unready, self.workers.log_lines, patience, self.say, advice)
 
     async def restart(self, workers: int = 1, env: Mapping[str, str] | None = None) -> None:
         """Drain what runs, and start it again."""
@@ -186,22 +200,24 @@ class Scene:
         self.say("stopping the application")
         await self.workers.stop()
 
-    async def wait_ready(self, within_s: float | None = None) -> None:
-        """Wait until every worker is there and says that it is ready.
-
-        Args:
-            within_s: 30 s, or what that comes to here, when not given.
+    async def wait_ready(self) -> None:
+        """Wait until every worker is there and ready, for 30 s or what that comes to here.
 
         Raises:
             VerifyError: one is not; or the application has ended.
         """
-        within_s = within_s or self.bound_s(READY_S)
+        within_s = self.bound_s(READY_S)
         deadline = time.monotonic() + within_s
-        while reasons := await self.workers.unready():
-            self.workers.check()
+        while reasons := await self._unready():
             if time.monotonic() > deadline:
                 raise VerifyError(f"not ready within {within_s:.0f} s: {'; '.join(reasons)}")
             await asyncio.sleep(POLL_S)
+
+    async def _unready(self) -> list[str]:
+        reasons = await self.workers.unready()
+        if reasons:
+            self.workers.check()
+        return reasons
 
     # -- its models ----------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+import orjson
 import psutil
 
 from aimass_stream.runtime.parent import SUPERVISED
@@ -27,6 +28,8 @@ IDLE_LOOK_S = 0.5
 IDLE_SHARE = 0.25
 """Of one core; what an application spends that only waits."""
 POLL_S = 0.02
+PAGE_BYTES = 500
+"""Shown of a page that is not what it should be."""
 
 _WORKER = "aimass_stream.cli.worker_process"
 _MODELS = "aimass_stream.runtime.device"
@@ -96,7 +99,7 @@ class Workers:
 
     def log_lines(self) -> int:
         """How many lines its processes have logged by now."""
-        return self.log.read_bytes().count(b"\n")
+        return self.log.read_bytes().count(b"\n") if self.log.exists() else 0
 
     def check(self) -> None:
         """See that it still runs.
@@ -213,12 +216,20 @@ def _read_metrics(pid: int) -> str:
     return ""
 
 
+def _reasons(page: bytes) -> str:
+    """Those that `/readyz` gives; the page itself where it is another one."""
+    try:
+        return ", ".join(orjson.loads(page)["reasons"])
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return page[:PAGE_BYTES].decode(errors="replace")
+
+
 def _ask_ready(pid: int) -> str:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{_port(pid)}/readyz", timeout=2):
             return ""
     except urllib.error.HTTPError as error:
         with error:
-            return error.read(500).decode(errors="replace")
+            return _reasons(error.read())
     except (psutil.Error, OSError) as error:
         return f"worker {pid} does not answer: {error}"

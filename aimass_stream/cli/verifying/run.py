@@ -16,6 +16,7 @@ from rich.console import Console
 from aimass_stream.cli.app_report import NO_BROKER, AppQuestion, AppReport, has_app
 from aimass_stream.cli.terminal import make_console
 from aimass_stream.cli.units import count_text
+from aimass_stream.cli.verify import START_S
 from aimass_stream.cli.verifying.inputs import parse_inputs, read_inputs
 from aimass_stream.cli.verifying.view import View, list_table, result_table
 from aimass_stream.config import Settings, load_settings
@@ -45,6 +46,7 @@ class VerifyOptions:
     only: Sequence[str]
     seed: int | None
     rate: float
+    start_s: float
     soak_minutes: float
     report: Path | None
     keep: bool
@@ -70,7 +72,7 @@ def run(options: VerifyOptions) -> int:
     env = {"AIMASS_MODELS": str(conf.models_folder.absolute())}
     plan = Plan(
         faults,
-        Setting(seed, options.rate, env, view.say),
+        Setting(seed, options.rate, env, view.say, options.start_s),
         options.soak_minutes,
         options.keep,
         command,
@@ -134,6 +136,8 @@ def _command(options: VerifyOptions, seed: int) -> str:
     words += ["--app", options.app] if options.app != "agents" else []
     words += ["--quick"] if options.quick else []
     words += ["--rate", f"{options.rate:g}"]
+    if options.start_s != START_S:
+        words += ["--start-within", f"{options.start_s:g}"]
     words += ["--soak", f"{options.soak_minutes:g}"] if options.soak_minutes else []
     for name in options.only:
         words += ["--only", name]
