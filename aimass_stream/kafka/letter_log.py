@@ -25,7 +25,7 @@ class LetterLog:
         """Take in what an agent's records failed of."""
         self._untold.update((agent, str(failure.error.reason)) for failure in failures)
         if self._untold and self._pause is None:
-            self._tell()
+            self._tell(f" (more are counted for {EVERY_S:g} s)")
 
     def close(self) -> None:
         """Tell what is untold; nothing is noted after that."""
@@ -34,12 +34,12 @@ class LetterLog:
         if self._untold:
             self._tell()
 
-    def _tell(self) -> None:
+    def _tell(self, beside: str = "") -> None:
         told, self._untold = self._untold, Counter()
         counts = ", ".join(
             f"{count} of {agent} ({reason})" for (agent, reason), count in told.most_common()
         )
-        log.warning("dead-lettered %s; aimass dlq list shows them", counts)
+        log.warning("dead-lettered %s%s; aimass dlq list shows them", counts, beside)
         self._pause = asyncio.get_running_loop().call_later(EVERY_S, self._go_on)
 
     def _go_on(self) -> None:

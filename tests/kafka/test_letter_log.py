@@ -27,7 +27,8 @@ async def test_the_first_is_told_at_once_and_the_next_together(
         letters.note("sort", failures(3))
         letters.note("read", failures(2, Reason.AGENT_ERROR))
         assert caplog.messages == [
-            "dead-lettered 1 of sort (undecodable); aimass dlq list shows them"
+            "dead-lettered 1 of sort (undecodable) (more are counted for 0.05 s); "
+            "aimass dlq list shows them"
         ]
         await until(lambda: len(caplog.messages) > 1, "the second line")
     assert caplog.messages[1] == (
@@ -43,6 +44,6 @@ async def test_the_end_tells_what_is_untold(caplog: pytest.LogCaptureFixture) ->
         letters.close()
         letters.close()
     assert [message.split(";")[0] for message in caplog.messages] == [
-        "dead-lettered 1 of sort (undecodable)",
+        "dead-lettered 1 of sort (undecodable) (more are counted for 30 s)",
         "dead-lettered 4 of sort (undecodable)",
     ]
