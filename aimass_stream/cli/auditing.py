@@ -15,11 +15,10 @@ from aimass_stream.cli.app_report import AppQuestion, AppReport
 from aimass_stream.cli.terminal import make_console, say, use_broker
 from aimass_stream.cli.units import count_text
 from aimass_stream.config import load_settings
-from aimass_stream.errors import ConfigError
 from aimass_stream.kafka.groups import read_committed
 from aimass_stream.kafka.outcomes import outcomes_topic
 from aimass_stream.kafka.reader import bootstrap_servers
-from aimass_stream.kafka.survey import survey
+from aimass_stream.kafka.survey import NeverRanError, survey
 from aimass_stream.verify.audit import Audit, audit
 from aimass_stream.verify.oracle import Oracle, Watched
 
@@ -41,7 +40,8 @@ def run_audit(package: str, *, as_json: bool) -> bool:
 
     Raises:
         BrokerError: the broker cannot be reached.
-        ConfigError: there is no such app, or no worker of it has run yet.
+        ConfigError: there is no such app.
+        NeverRanError: no worker of it has run yet.
     """
     report = AppQuestion(package).answer()
     with use_broker(load_settings()) as url:
@@ -58,10 +58,7 @@ async def _read(url: str, report: AppReport) -> list[Audit]:
     watched = [Watched(each.name, each.topic, each.to) for each in report.agents]
     outcomes = outcomes_topic(report.id)
     if outcomes not in (await survey(bootstrap_servers(url))).topics:
-        raise ConfigError(
-            f"No worker of {report.id} has run on this Kafka yet: there is no topic {outcomes}. "
-            "Try: aimass worker"
-        )
+        raise NeverRanError(report.id, outcomes, url)
     # Asked for first: what is committed by now has its outcome on the topic.
     committed = await read_committed(url, report.id)
     async with Oracle(url, report.id, watched) as oracle:

@@ -11,11 +11,10 @@ from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 
-from aimass_stream.errors import AimassError
 from aimass_stream.kafka.dead_letters import dead_letters_topic, take_back
 from aimass_stream.kafka.reader import TopicReader, bootstrap_servers
 from aimass_stream.kafka.replays import Replay, replay_of, replays_topic
-from aimass_stream.kafka.survey import survey
+from aimass_stream.kafka.survey import NeverRanError, survey
 from aimass_stream.records import Record, identity
 
 Place = tuple[int, int]
@@ -93,10 +92,6 @@ class Letters:
         ]
 
 
-class NoLettersError(AimassError):
-    """The app has no dead letter topic on this broker."""
-
-
 def letter_of(record: Record) -> Letter | None:
     """What a record of a dead letter topic says; None where it is no dead letter."""
     told = {name: held.decode(errors="replace") for name, held in record.headers}
@@ -144,7 +139,7 @@ async def read_letters(url: str, app_id: str) -> Letters:
     """Read what all dead letters of an app say, up to where their topic ends now.
 
     Raises:
-        NoLettersError: there is no such topic.
+        NeverRanError: there is no such topic.
         BrokerError: the broker cannot be reached, or refuses.
     """
     topic = dead_letters_topic(app_id)
@@ -152,11 +147,7 @@ async def read_letters(url: str, app_id: str) -> Letters:
     topics = (await survey(bootstrap_servers(url))).topics
     if topic not in topics:
         known = sorted(name.removesuffix(_SUFFIX) for name in topics if name.endswith(_SUFFIX))
-        apps = f"Apps that have one: {', '.join(known)}." if known else "No app has one."
-        raise NoLettersError(
-            f"There is no topic {topic} on {url}: no worker of {app_id} has run there. {apps} "
-            "Name one with --app-id."
-        )
+        raise NeverRanError(app_id, topic, url, known)
     letters: list[Letter] = []
     foreign = 0
     async for record in _records(url, topic):

@@ -9,7 +9,7 @@ from typing import Any
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaConnectionError, KafkaError, MessageSizeTooLargeError
 
-from aimass_stream.errors import BrokerError
+from aimass_stream.errors import BrokerError, ConfigError
 from aimass_stream.kafka.topics import unreachable
 
 REQUEST_TIMEOUT_MS = 10_000
@@ -51,6 +51,24 @@ class Survey:
     brokers: int
     release: str
     topics: Mapping[str, TopicState]
+
+
+class NeverRanError(ConfigError):
+    """No worker of an app has run on this Kafka, so nothing is there to read.
+
+    Args:
+        app_id: the app.
+        topic: which every worker of it creates, and which is not there.
+        url: the broker.
+        others: ids of apps that have such a topic there, if the app is named by its id.
+    """
+
+    def __init__(self, app_id: str, topic: str, url: str, others: Sequence[str] = ()) -> None:
+        names = f"; or name another app with --app-id: {', '.join(others)}" if others else ""
+        super().__init__(
+            f"No worker of {app_id} has run on {url} yet: there is no topic {topic}. "
+            f"Try: aimass worker{names}"
+        )
 
 
 async def survey(servers: Sequence[str], timeout_ms: int = REQUEST_TIMEOUT_MS) -> Survey:

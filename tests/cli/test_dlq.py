@@ -20,11 +20,12 @@ from aimass_stream.cli.main import app
 from aimass_stream.codecs.claims import PayloadStore
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.kafka.dead_letters import dead_letter, dead_letters_topic
-from aimass_stream.kafka.letters import NoLettersError, read_letters
+from aimass_stream.kafka.letters import read_letters
 from aimass_stream.kafka.outcomes import Outcomes, encode, outcomes_topic
 from aimass_stream.kafka.reader import bootstrap_servers
 from aimass_stream.kafka.replays import replays_topic
 from aimass_stream.kafka.sender import Sender
+from aimass_stream.kafka.survey import NeverRanError
 from aimass_stream.kafka.topics import TopicPlan, create_topics
 from aimass_stream.records import Chunk, Record, identity
 from aimass_stream.runtime.handover import Failure
@@ -170,7 +171,7 @@ class TestCommand:
         assert "Traceback: bad" in shown.stdout
         assert "(from the payload store)" in shown.stdout
         assert (scene.folder / "p.png").read_bytes() == large
-        with pytest.raises(NoLettersError, match=rf"Apps that have one: .*{scene.name}"):
+        with pytest.raises(NeverRanError, match=rf"another app with --app-id: .*{scene.name}"):
             await read_letters(scene.url, f"{scene.name}x")
 
     async def test_records_go_back_to_their_topic_once(self, scene: Scene) -> None:

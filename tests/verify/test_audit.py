@@ -81,5 +81,8 @@ def test_an_app_that_never_ran_is_told_from_one_without_records(
     env = {**worker_env, "AIMASS_BROKER": broker_url, "TEST_APP": topic_name}
     root = Path(__file__).parents[2]
     said = aimass("audit", "--app", "tests.delivery.record_app", env=env, cwd=root)
-    assert said.returncode == 78
-    assert f"No worker of {topic_name} has run on this Kafka yet" in said.stderr
+    listed = aimass("dlq", "list", "--app-id", topic_name, env=env, cwd=root)
+    for ended in (said, listed):
+        assert ended.returncode == 78
+        assert f"No worker of {topic_name} has run on {broker_url} yet" in ended.stderr
+        assert "Try: aimass worker" in ended.stderr
