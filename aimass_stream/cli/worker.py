@@ -15,6 +15,7 @@ from aimass_stream.cli.terminal import say, use_broker
 from aimass_stream.config import Settings, load_settings
 from aimass_stream.errors import BrokerError, ConfigError
 from aimass_stream.runtime.device_host import DeviceHost, HostOptions
+from aimass_stream.runtime.log_form import LOG_FORM
 from aimass_stream.runtime.memory_limit import memory_limit_bytes
 from aimass_stream.runtime.messages import LEARNERS
 from aimass_stream.runtime.parent import watch_parent
@@ -23,7 +24,8 @@ from aimass_stream.runtime.processes import Command
 from aimass_stream.runtime.supervisor import DEVICE_SOCKET, LEARNER_SOCKET, SLOT, Supervisor
 
 REACH_S = 5.0
-LOG_FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+
+log = logging.getLogger("aimass.worker")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ def supervise(options: WorkerOptions) -> int:
     """
     check_app(options.app)
     watch_parent(options.drain_s + 10)
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    logging.basicConfig(level=logging.INFO, format=LOG_FORM)
     conf = load_settings()
     with use_broker(conf) as url:
         check_reachable(url)
@@ -70,7 +72,6 @@ def supervise(options: WorkerOptions) -> int:
             commands,
             make_hosts(conf, options.device),
             drain_s=options.drain_s,
-            on_event=say,
         )
         ports = ", ".join(command.env["AIMASS_WEB_PORT"] for command in commands)
         say(
@@ -96,9 +97,11 @@ def check_app(name: str) -> None:
 def make_hosts(conf: Settings, device: str) -> dict[str, DeviceHost]:
     """The owners of the model processes, by the variable that tells workers their socket."""
     limit_bytes = memory_limit_bytes(conf)
-    models = HostOptions(on_event=say, rss_limit_bytes=limit_bytes)
+    models = HostOptions(on_event=log.warning, rss_limit_bytes=limit_bytes)
     # A worker calls at once if its app has learners, and never if it has none.
-    learners = replace(LEARNER_OPTIONS, on_event=say, rss_limit_bytes=limit_bytes, on_demand=True)
+    learners = replace(
+        LEARNER_OPTIONS, on_event=log.warning, rss_limit_bytes=limit_bytes, on_demand=True
+    )
     return {
         DEVICE_SOCKET: DeviceHost(Path.cwd(), device, options=models),
         LEARNER_SOCKET: DeviceHost(Path.cwd(), LEARNERS, options=learners),

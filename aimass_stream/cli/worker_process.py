@@ -21,9 +21,9 @@ from faust.cli.base import find_app
 from aimass_stream.app import App
 from aimass_stream.error_text import describe, place_of
 from aimass_stream.errors import AimassError, ConfigError
+from aimass_stream.runtime.log_form import LOG_FORM
 from aimass_stream.runtime.parent import watch_parent
 
-LOG_FORMAT = "%(asctime)s %(levelname)-7s %(process)d %(name)s: %(message)s"
 QUIET_LOGGERS = ("aiokafka", "faust", "mode")
 
 
@@ -120,7 +120,7 @@ class Worker(faust.Worker):
 def configure_logging() -> None:
     """One line an event on standard error, at `AIMASS_LOG_LEVEL` (info)."""
     level = os.environ.get("AIMASS_LOG_LEVEL", "INFO").upper()
-    logging.basicConfig(level=level, format=LOG_FORMAT, stream=sys.stderr, force=True)
+    logging.basicConfig(level=level, format=LOG_FORM, stream=sys.stderr, force=True)
     handler = logging.getLogger().handlers[0]
     handler.addFilter(Settling())
     handler.addFilter(Seldom())

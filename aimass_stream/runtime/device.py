@@ -34,6 +34,7 @@ from aimass_stream.runtime.connection import Connection
 from aimass_stream.runtime.frames import FrameError
 from aimass_stream.runtime.heap import importing
 from aimass_stream.runtime.job import Job
+from aimass_stream.runtime.log_form import LOG_FORM
 from aimass_stream.runtime.messages import (
     HUNG_EXIT_CODE,
     LEARNERS,
@@ -264,7 +265,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     # The owner decides what Ctrl-C means; batches in flight are answered first.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.enable()
-    logging.basicConfig(level=logging.INFO, format="%(name)s %(process)d: %(message)s")
+    logging.basicConfig(level=logging.INFO, format=LOG_FORM)
     options = _parse_options(argv)
     # Tokenizers give Python's lock away only for many texts at once, and share those out.
     os.environ["TOKENIZERS_PARALLELISM"] = "true"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,6 +20,8 @@ from aimass_stream.runtime.device_spare import DeviceSpare
 from aimass_stream.runtime.messages import HUNG_EXIT_CODE, LOST_EXIT_CODE, TAKE_OVER
 from aimass_stream.runtime.processes import Backoff, Exit, ProcessStatus, write_stderr
 from aimass_stream.runtime.socket_folder import SocketFolder, wait_called
+
+log = logging.getLogger("aimass.device_host")
 
 MAX_FAILED_STARTS = 5
 
@@ -39,7 +42,7 @@ class HostOptions:
         on_demand: whether the first process is started only when a link connects.
         start_timeout_s: seconds the imports may take.
         on_stderr: takes what the processes write to stderr.
-        on_event: told one line for people about each start and death.
+        on_event: told one line for people about each death.
     """
 
     threads: int | None = None
@@ -207,7 +210,7 @@ class DeviceHost:
                 failed_starts, was_ready = 0, True
                 let_callers_in()
                 self._ready.set()
-                self._options.on_event(f"device {self._device} is ready (pid {active.child.pid})")
+                log.info("device %s is ready (pid %d)", self._device, active.child.pid)
                 if spare is not None:
                     spare.start()
                 death = await self._watch_active(active)

@@ -146,6 +146,7 @@ class Supervisor:
         in_order = draining.done()
         if not in_order:
             draining.cancel()
+            self._on_event("ending at once; what is not committed will be read again")
             await self._end_at_once()
         tasks = [*self._tasks, draining, forced]
         for task in tasks:
@@ -162,6 +163,8 @@ class Supervisor:
                 continue
             self._on_event(f"{worker.status.name} could not drain ({end.reason})")
             return end.code if end.code > 0 else 128 + self._last_signal
+        if all(end is not None and end.code == 0 for end in ends):
+            log.info("everything that was in hand is finished and committed")
         return 0
 
     async def _end_at_once(self) -> None:

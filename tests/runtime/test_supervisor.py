@@ -107,6 +107,7 @@ async def test_a_second_signal_ends_everything_at_once(
     assert await running.exit_code() == code
     assert time.monotonic() - started < 2
     assert not any(map(is_alive, pids))
+    assert running.said(r"event (ending at once; what is not committed will be read again)")
 
 
 async def test_a_killed_worker_is_started_again(supervise: Supervise) -> None:
