@@ -44,7 +44,7 @@ def run_audit(package: str, *, as_json: bool) -> bool:
         NeverRanError: no worker of it has run yet.
     """
     report = AppQuestion(package).answer()
-    with use_broker(load_settings()) as url:
+    with use_broker(load_settings(), is_brief=True) as url:
         audits = asyncio.run(_read(url, report))
     if as_json:
         for each in audits:

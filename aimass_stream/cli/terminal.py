@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 REVIVE_EVERY_S = 0.5
+KEPT_UP = (
+    "No Kafka runs here, so one is started for this command and stopped after it. "
+    "To keep one up: aimass kafka start"
+)
 
 
 def say(text: str) -> None:
@@ -75,8 +79,13 @@ def hush_clients() -> None:
 
 
 @contextmanager
-def use_broker(conf: Settings) -> Iterator[str]:
+def use_broker(conf: Settings, *, is_brief: bool = False) -> Iterator[str]:
     """The URL of the broker to use; the embedded one lives at least as long as this block.
+
+    Args:
+        conf: where it is.
+        is_brief: the command only reads, so that to start a Kafka takes longer than what it does;
+            people are then told how to keep one up.
 
     Raises:
         BrokerError: the embedded broker cannot be started.
@@ -84,8 +93,10 @@ def use_broker(conf: Settings) -> Iterator[str]:
     if conf.broker:
         yield conf.broker
         return
-    from aimass_stream.kafka.embedded import lease_broker
+    from aimass_stream.kafka.embedded import find_broker, lease_broker
 
+    if is_brief and find_broker(conf.state) is None:
+        say(KEPT_UP)
     with lease_broker(conf.state, say=say) as broker, _kept_alive(conf.state):
         yield broker.url
 

@@ -103,7 +103,7 @@ def _watch(options: WatchOptions) -> None:
 
     hush_clients()
     try:
-        with use_broker(load_settings()) as url:
+        with use_broker(load_settings(), is_brief=True) as url:
             asyncio.run(Watch(options, url).run())
     except BrokenPipeError:
         # The reader of a pipe has seen enough; what Python would flush at exit goes nowhere.

@@ -26,7 +26,7 @@ def run_propose(topic: str, registry: Path | None) -> None:
         SetupError: the files of one are not there, or not what it says.
     """
     conf = load_settings(models=registry)
-    with use_broker(conf) as url:
+    with use_broker(conf, is_brief=True) as url:
         latest = asyncio.run(_read_latest(url, topic))
     if not latest:
         raise ConfigError(f"There is no proposal on {topic}. Answers of a Proposer lie there.")

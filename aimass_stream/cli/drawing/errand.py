@@ -47,7 +47,7 @@ def run(errand: DrawErrand) -> int:
     """
     hush_clients()
     conf = load_settings()
-    with use_broker(conf) as url:
+    with use_broker(conf, is_brief=True) as url:
         written = asyncio.run(_Drawing(errand, conf, url).run())
     say(f"{count_text(written, 'picture')} in {errand.into}")
     return 0 if written else 1

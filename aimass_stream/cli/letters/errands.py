@@ -79,7 +79,7 @@ def run_show(errand: ShowErrand, app: str, app_id: str | None) -> None:
     conf = load_settings()
     app_id = app_id_of(app, app_id)
     hush_clients()
-    with use_broker(conf) as url:
+    with use_broker(conf, is_brief=True) as url:
         pages = asyncio.run(_pages(url, app_id, errand.reference, conf))
     for number, page in enumerate(pages):
         if errand.as_json:
@@ -105,7 +105,7 @@ def print_lines(lines: Iterable[Text]) -> None:
 def _read(conf: Settings, app: str, app_id: str | None) -> Letters:
     app_id = app_id_of(app, app_id)
     hush_clients()
-    with use_broker(conf) as url:
+    with use_broker(conf, is_brief=True) as url:
         try:
             return asyncio.run(read_letters(url, app_id))
         except KafkaError as error:
