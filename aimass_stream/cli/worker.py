@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from importlib.machinery import PathFinder
 from pathlib import Path
 
+from aimass_stream.cli.checks.machine import check_device_named
 from aimass_stream.cli.terminal import say, use_broker
 from aimass_stream.config import Settings, load_settings
 from aimass_stream.errors import BrokerError, ConfigError
@@ -48,9 +49,10 @@ def supervise(options: WorkerOptions) -> int:
     Raises:
         AimassError: nothing was started.
         BrokerError: no broker listens.
-        ConfigError: there is no such package.
+        ConfigError: there is no such package, or no such device.
     """
     check_app(options.app)
+    check_device_named(options.device)
     watch_parent(options.drain_s + 10)
     logging.basicConfig(level=logging.INFO, format=LOG_FORM)
     conf = load_settings()

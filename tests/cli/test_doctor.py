@@ -13,11 +13,18 @@ from aimass_stream.cli.app_report import AgentReport, AppReport, ModelReport
 from aimass_stream.cli.cards.catalogue import read_entries
 from aimass_stream.cli.checks.broker import check_broker, check_topics
 from aimass_stream.cli.checks.finding import Finding, Status
-from aimass_stream.cli.checks.machine import check_device, check_disk, check_packages, check_python
+from aimass_stream.cli.checks.machine import (
+    check_device,
+    check_device_named,
+    check_disk,
+    check_packages,
+    check_python,
+)
 from aimass_stream.cli.checks.models import check_models
 from aimass_stream.cli.checks.settings import check_settings, redact
 from aimass_stream.cli.doctor import examine
 from aimass_stream.config import Settings
+from aimass_stream.errors import ConfigError
 from aimass_stream.kafka.survey import Survey, TopicState, release_of
 from aimass_stream.registry.folder import publish
 from tests.cli.commands import aimass
@@ -70,6 +77,12 @@ class TestMachine:
         (tmp_path / "nvidia0").touch()
         (tmp_path / "nvidiactl").touch()
         assert "1 CUDA device(s)" in check_device(tmp_path).text
+        check_device_named("cuda:0", tmp_path)
+
+    def test_a_worker_is_refused_a_device_that_is_not_there(self, tmp_path: Path) -> None:
+        check_device_named("cpu", tmp_path)
+        with pytest.raises(ConfigError, match="No CUDA device is on this machine"):
+            check_device_named("cuda:0", tmp_path)
 
     def test_a_state_folder_that_is_a_file_fails(self, tmp_path: Path) -> None:
         (tmp_path / "state").touch()
@@ -91,7 +104,9 @@ class TestSettings:
         assert finding.text == "AIMASS_BROKR is no setting; is it AIMASS_BROKER?"
         assert "partitions = 2  (aimass.toml)" in finding.details
         assert "web_port = 7001  (AIMASS_WEB_PORT)" in finding.details
-        assert "models = none  (default)" in finding.details
+        assert "models = .aimass/models  (default)" in finding.details
+        assert f"snapshots = {tmp_path / '.aimass' / 'snapshots'}  (default)" in finding.details
+        assert not [line for line in finding.details if "_bytes = none" in line]
 
     def test_a_wrong_value_fails(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.chdir(tmp_path)

@@ -15,6 +15,7 @@ from packaging.specifiers import SpecifierSet
 
 from aimass_stream.cli.checks.finding import Finding, fail, ok, warn
 from aimass_stream.cli.units import size_text
+from aimass_stream.errors import ConfigError
 
 DISTRIBUTION = "aimass-stream"
 NEEDED_BYTES = 100 * 1000 * 1000
@@ -77,11 +78,30 @@ def check_device(devices: Path = Path("/dev")) -> Finding:
     """What models can run on."""
     if find_spec("torch") is None:
         return fail("device", "torch is not installed, so no model runs", "pip install torch")
-    cards = sorted(path.name for path in devices.glob("nvidia[0-9]*"))
     text = f"torch {metadata.version('torch')}, "
-    if cards:
-        return ok("device", f"{text}{len(cards)} CUDA device(s): aimass worker --device cuda:0")
+    if cards := count_cuda(devices):
+        return ok("device", f"{text}{cards} CUDA device(s): aimass worker --device cuda:0")
     return ok("device", f"{text}no CUDA device: models run on {os.cpu_count()} CPU core(s)")
+
+
+def count_cuda(devices: Path = Path("/dev")) -> int:
+    """How many CUDA devices there are, as far as it can be told without torch."""
+    cards = len(list(devices.glob("nvidia[0-9]*")))
+    # What stands for one elsewhere: under Windows, on a Jetson, and AMD's, which torch calls cuda.
+    return cards or sum((devices / name).exists() for name in ("dxg", "nvhost-gpu", "kfd"))
+
+
+def check_device_named(device: str, devices: Path = Path("/dev")) -> None:
+    """See that the device is there which a worker is to run its models on.
+
+    Raises:
+        ConfigError: it is a CUDA device, and there is none.
+    """
+    if device.startswith("cuda") and not count_cuda(devices):
+        raise ConfigError(
+            f"No CUDA device is on this machine, so nothing runs on {device}. Leave out --device: "
+            f"models then run on {os.cpu_count()} CPU core(s). Try: aimass doctor"
+        )
 
 
 def _requires_python() -> SpecifierSet | None:

@@ -13,7 +13,9 @@ from typing import Any
 from aimass_stream.cli.checks.finding import Finding, fail, ok, warn
 from aimass_stream.config import Settings, load_settings
 from aimass_stream.errors import ConfigError
+from aimass_stream.kafka.settings import replication
 from aimass_stream.runtime.injection_plan import FAULTS
+from aimass_stream.runtime.memory_limit import memory_limit_bytes
 
 PREFIX = "AIMASS_"
 TOML = Path("aimass.toml")
@@ -41,7 +43,7 @@ def check_settings() -> tuple[Settings | None, Finding]:
         first, *rest = redact(str(error)).splitlines()
         return None, fail("settings", first, f"Correct the variable, or {TOML}", rest)
     details = [
-        f"{name} = {redact(_text(getattr(conf, name)))}  ({source})"
+        f"{name} = {redact(_text(_in_force(conf, name)))}  ({source})"
         for name, source in sources.items()
     ]
     given = sum(source != "default" for source in sources.values())
@@ -79,6 +81,22 @@ def _unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
         if name.startswith(PREFIX) and name not in known:
             near = get_close_matches(name, known, n=1)
             yield f"{name} is no setting" + (f"; is it {near[0]}?" if near else "")
+
+
+def _in_force(conf: Settings, name: str) -> Any:
+    """A setting as it was given; where it was not, what it comes to."""
+    value = getattr(conf, name)
+    if value is not None:
+        return value
+    if name == "replication":
+        return replication(conf)
+    if name == "device_memory_bytes":
+        return memory_limit_bytes(conf)
+    return {
+        "broker": f"the embedded Kafka of {conf.state}",
+        "models": conf.models_folder,
+        "snapshots": conf.snapshots_url,
+    }.get(name)
 
 
 def _text(value: Any) -> str:
