@@ -16,8 +16,10 @@ from aimass_stream.cli.terminal import make_console, say, use_broker
 from aimass_stream.cli.units import count_text
 from aimass_stream.config import load_settings
 from aimass_stream.kafka.groups import read_committed
+from aimass_stream.kafka.letters import read_replays
 from aimass_stream.kafka.outcomes import outcomes_topic
 from aimass_stream.kafka.reader import bootstrap_servers
+from aimass_stream.kafka.replays import replays_topic
 from aimass_stream.kafka.survey import NeverRanError, survey
 from aimass_stream.verify.audit import Audit, audit
 from aimass_stream.verify.oracle import Oracle, Watched
@@ -57,16 +59,18 @@ def run_audit(package: str, *, as_json: bool) -> bool:
 async def _read(url: str, report: AppReport) -> list[Audit]:
     watched = [Watched(each.name, each.topic, each.to) for each in report.agents]
     outcomes = outcomes_topic(report.id)
-    if outcomes not in (await survey(bootstrap_servers(url))).topics:
+    topics = (await survey(bootstrap_servers(url))).topics
+    if outcomes not in topics:
         raise NeverRanError(report.id, outcomes, url)
     # Asked for first: what is committed by now has its outcome on the topic.
     committed = await read_committed(url, report.id)
+    replays = await read_replays(url, report.id) if replays_topic(report.id) in topics else []
     async with Oracle(url, report.id, watched) as oracle:
         await _catch_up(oracle)
         if not oracle.settled():
             # Answers lie before their outcomes, and may have come behind the end of their topic.
             await oracle.catch_up()
-        return [audit(each, oracle.accounts[each.agent], committed) for each in watched]
+        return [audit(each, oracle.accounts[each.agent], committed, replays) for each in watched]
 
 
 async def _catch_up(oracle: Oracle) -> None:
@@ -104,10 +108,14 @@ def _sentences(audits: Sequence[Audit]) -> list[str]:
             f"Of {unborne:,} more, the outcome speaks of an answer or a dead letter that "
             "its topic does not hold any more: older than its retention, or overwritten there."
         )
+    if replays := sum(each.replays for each in audits):
+        lines.append(f"Of those that came, {replays:,} are replays of dead letters.")
+    if since := sum(each.answered_since for each in audits):
+        lines.append(f"Of the dead, {since:,} were replayed and answered since.")
     if waiting := sum(each.waiting for each in audits):
         lines.append(f"{waiting:,} have no outcome yet: a worker reads them next.")
     if lost := sum(each.lost for each in audits):
         lines.append(f"{lost:,} are committed, and nothing speaks of them.")
-    if not lines:
+    if not any(each.unborne or each.waiting or each.lost for each in audits):
         lines.append("Every record has its outcome.")
     return lines

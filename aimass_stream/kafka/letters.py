@@ -95,7 +95,7 @@ class Letters:
 def letter_of(record: Record) -> Letter | None:
     """What a record of a dead letter topic says; None where it is no dead letter."""
     told = {name: held.decode(errors="replace") for name, held in record.headers}
-    topic, partition, offset = _place(told.get(identity.SOURCE, ""))
+    topic, partition, offset = parse_place(told.get(identity.SOURCE, ""))
     if not topic or identity.REASON not in told or identity.AGENT not in told:
         return None
     source, agent = told[identity.SOURCE], told[identity.AGENT]
@@ -179,14 +179,21 @@ async def fetch_letters(
                 yield letter, record
 
 
+async def read_replays(url: str, app_id: str) -> list[Replay]:
+    """The replays of an app, oldest first; its topic of replays exists.
+
+    Raises:
+        BrokerError: the broker cannot be reached.
+    """
+    records = _records(url, replays_topic(app_id))
+    return [replay async for record in records if (replay := replay_of(record))]
+
+
 async def _read_replays(url: str, app_id: str) -> dict[Place, list[Replay]]:
     found: dict[Place, list[Replay]] = {}
-    async for record in _records(url, replays_topic(app_id)):
-        replay = replay_of(record)
-        if replay is None:
-            continue
+    for replay in await read_replays(url, app_id):
         for place in replay.letters:
-            _, partition, offset = _place(place)
+            _, partition, offset = parse_place(place)
             found.setdefault((partition, offset), []).append(replay)
     return found
 
@@ -219,8 +226,8 @@ async def _records(
                         yield record
 
 
-def _place(text: str) -> tuple[str, int, int]:
-    """Topic, partition and offset; an empty topic where the text is no place."""
+def parse_place(text: str) -> tuple[str, int, int]:
+    """Topic, partition and offset of `topic/partition/offset`; no topic where it is no place."""
     topic, _, rest = text.rpartition("/")
     topic, _, partition = topic.rpartition("/")
     if not (topic and partition.isdecimal() and rest.isdecimal()):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from aimass_stream.kafka.letters import parse_place
 from aimass_stream.kafka.reader import Offsets
-from aimass_stream.verify.oracle import Account, Watched
+from aimass_stream.kafka.replays import Replay
+from aimass_stream.verify.oracle import Account, Place, Watched
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,9 @@ class Audit:
         lost: without an outcome although they are committed.
         repeats: answers and dead letters beyond the first of an id.
         differing: repeats that disagree with the first.
+        replays: of those that came, records of dead letters that were sent again.
+        answered_since: of those dead-lettered, records that were sent again and then answered,
+            or quiet.
     """
 
     agent: str
@@ -39,6 +45,8 @@ class Audit:
     lost: int
     repeats: int
     differing: int
+    replays: int = 0
+    answered_since: int = 0
 
     @property
     def is_sound(self) -> bool:
@@ -46,14 +54,19 @@ class Audit:
         return not self.lost and not self.differing
 
 
-def audit(watched: Watched, account: Account, committed: Offsets) -> Audit:
+def audit(
+    watched: Watched, account: Account, committed: Offsets, replays: Sequence[Replay] = ()
+) -> Audit:
     """Add up an account.
 
     Args:
         watched: the agent.
         account: what its topics say, read to ends that were asked for after `committed`.
         committed: where the app's group stood.
+        replays: of the app's dead letters, oldest first.
     """
+    sent = list(_sent(watched.topic, replays))
+    new_places = {to for _, to, _ in sent}
     without: Counter[str] = Counter()
     for partition, offset in account.lost():
         fate = account.fates.get((partition, offset))
@@ -72,4 +85,31 @@ def audit(watched: Watched, account: Account, committed: Offsets) -> Audit:
         lost=without["lost"],
         repeats=account.duplicated,
         differing=account.differing,
+        replays=len(new_places & account.arrived_ms.keys()),
+        answered_since=_answered_since(
+            account, {old: to for old, to, agent in sent if agent == watched.agent}
+        ),
     )
+
+
+def _sent(topic: str, replays: Sequence[Replay]) -> Iterator[tuple[Place, Place, str]]:
+    """Records of a topic that were written to it again: where from, where to, for which agent."""
+    for each in replays:
+        if each.mode != "source":
+            continue
+        (named, *old), (_, *new) = parse_place(each.source), parse_place(each.to)
+        # One goes behind the first in its partition; anything else no engine wrote.
+        if named == topic and new > old:
+            yield (old[0], old[1]), (new[0], new[1]), each.agent
+
+
+def _answered_since(account: Account, became: Mapping[Place, Place]) -> int:
+    """Dead-lettered records of which the latest sending has an outcome that is none of failure."""
+    count = 0
+    for place in account.dead.keys() & became.keys() & account.arrived_ms.keys():
+        latest = place
+        while latest in became:
+            latest = became[latest]
+        is_dead = account.fates.get(place) == "dead_lettered"
+        count += is_dead and account.fates.get(latest) in ("answered", "quiet")
+    return count

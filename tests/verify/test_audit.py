@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from aimass_stream.kafka.replays import Replay
 from aimass_stream.verify.audit import audit
 from aimass_stream.verify.oracle import Account, Watched
 from tests.cli.commands import aimass
@@ -34,6 +35,36 @@ def test_each_record_is_counted_once() -> None:
     assert (found.came, found.answered, found.quiet, found.dead_lettered) == (7, 1, 1, 1)
     assert (found.unborne, found.lost, found.waiting, found.repeats) == (1, 2, 1, 2)
     assert not found.is_sound
+
+
+def test_letters_of_a_record_that_its_second_replay_answered_are_answered_since() -> None:
+    account = Account(
+        arrived_ms={(0, offset): 0 for offset in range(4)},
+        fates={(0, n): "dead_lettered" for n in range(3)} | {(0, 3): "answered"},
+        answers={(0, 3): b"a"},
+        dead={(0, 0): "empty", (0, 1): "empty", (0, 2): "empty"},
+    )
+    # Offset 0 came again at 2, failed, and came again at 3; offset 1 was never replayed.
+    replays = [
+        replay("in/0/0", "in/0/2"),
+        replay("in/0/2", "in/0/3"),
+        replay("else/0/1", "else/0/3"),
+    ]
+    found = audit(COPY, account, {("in", 0): 4}, replays)
+    assert (found.came, found.replays, found.dead_lettered, found.answered_since) == (4, 2, 3, 2)
+
+
+def replay(source: str, to: str) -> Replay:
+    return Replay(
+        letters=[],
+        id="",
+        source=source,
+        agent="copy",
+        mode="source",
+        to=to,
+        outcome="sent",
+        by="me",
+    )
 
 
 def test_what_waits_is_sound_and_what_disagrees_is_not() -> None:
