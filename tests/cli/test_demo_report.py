@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from io import StringIO
+
+from rich.console import Console
+
 from aimass_stream.cli.demo.patience import Patience
 from aimass_stream.cli.demo.report import _outcomes_table
-from aimass_stream.cli.demo.view import Gauges, observe
+from aimass_stream.cli.demo.view import Gauges, Moment, Row, View, observe
 from aimass_stream.verify.oracle import Account
 
 
@@ -17,6 +21,16 @@ def test_what_waits_is_told_and_not_called_lost() -> None:
     settled = _outcomes_table({**report, "waiting": 0, "topics": {}})
     assert settled.title == "aimass demo: every record accounted for"
     assert "not answered" not in str(settled.caption)
+
+
+def test_topics_whose_names_begin_alike_are_told_apart_on_a_narrow_terminal() -> None:
+    names = ["aimass-demo.inferences", "aimass-demo.intents"]
+    rows = [Row(name, 123_456, 123_456, 1_234, [100.0]) for name in names]
+    console = Console(width=80, force_terminal=True, file=StringIO())
+    table = View(console)._table(Moment(rows, 1, 1.0, 1.0, 1.0, 0.0), "streaming", [], 1.0)
+    with console.capture() as drawn:
+        console.print(table)
+    assert "…" not in drawn.get()
 
 
 def test_patience_lasts_while_outcomes_come() -> None:

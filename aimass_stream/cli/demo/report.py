@@ -143,7 +143,7 @@ def print_report(console: Console, report: dict[str, Any]) -> None:
 def _outcomes_table(report: dict[str, Any]) -> Table:
     missing = report["lost"] or report["waiting"]
     table = Table(title=None if missing else "aimass demo: every record accounted for")
-    table.add_column("topic")
+    table.add_column("topic", overflow="fold")
     for column in ("in", "answered", "quiet", "dead", "p50 ms", "p99 ms", "first"):
         table.add_column(column, justify="right")
     for topic, counts in report["topics"].items():

@@ -174,8 +174,8 @@ class View:
 
     def _table(self, moment: Moment, stage: str, events: list[str], elapsed_s: float) -> Table:
         table = Table(title=f"aimass demo · {stage} · {elapsed_s:.0f} s since the start")
-        table.add_column("topic")
-        for column in ("in", "accounted for", "dead-lettered", "lag", "p50 ms", "p99 ms"):
+        table.add_column("topic", overflow="fold")
+        for column in ("in", "accounted for", "dead", "lag", "p50 ms", "p99 ms"):
             table.add_column(column, justify="right")
         for row in moment.rows:
             table.add_row(
