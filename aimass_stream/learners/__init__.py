@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from aimass_stream.learners.proposer import Proposer
     from aimass_stream.learners.quality import QualityWatch
     from aimass_stream.learners.recommendation import Recommender, Rules
+    from aimass_stream.learners.trajectories import Fence, TrajectoryDetector
 
 _HOMES = {
     "AbuseGuard": "aimass_stream.learners.abuse",
@@ -44,6 +45,7 @@ _HOMES = {
     "Dialogue": "aimass_stream.learners.dialogue",
     "EnsembleDetector": "aimass_stream.learners.anomaly",
     "ExtremesDetector": "aimass_stream.learners.anomaly",
+    "Fence": "aimass_stream.learners.trajectories",
     "Form": "aimass_stream.learners.dialogue",
     "FrameWindows": "aimass_stream.learners.frames",
     "Gallery": "aimass_stream.learners.gallery",
@@ -59,6 +61,7 @@ _HOMES = {
     "Recommender": "aimass_stream.learners.recommendation",
     "Rules": "aimass_stream.learners.recommendation",
     "TailsDetector": "aimass_stream.learners.anomaly",
+    "TrajectoryDetector": "aimass_stream.learners.trajectories",
     "ValueDetector": "aimass_stream.learners.anomaly",
     "vector_ensemble": "aimass_stream.learners.anomaly",
 }
@@ -72,6 +75,7 @@ __all__ = [
     "Dialogue",
     "EnsembleDetector",
     "ExtremesDetector",
+    "Fence",
     "Form",
     "FrameWindows",
     "Gallery",
@@ -87,6 +91,7 @@ __all__ = [
     "Recommender",
     "Rules",
     "TailsDetector",
+    "TrajectoryDetector",
     "ValueDetector",
     "vector_ensemble",
 ]

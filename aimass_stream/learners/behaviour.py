@@ -154,7 +154,7 @@ def _follow_position(
         at=here,
         heading=heading,
         stay=track.stay if near else here,
-        centre=_towards(track.centre, here, 1 / positions),
+        centre=towards(track.centre, here, 1 / positions),
         positions=positions,
     )
     return (speed, turn, dwell if near else 0.0, away_km), moved
@@ -180,7 +180,8 @@ def bearing(start: Place, end: Place) -> float:
     )
 
 
-def _towards(centre: tuple[float, float], here: Place, share: float) -> tuple[float, float]:
+def towards(centre: tuple[float, float], here: Place, share: float) -> tuple[float, float]:
+    """A centre in degrees moved by a share of the way to a position."""
     lat, lon = centre
     # The short way round, also across the date line.
     east = (here.lon - lon + 180) % 360 - 180
@@ -232,18 +233,20 @@ class BehaviourFeatures:
 
     def snapshot(self) -> dict[str, Any]:
         """Every user's track."""
-        return {"tracks": [[user, *_plain(track)] for user, track in self._tracks.items()]}
+        return {"tracks": [[user, *plain_track(track)] for user, track in self._tracks.items()]}
 
     def restore(self, data: Mapping[str, Any]) -> None:
         """Have the tracks that were laid down."""
-        self._tracks = OrderedDict((user, _track(rest)) for user, *rest in data["tracks"])
+        self._tracks = OrderedDict((user, track_of(rest)) for user, *rest in data["tracks"])
 
 
-def _plain(track: Track) -> list[Any]:
+def plain_track(track: Track) -> list[Any]:
+    """A track as a snapshot's data."""
     return [list(value) if isinstance(value, tuple) else value for value in track]
 
 
-def _track(plain: Sequence[Any]) -> Track:
+def track_of(plain: Sequence[Any]) -> Track:
+    """The track that was laid down."""
     last_ms, at, heading, stay, centre, positions, times_ms, items, buys_ms = plain
     return Track(
         last_ms,

@@ -41,6 +41,7 @@ from aimass_stream.learners.gallery import Gallery
 from aimass_stream.learners.heads import Head
 from aimass_stream.learners.online import OnlineClassifier
 from aimass_stream.learners.recommendation import Recommender
+from aimass_stream.learners.trajectories import Fence, TrajectoryDetector
 from aimass_stream.records import Embedding
 from aimass_stream.runtime.blocks import BlockLearner
 from models.behaviour_anomaly import behaviour_anomaly
@@ -71,6 +72,25 @@ def behaviour(records: int) -> list[Event]:
             lat, lon = places[user].tolist()
             fields = {"user": f"u{user}", "kind": "position", "lat": lat, "lon": lon}
         events.append(_event(i, orjson.dumps(fields)))
+    return events
+
+
+def tours(records: int) -> list[Event]:
+    """Positions of 500 users, a minute apart, who go to and fro among 40 places and stay there."""
+    rng = np.random.default_rng(0)
+    places = rng.uniform(-0.2, 0.2, (40, 2)) + np.array([50, 8])
+    at, stays = rng.integers(40, size=500), rng.integers(20, size=500)
+    events = []
+    for i in range(records):
+        user, minute = i % 500, i // 500
+        stays[user] -= 1
+        if stays[user] < 0:
+            at[user], stays[user] = (at[user] * 7 + rng.integers(3)) % 40, 20
+        lat, lon = (places[at[user]] + rng.normal(size=2) * 1e-4).tolist()
+        fields = {"user": f"u{user}", "kind": "position", "lat": lat, "lon": lon}
+        event = _event(i, orjson.dumps(fields))
+        time_ms = _START_MS + minute * 60_000
+        events.append(msgspec.structs.replace(event, timestamp_ms=time_ms))
     return events
 
 
@@ -181,6 +201,17 @@ LEARNERS: Sequence[tuple[str, Learner[Any], Callable[[int], list[Event]]]] = (
     ("tails, 16 numbers", TailsDetector("a", features="vector", dimensions=16), vectors),
     ("ensemble, 16 numbers", vector_ensemble("a", 16), vectors),
     ("guard against abuse, 6,000 items", AbuseGuard("g"), clicks),
+    (
+        "trajectories, 500 users",
+        TrajectoryDetector(
+            "t",
+            fences=(
+                Fence("circle", centre=(50.0, 8.0), radius_m=2_000),
+                Fence("square", ((50, 8), (50, 8.1), (50.1, 8.1), (50.1, 8))),
+            ),
+        ),
+        tours,
+    ),
     ("recommender, 6,000 items", Recommender("r"), clicks),
     (
         "online classifier, stacking, 16 numbers",

@@ -28,6 +28,7 @@ from aimass_stream.learners.heads import Head
 from aimass_stream.learners.online import OnlineClassifier, OnlineRegressor
 from aimass_stream.learners.quality import QualityWatch
 from aimass_stream.learners.recommendation import Recommender, Rules
+from aimass_stream.learners.trajectories import Fence, TrajectoryDetector
 from aimass_stream.testing import LEARNER_CHECKS, check_learner
 from tests.learners.events import (
     bandit_log,
@@ -290,6 +291,28 @@ CASES = {
             block_rows=4,
         ),
         lambda: shopping(330, 10, 8, positions=True),
+        rename,
+    ),
+    "trajectories": Case(
+        TrajectoryDetector(
+            "ways",
+            fences=(
+                Fence("north", centre=(30.0, 0.0), radius_m=5e6),
+                Fence("south", ((0, -180), (0, 180), (-90, 180), (-90, -180)), on="leave"),
+            ),
+            stay_s=10.0,
+            radius_m=3_000.0,
+            cell_m=20.0,
+            alarm_share=0.2,
+            warm_records=30,
+            rest_records=3,
+            compared_records=100,
+            users=8,
+            cells=20,
+            user_cells=4,
+            places=4,
+        ),
+        lambda: walks(330, 12)[0],
         rename,
     ),
     "classifier-stacking": Case(
