@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from aimass_stream.errors import ConfigError
-from aimass_stream.learner import Event
+from aimass_stream.learner import Event, Snapshot
 from aimass_stream.learners.trajectories import Fence, TrajectoryDetector
 from aimass_stream.learners.trajectories.fences import within
 from aimass_stream.learners.trajectories.next_place import NextPlace
@@ -21,6 +21,7 @@ Row = tuple[int, str, float, float]
 """Seconds, user, metres north, metres east."""
 
 HOME, WORK, SHOP, AWAY = (0.0, 0.0), (3_000.0, 0.0), (3_000.0, 2_000.0), (-4_000.0, 500.0)
+KNOWS: dict[str, Any] = {"warm_records": 40, "rest_records": 0}
 SQUARE = ((0.0, 0.0), (0.0, 1.0), (1.0, 1.0), (1.0, 0.0))
 NOTCHED = ((0.0, 0.0), (0.0, 3.0), (3.0, 3.0), (3.0, 2.0), (1.0, 1.5), (3.0, 1.0), (3.0, 0.0))
 
@@ -78,11 +79,11 @@ def commuters(users: int, days: int) -> list[Row]:
 
 
 @pytest.fixture(scope="module")
-def commuted() -> tuple[TrajectoryState, list[Surprise]]:
+def commuted() -> tuple[Snapshot, list[Surprise]]:
     """A state that knows ten commuters, and its answers on the second half of their time."""
-    state = state_of(warm_records=40)
+    state = state_of(**KNOWS)
     found = [one for one in answers(state, log_of(commuters(10, 10))) if one is not None]
-    return state, found[len(found) // 2 :]
+    return state.snapshot(), found[len(found) // 2 :]
 
 
 def next_day(
@@ -96,7 +97,7 @@ def next_day(
 
 
 def test_who_goes_the_usual_way_raises_no_more_than_the_alarm_share(
-    commuted: tuple[TrajectoryState, list[Surprise]],
+    commuted: tuple[Snapshot, list[Surprise]],
 ) -> None:
     _, found = commuted
     assert len(found) > 3_000
@@ -116,9 +117,10 @@ def test_a_planted_anomaly_stands_out_and_is_named(
     stops: tuple[tuple[float, float], ...],
     bend: dict[int, tuple[float, float]],
     says: str,
+    commuted: tuple[Snapshot, list[Surprise]],
 ) -> None:
-    state = state_of(warm_records=40, rest_records=0)
-    answers(state, log_of(commuters(10, 10)))
+    state = state_of(**KNOWS)
+    state.restore(commuted[0])
     found = answers(state, log_of(next_day(stops, bend)))
     alarms = [one for one in found if one is not None and one.is_alarm]
     named = [one for one in alarms if one.reason.startswith(part)]
