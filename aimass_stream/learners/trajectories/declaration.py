@@ -86,8 +86,8 @@ class TrajectoryDetector(Learner[Surprise]):
         radius_m: metres within which positions are one stay, and stays one place.
         stay_s: seconds from which on it is a stay.
         cell_m: metres of a cell's side, 1 at least.
-        alarm_share: share of positions that are alarms, at the most: the four parts share it
-            evenly.
+        alarm_share: share of positions that are alarms where nothing changes, about, beside
+            fences; the four parts have a quarter of it each.
         warm_records: of a part, before its first alarm.
         rest_records: further positions of a user after an alarm that raise none; crossing a fence
             raises one all the same, unless it is the same fence again.
@@ -117,7 +117,7 @@ class TrajectoryDetector(Learner[Surprise]):
     compared_records: int = 2_000
     users: int = 5_000
     cells: int = 50_000
-    user_cells: int = 100
+    user_cells: int = 200
     places: int = 256
     seed: int = 0
     block_rows: int = 16
