@@ -1,8 +1,7 @@
 """The checksum of record batches, CRC-32C, by the processor's own instruction.
 
-The client sums in portable C at 2.5 GB/s, over every batch that it reads or writes; the
-instruction that processors have for it is ten times as fast (`python -m benchmarks --only engine`
-is where it counts).
+The client sums in portable C, over every batch that it reads or writes; processors have an
+instruction for it, which is many times as quick.
 """
 
 from __future__ import annotations
