@@ -13,7 +13,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from aimass_stream.adapters.packing import TOLERANCE, WORTH, least_s
+from aimass_stream.adapters.timing import TOLERANCE, WORTH, least_s
 
 log = logging.getLogger("aimass.device")
 

@@ -10,8 +10,6 @@ the answers differ. In device processes only.
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -20,15 +18,12 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 from transformers.pytorch_utils import Conv1D
 
+from aimass_stream.adapters.timing import TOLERANCE, WORTH, least_s
+
 log = logging.getLogger("aimass.device")
 
-WORTH = 0.9
-"""The share of the usual time that another way may take at the most."""
 _TRIED_SHAPE = (32, 512, 1024)
 """Rows, inputs and outputs of the layer that both are tried on."""
-_TRIES = 7
-TOLERANCE = 1e-4
-"""How far its answers may lie from the usual ones."""
 
 
 class PackedLinear(nn.Module):
@@ -128,14 +123,3 @@ def _is_quicker() -> bool:
         gap,
     )
     return is_quicker
-
-
-def least_s(call: Callable[[], Tensor]) -> float:
-    """How long a call takes when nothing is in its way, in seconds."""
-    call()
-    took_s = []
-    for _ in range(_TRIES):
-        begun = time.perf_counter()
-        call()
-        took_s.append(time.perf_counter() - begun)
-    return min(took_s)
