@@ -74,15 +74,6 @@ def _mixed(files: Files) -> Iterator[Row]:
         yield {"kind": "all", "share": ours["share_of_offline"]}
 
 
-def _profile(files: Files) -> Iterator[Row]:
-    """A row for each part of the work, with what it took before."""
-    before = {row["contestant"]: row for row in files.get("profile-before", {}).get("rows", ())}
-    rows = files["profile"]["rows"] if "profile" in files else []
-    for row in rows:
-        earlier = before.get(row["contestant"], {})
-        yield {**row, "before_us": earlier.get("cpu_us_per_record")}
-
-
 def _served(files: Files) -> Iterator[Row]:
     for file in files.values():
         for name in ("images", "audio", "text", "behaviour"):
@@ -136,14 +127,13 @@ TABLES: Mapping[str, Table] = {
         _plain,
     ),
     "profile": Table(
-        ("profile", "profile-before"),
+        ("profile",),
         {
             "part": words("contestant"),
-            "before": number("before_us", ".2f", " µs"),
-            "now": number("cpu_us_per_record", ".2f", " µs"),
+            "CPU a record": number("cpu_us_per_record", ".2f", " µs"),
             "share": percent("share"),
         },
-        _profile,
+        _plain,
     ),
     "latency": Table(
         ("latency",),

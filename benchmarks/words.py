@@ -136,8 +136,6 @@ WORDS: Mapping[str, tuple[str, str]] = {
     ),
     "the same, 16 images": ("the same, 16 images", "同上，16 张图像"),
     "part": ("part", "部分"),
-    "before": ("before", "之前"),
-    "now": ("now", "现在"),
     "the job": ("the job", "任务本身"),
     "sockets and event loops": ("sockets and event loops", "套接字与事件循环"),
     "answers to record batches": ("answers to record batches", "应答写成记录批"),
