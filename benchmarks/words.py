@@ -27,6 +27,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "faust per event": ("Faust, event by event", "Faust，逐个事件"),
     "aiokafka, wait 0": ("aiokafka loop that does not wait", "不等待的 aiokafka 循环"),
     "aiokafka, wait 10 ms": ("aiokafka loop that waits 10 ms", "等待 10 ms 的 aiokafka 循环"),
+    "window of 160, 1024 tokens, packed": (
+        "offline, of a window of 160 rows, 1,024 tokens a batch, our layers",
+        "离线，取自 160 条的窗口，每批 1,024 个词元，层与本引擎相同",
+    ),
     "window of 160, 1024 tokens": (
         "offline, of a window of 160 rows, 1,024 tokens a batch",
         "离线，取自 160 条的窗口，每批 1,024 个词元",
@@ -38,6 +42,10 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "longest of 32": (
         "offline, batches of 32 padded to the longest",
         "离线，每批 32 条，补齐到最长",
+    ),
+    "batches of 16, packed": (
+        "offline, batches of 16, our layers",
+        "离线，每批 16 条，层与本引擎相同",
     ),
     "batches of 16": ("offline, batches of 16", "离线，每批 16 条"),
     "generate-one": ("`generate`, one prompt at a time", "`generate`，一次一条"),

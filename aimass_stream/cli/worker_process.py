@@ -21,6 +21,7 @@ from faust.cli.base import find_app
 from aimass_stream.app import App
 from aimass_stream.error_text import describe, place_of
 from aimass_stream.errors import AimassError, ConfigError
+from aimass_stream.runtime.allocator import keep_freed_memory
 from aimass_stream.runtime.log_form import LOG_FORM
 from aimass_stream.runtime.parent import watch_parent
 
@@ -135,6 +136,7 @@ def run(name: str) -> int:
     Returns:
         The exit code, which says why it ended.
     """
+    keep_freed_memory()
     watch_parent()
     configure_logging()
     log = logging.getLogger("aimass_stream.worker")

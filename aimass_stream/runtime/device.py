@@ -30,6 +30,7 @@ from aimass_stream.error_text import TRACE_CHARS, describe
 from aimass_stream.errors import Reason
 from aimass_stream.learner import Learner
 from aimass_stream.model import Model
+from aimass_stream.runtime.allocator import keep_freed_memory
 from aimass_stream.runtime.connection import Connection
 from aimass_stream.runtime.frames import FrameError
 from aimass_stream.runtime.heap import importing
@@ -265,6 +266,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     # The owner decides what Ctrl-C means; batches in flight are answered first.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     faulthandler.enable()
+    keep_freed_memory()
     logging.basicConfig(level=logging.INFO, format=LOG_FORM)
     options = _parse_options(argv)
     # Tokenizers give Python's lock away only for many texts at once, and share those out.

@@ -16,8 +16,6 @@ _ENV = {
     # Models come from the registry; nothing is fetched while records wait.
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
-    # Decoding in threads would otherwise leave freed memory in an arena for each of them.
-    "MALLOC_ARENA_MAX": "2",
     # oneDNN keeps code for each shape that it has met, by itself for 1,024: too much memory.
     "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "64",
     "PYTHONUNBUFFERED": "1",

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from aimass_stream.records import Audio, Image, Record, Text
 
 LABELS = ("a", "b", "c", "d")
+PACKED = ", packed"
+"""The end of a policy with layers as a device process has them."""
 NOTES = "padding"
 """A file in the state folder: a line `rows real padded` for each forward pass over texts."""
 
@@ -21,7 +23,7 @@ class Kind:
         task: of its model, as `Transformers` knows it.
         record: what its topic holds.
         records: how many of them a contestant is given.
-        policies: of the floor; see `offline`.
+        policies: of the floor, that which ours is held against first; see `offline`.
     """
 
     name: str
@@ -36,12 +38,18 @@ class Kind:
         return f"bench-{self.name}"
 
 
-_TEXT_POLICIES = ("window of 160, 1024 tokens", "window of 160, 512 tokens", "longest of 32")
+_TEXT_POLICIES = (
+    f"window of 160, 1024 tokens{PACKED}",
+    "window of 160, 1024 tokens",
+    "window of 160, 512 tokens",
+    "longest of 32",
+)
+_WHOLE_POLICIES = (f"batches of 16{PACKED}", "batches of 16")
 KINDS: Mapping[str, Kind] = {
     kind.name: kind
     for kind in (
         Kind("text", "text-classification", Text, 4_000, _TEXT_POLICIES),
-        Kind("images", "image-classification", Image, 600, ("batches of 16",)),
-        Kind("audio", "audio-classification", Audio, 3_000, ("batches of 16",)),
+        Kind("images", "image-classification", Image, 600, _WHOLE_POLICIES),
+        Kind("audio", "audio-classification", Audio, 3_000, _WHOLE_POLICIES),
     )
 }

@@ -2,8 +2,9 @@
 
     python -m benchmarks.device.offline KIND FOLDER COUNT CORE POLICY
 
-Decoding or tokenising is part of it, as it is part of what a device process does. Prints its
-figures as JSON.
+Decoding or tokenising is part of it, as it is part of what a device process does. A policy that
+ends with `, packed` has the layers computed as a device process has them, so that what is left
+between the two is how full the device is kept. Prints its figures as JSON.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ import sys
 import time
 from bisect import insort
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate, islice
 from pathlib import Path
 from typing import Any
+
+from benchmarks.device.kinds import PACKED
 
 _WINDOW = 160
 
@@ -145,8 +148,17 @@ def run(kind: str, given: Offline) -> dict[str, float]:
     import torch
     import transformers
 
+    from aimass_stream.adapters.layout import ROWS_TRIED, lay_out
+    from aimass_stream.adapters.packing import pack_linears
+
     auto_class, batches = _KINDS[kind]
     model = getattr(transformers, auto_class).from_pretrained(given.folder).eval()
+    if given.policy.endswith(PACKED):
+        given = replace(given, policy=given.policy.removesuffix(PACKED))
+        pack_linears(model)
+        if kind == "images":
+            some, _, _ = next(batches(replace(given, payloads=given.payloads[:ROWS_TRIED])))
+            lay_out(model, lambda: model(**some).logits)
 
     def answer(some: Offline) -> tuple[int, int]:
         real = padded = 0
@@ -156,7 +168,7 @@ def run(kind: str, given: Offline) -> dict[str, float]:
         return real, padded
 
     with torch.inference_mode():
-        answer(Offline(given.folder, given.payloads[:_WINDOW], given.policy))
+        answer(replace(given, payloads=given.payloads[:_WINDOW]))
         started, cpu = time.perf_counter(), time.process_time()
         real, padded = answer(given)
         took_s, cpu_s = time.perf_counter() - started, time.process_time() - cpu
