@@ -1,9 +1,9 @@
 """The policy: how large the next batch of a model may be.
 
 Lag low: the largest batch that still meets the deadline of its oldest record. Lag high: the
-largest that memory allows and that gains anything. There is no timer: a batch is whatever
-gathered while the device was busy (as in Text Embeddings Inference), and a device with nothing
-to do takes what is there. Waiting for company would cost latency for certain and gain
+size that works off most in a second, within what memory holds. There is no timer: a batch is
+whatever gathered while the device was busy (as in Text Embeddings Inference), and a device with
+nothing to do takes what is there. Waiting for company would cost latency for certain and gain
 throughput that an idle device has no use for.
 """
 
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from math import inf
 
 from aimass_stream.batching.latency import LatencyLine
+from aimass_stream.batching.sizes import BatchSizes, size_of
 
 FIRST_ROWS = 8
 """Rows of a model's first batch, from which its speed is learnt."""
@@ -34,11 +35,14 @@ class Budget:
         rows: rows at the most.
         padding: padding, in units of cost, that is cheaper than the fixed cost of one more
             batch; it is allowed whatever share of the batch it makes.
+        size: the power of two it is cut to, to be compared with others; None where it is cut
+            for its deadline.
     """
 
     cost: float
     rows: int
     padding: float = 0.0
+    size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,25 @@ class Demand:
     busy_ms: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A batch that was answered.
+
+    Attributes:
+        cost: rows times what each was padded to.
+        real_cost: the sum of what its rows cost.
+        rows: how many.
+        ms: milliseconds of decoding and predicting.
+        size: what its budget said.
+    """
+
+    cost: float
+    real_cost: float
+    rows: int
+    ms: float
+    size: int | None = None
+
+
 class BatchPolicy:
     """Decides over the batches of one model on one device.
 
@@ -70,6 +93,7 @@ class BatchPolicy:
         self._max_rows = max_rows
         self._longest_ms = _SHARE_OF_TIMEOUT * timeout_ms
         self._line = LatencyLine()
+        self._sizes = BatchSizes()
         self._row_cost = 0.0
         self._largest_answered = 0.0
         self._memory_cost = inf
@@ -83,9 +107,12 @@ class BatchPolicy:
         """What a batch of this cost is expected to take; 0 before the first was answered."""
         return self._line.latency_ms(cost)
 
-    def learn(self, cost: float, rows: int, ms: float) -> None:
-        """Take in an answered batch: its padded cost, its rows, its decoding and predicting."""
+    def learn(self, batch: Answered) -> None:
+        """Take in an answered batch."""
+        cost, rows, ms = batch.cost, batch.rows, batch.ms
         self._line.learn(cost, ms)
+        if batch.size is not None:
+            self._sizes.learn(batch.size, batch.real_cost, ms)
         row_cost = cost / rows
         gain = _ROW_COST_GAIN if self._row_cost else 1.0
         self._row_cost += gain * (row_cost - self._row_cost)
@@ -100,10 +127,15 @@ class BatchPolicy:
         line = self._line
         if not line.is_known:
             return Budget(self._memory_cost, min(FIRST_ROWS, self._max_rows))
-        cost = self._gaining_cost() if self._is_behind(demand) else self._timely_cost(demand)
         # Beyond twice what was answered before, both the line and memory are guesses.
-        cost = min(cost, self._memory_cost, _GROWTH * self._largest_answered)
-        return Budget(cost, self._max_rows, line.fixed_cost)
+        most = min(self._memory_cost, _GROWTH * self._largest_answered)
+        if not self._is_behind(demand):
+            cost = min(self._timely_cost(demand), most)
+            return Budget(cost, self._max_rows, line.fixed_cost)
+        most = min(most, self._safe_cost(), self._max_rows * self._row_cost)
+        sizes = map(size_of, (self._gaining_cost(), self._row_cost, most))
+        size = self._sizes.choose(*sizes)
+        return Budget(min(2.0**size, most), self._max_rows, line.fixed_cost, size)
 
     def _is_behind(self, demand: Demand) -> bool:
         """Whether working off what waits takes longer than the deadline, whatever its cut."""
@@ -118,12 +150,15 @@ class BatchPolicy:
         return max(self._line.cost_within(left_ms), self._line.fixed_cost)
 
     def _gaining_cost(self) -> float:
-        # In 32 times the fixed cost 3 % are overhead; a larger batch only delays its rows.
-        cost = max(
+        # In 32 times the fixed cost 3 % are overhead, as far as a line can tell.
+        return max(
             _ROUNDS_OF_FIXED_COST * self._line.fixed_cost,
             self._line.cost_within(self._latency_ms),
         )
-        return min(cost, max(self._line.cost_within(self._longest_ms), self._line.fixed_cost))
+
+    def _safe_cost(self) -> float:
+        """What is done long before it counts as hung."""
+        return max(self._line.cost_within(self._longest_ms), self._line.fixed_cost)
 
 
 class RecentMax:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from aimass_stream.batching import BatchQueue, Demand
+from aimass_stream.batching import BatchQueue, Budget, Demand
 from aimass_stream.batching.policy import RecentMax
 from aimass_stream.errors import AimassError, LostOutcomeError, SetupError
 from aimass_stream.model import Model, ModelSpec
@@ -131,7 +131,7 @@ class Lane(Generic[A]):
                 if self._circuit.is_open or not len(self._queue):
                     await self._wait_arrival()
                     continue
-                await self._score(self._cut())
+                await self._score(*self._cut())
         except Exception as error:
             # Raised again where outcomes are awaited.
             self._break(error)
@@ -140,19 +140,20 @@ class Lane(Generic[A]):
         self._arrived.clear()
         await self._arrived.wait()
 
-    def _cut(self) -> list[Row]:
+    def _cut(self) -> tuple[list[Row], Budget]:
         queue, now_s = self._queue, self._device.clock()
         oldest = queue.oldest
         age_ms = 0.0 if oldest is None else (now_s - oldest.arrival_s) * 1000
         rows = len(queue) + self._lag.get(now_s)
         demand = Demand(rows, age_ms, self._device.usage.busy_ms())
-        batch = queue.next_batch(self._calls.policy.budget(demand))
+        budget = self._calls.policy.budget(demand)
+        batch = queue.next_batch(budget)
         self.metrics.cut(batch, waiting=len(queue), age_ms=age_ms)
-        return batch
+        return batch, budget
 
-    async def _score(self, batch: list[Row]) -> None:
+    async def _score(self, batch: list[Row], budget: Budget) -> None:
         try:
-            failure = await attempt(self._calls.predict, batch)
+            failure = await attempt(partial(self._calls.predict, size=budget.size), batch)
         except CircuitOpened:
             self._put_back(batch)
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
-from aimass_stream.batching import BatchPolicy
+from aimass_stream.batching import Answered, BatchPolicy
 from aimass_stream.batching.queue import padded_cost
 from aimass_stream.errors import MODEL_FAILURES, Reason, RecordError, SetupError
 from aimass_stream.model import Model, ModelSpec
@@ -60,13 +60,19 @@ class LaneCalls(Generic[A]):
         self.circuit = Circuit(model.circuit_failures, device.clock)
 
     async def predict(
-        self, batch: Sequence[Row], gate_share: int = BESIDE_OTHERS, *, is_probe: bool = False
+        self,
+        batch: Sequence[Row],
+        gate_share: int = BESIDE_OTHERS,
+        *,
+        size: int | None = None,
+        is_probe: bool = False,
     ) -> None:
         """Have a batch answered and set its outcomes.
 
         Args:
             batch: rows without an outcome.
             gate_share: what it takes of the device's gate.
+            size: what the budget said that it was cut to.
             is_probe: it is sent although the circuit is open.
 
         Raises:
@@ -93,7 +99,8 @@ class LaneCalls(Generic[A]):
                 continue
             finally:
                 gate.give(gate_share)
-            self.policy.learn(cost, len(batch), scored.decode_ms + scored.predict_ms)
+            real_cost, ms = sum(row.cost for row in batch), scored.decode_ms + scored.predict_ms
+            self.policy.learn(Answered(cost, real_cost, len(batch), ms, size))
             self._take_outcomes(batch, self._reader.read(scored.answers))
             return
 

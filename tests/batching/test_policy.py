@@ -2,7 +2,7 @@
 
 import pytest
 
-from aimass_stream.batching import BatchPolicy, Demand
+from aimass_stream.batching import Answered, BatchPolicy, Demand
 from aimass_stream.batching.policy import FIRST_ROWS, RecentMax
 
 QUIET = Demand(rows=1)
@@ -20,7 +20,7 @@ def learnt(
     """A policy that knows its line, and that batches up to `largest` are answered."""
     policy = BatchPolicy(latency_ms, max_rows=256, timeout_ms=timeout_ms)
     for cost in (8.0, 64.0, 512.0, largest) * 60:
-        policy.learn(cost, rows=8, ms=slope * cost + intercept)
+        policy.learn(Answered(cost, cost, rows=8, ms=slope * cost + intercept))
     return policy
 
 
@@ -76,7 +76,7 @@ def test_no_batch_comes_near_the_timeout() -> None:
 def test_halving_is_remembered() -> None:
     policy = learnt()
     policy.halve(400)
-    policy.learn(200, rows=10, ms=24)
+    policy.learn(Answered(200, 200, rows=10, ms=24))
     assert policy.budget(FLOOD).cost == 200
     policy.halve(400)
     assert policy.memory_cost == 200, "the second batch in flight must not halve it again"
