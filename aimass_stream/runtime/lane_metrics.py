@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from aimass_stream import metrics
 from aimass_stream.batching.queue import Entry, padded_cost
-from aimass_stream.errors import Reason, RecordError
+from aimass_stream.errors import Reason
 from aimass_stream.runtime.batch import Scored
+from aimass_stream.runtime.record_metrics import RecordMetrics
 
 
-class LaneMetrics:
-    """Collectors of one model."""
+class LaneMetrics(RecordMetrics):
+    """Collectors of one model that is given batches."""
 
     def __init__(self, model_id: str) -> None:
-        self._model_id = model_id
-        self.submitted = metrics.RECORDS_SUBMITTED.labels(model_id)
+        super().__init__(model_id)
         self.out_of_memory = metrics.OUT_OF_MEMORY.labels(model_id)
-        self._answered = metrics.RECORDS_ANSWERED.labels(model_id)
         self._rows = metrics.BATCH_ROWS.labels(model_id)
         self._cost = metrics.BATCH_COST.labels(model_id)
         self._padding = metrics.BATCH_PADDING.labels(model_id)
@@ -42,17 +40,6 @@ class LaneMetrics:
         self._decode_ms.observe(scored.decode_ms)
         self._predict_ms.observe(scored.predict_ms)
         self._busy_s.inc(scored.predict_ms / 1000)
-
-    def settled(self, outcomes: Sequence[Any]) -> None:
-        """Outcomes were set."""
-        errors = [outcome for outcome in outcomes if isinstance(outcome, RecordError)]
-        self._answered.inc(len(outcomes) - len(errors))
-        for error in errors:
-            self.failed(error)
-
-    def failed(self, error: RecordError) -> None:
-        """One record has no answer."""
-        metrics.RECORDS_FAILED.labels(self._model_id, error.reason).inc()
 
     def split(self, reason: Reason) -> None:
         """A batch is split to find who is to blame."""

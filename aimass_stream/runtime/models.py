@@ -22,6 +22,7 @@ from aimass_stream.runtime.device_host import HostOptions
 from aimass_stream.runtime.inline import score_inline
 from aimass_stream.runtime.memory_limit import memory_limit_bytes
 from aimass_stream.runtime.process_link import ProcessLink
+from aimass_stream.runtime.record_metrics import RecordMetrics
 from aimass_stream.runtime.scored import Outcomes
 from aimass_stream.runtime.scorer import Scorer
 from aimass_stream.runtime.shared_device import stages_of
@@ -57,6 +58,7 @@ class Models:
         self._settings = settings
         self.payloads = PayloadStore(settings.payloads_folder, settings.claim_prefixes)
         self._specs: dict[int, asyncio.Task[ModelSpec]] = {}
+        self._inline: dict[int, RecordMetrics] = {}
         self._scorer: asyncio.Task[Scorer] | None = None
         options = HostOptions(rss_limit_bytes=memory_limit_bytes(settings))
         self._process = ProcessLink(DEVICE_SOCKET, "cpu", options, on_error)
@@ -88,9 +90,16 @@ class Models:
         Waits while too many bytes are held. `hear` is told of answers while they are written.
         """
         if isinstance(model, Inline):
-            return InlineOutcomes(await score_inline(model, chunk))
+            return InlineOutcomes(await self._score_inline(model, chunk))
         scorer = await self._start_scorer()
         return await scorer.submit(model, chunk.records(kind), lag=lag, hear=hear)
+
+    async def _score_inline(self, model: Inline[Any], chunk: Chunk) -> Sequence[Any]:
+        counters = self._inline[id(model)]
+        counters.submitted.inc(len(chunk))
+        outcomes = await score_inline(model, chunk)
+        counters.settled(outcomes)
+        return outcomes
 
     @property
     def troubles(self) -> list[str]:
@@ -132,7 +141,9 @@ class Models:
 
     async def _load(self, model: Model[Any]) -> ModelSpec:
         spec = await asyncio.to_thread(self._resolve, model)
-        if not isinstance(model, Inline):
+        if isinstance(model, Inline):
+            self._inline[id(model)] = RecordMetrics(spec.id)
+        else:
             scorer = await self._start_scorer()
             await scorer.add(model, spec)
         return spec

@@ -1,16 +1,20 @@
 """Inline models: one call a chunk; a record that the function fails on costs itself."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from prometheus_client import REGISTRY
 
 from aimass_stream.adapters.inline import Inline
+from aimass_stream.config import Settings
 from aimass_stream.errors import Reason, RecordError
-from aimass_stream.records import Chunk
+from aimass_stream.records import Chunk, Record
 from aimass_stream.registry.folder import resolve
 from aimass_stream.runtime.inline import CALL_ROWS, score_inline
+from aimass_stream.runtime.models import Models
 
 
 class Size(msgspec.Struct, frozen=True):
@@ -119,3 +123,24 @@ async def test_an_empty_chunk() -> None:
         raise ZeroDivisionError
 
     assert await score_inline(Inline("size", explode, answer=Size), chunk_of()) == []
+
+
+async def test_records_of_an_inline_model_are_counted_as_those_of_others(tmp_path: Path) -> None:
+    def give_up(error: BaseException) -> None:
+        raise error
+
+    model = Inline("counted", Function(fail_on_bad), answer=Size)
+    models = Models(Settings(state=tmp_path), on_error=give_up)
+    await models.prepare(model)
+    submitted = await models.submit(model, chunk_of(b"a", b"bad", b"c", b"bad"), Record, lag=0)
+    assert await submitted.wait(0) == 4
+    await models.submit(model, chunk_of(b"a"), Record, lag=0)
+    await models.close()
+
+    def counted(name: str, **labels: str) -> float | None:
+        labels = {"model": "counted@1", **labels}
+        return REGISTRY.get_sample_value(f"aimass_records_{name}_total", labels)
+
+    assert counted("submitted") == 5
+    assert counted("answered") == 3
+    assert counted("dead_lettered", reason="model_error") == 2
