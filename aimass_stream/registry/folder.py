@@ -21,7 +21,7 @@ from aimass_stream.errors import ConfigError, SetupError
 from aimass_stream.model import Model, ModelSpec
 from aimass_stream.registry import packages
 from aimass_stream.registry.card import Provenance
-from aimass_stream.registry.configuration import check_remote_code
+from aimass_stream.registry.configuration import check_remote_code, read_configuration
 from aimass_stream.registry.description import KNOWN_TASKS, describe
 from aimass_stream.registry.files import MANIFEST, check_kinds, digest_of, scan
 from aimass_stream.registry.manifest import (
@@ -32,6 +32,7 @@ from aimass_stream.registry.manifest import (
     versions_of,
     write_manifest,
 )
+from aimass_stream.registry.preparation import check_preparation
 from aimass_stream.registry.recognition import may_serve
 from aimass_stream.registry.references import SCHEME, versions_meant
 from aimass_stream.registry.versions import VERSION_DIGITS, composed_version, settings_tag
@@ -71,11 +72,13 @@ def publish(  # noqa: PLR0913 - what a manifest says
     Raises:
         ConfigError: the name cannot be one.
         SetupError: the folder holds a file of no accepted kind, one that asks for code to be
-            run, or weights that are cut short.
+            run, or weights that are cut short; or it lacks the tokenizer, image processor or
+            feature extractor that the task needs.
     """
     home = models_folder / check_name(name)
     files = check_kinds(source)
     check_remote_code(source)
+    check_preparation(source, read_configuration(source), task)
     card = describe(source, task, provenance or Provenance())
     home.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(dir=home, prefix=".draft-"))

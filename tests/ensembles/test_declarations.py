@@ -198,6 +198,7 @@ def test_the_version_changes_with_every_step(tmp_path: Path) -> None:
 def test_members_of_the_registry_are_resolved_and_their_versions_counted(tmp_path: Path) -> None:
     source = tmp_path / "source"
     source.mkdir()
+    (source / "vocab.txt").write_text("a")
     registry = tmp_path / "registry"
 
     def train(text: str) -> None:

@@ -23,6 +23,8 @@ from aimass_stream.adapters.transformers import Transformers
 from aimass_stream.errors import ConfigError, SetupError
 from aimass_stream.model import Model
 from aimass_stream.records import Prediction
+from aimass_stream.registry.adding import add_folder
+from aimass_stream.registry.card import Provenance
 from aimass_stream.registry.folder import find, publish, resolve
 
 
@@ -32,6 +34,7 @@ def source(tmp_path: Path) -> Path:
     (folder / "sub").mkdir(parents=True)
     save_file({"weight": np.arange(4, dtype=np.float32)}, folder / "model.safetensors")
     (folder / "config.json").write_text('{"model_type": "resnet"}')
+    (folder / "preprocessor_config.json").write_text('{"do_resize": false}')
     (folder / "vocab.txt").write_text("a\nb\n")
     (folder / "sub" / "more.json").write_text("[1]")
     return folder
@@ -50,6 +53,15 @@ def put(registry: Path, source: Path, name: str = "digits") -> str:
     return publish(registry, name, source, task="image-classification", labels=["a", "b"])
 
 
+def test_what_lacks_its_preparation_is_not_published(registry: Path, source: Path) -> None:
+    (source / "preprocessor_config.json").unlink()
+    with pytest.raises(SetupError, match="no image processor, which image-classification needs"):
+        put(registry, source)
+    with pytest.raises(SetupError, match="no image processor, which image-classification needs"):
+        add_folder(registry, "digits", source, task="image-classification", told=Provenance())
+    assert find(registry, "digits") is None
+
+
 def test_published_model_is_resolved_by_name(registry: Path, source: Path) -> None:
     assert put(registry, source) == "1"
     spec = resolve(classifier("models://digits", timeout_s=3.0), registry)
@@ -65,7 +77,8 @@ def test_manifest_says_what_was_published(registry: Path, source: Path) -> None:
     manifest = find(registry, "digits")
     assert manifest is not None
     assert (manifest.name, manifest.version, manifest.labels) == ("digits", "1", ["a", "b"])
-    assert set(manifest.files) == {"model.safetensors", "config.json", "vocab.txt", "sub/more.json"}
+    described = {"config.json", "preprocessor_config.json", "vocab.txt", "sub/more.json"}
+    assert set(manifest.files) == {"model.safetensors", *described}
     assert manifest.files["vocab.txt"].size == 4
     assert "torch" in manifest.libraries
     assert find(registry, "other") is None

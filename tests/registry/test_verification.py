@@ -13,12 +13,12 @@ from aimass_stream.registry.files import entry_of
 from aimass_stream.registry.folder import publish
 from aimass_stream.registry.manifest import names_in
 from aimass_stream.registry.verification import verify_version, versions_there
-from tests.registry.model_folders import write_model
+from tests.registry.model_folders import prepare, write_model
 
 
 @pytest.fixture
 def registry(tmp_path: Path) -> Path:
-    source = write_model(tmp_path / "source", "ResNetForImageClassification")
+    source = prepare(write_model(tmp_path / "source", "ResNetForImageClassification"))
     (source / "sub").mkdir()
     (source / "sub" / "notes.txt").write_text("notes")
     publish(tmp_path / "models", "pets", source, task="image-classification")
