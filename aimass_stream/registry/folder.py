@@ -22,6 +22,7 @@ from aimass_stream.model import Model, ModelSpec
 from aimass_stream.registry import packages
 from aimass_stream.registry.card import Provenance
 from aimass_stream.registry.configuration import check_remote_code, read_configuration
+from aimass_stream.registry.declarations import check_declared
 from aimass_stream.registry.description import KNOWN_TASKS, describe
 from aimass_stream.registry.files import MANIFEST, check_kinds, digest_of, scan
 from aimass_stream.registry.manifest import (
@@ -139,7 +140,8 @@ def resolve(
     Raises:
         ConfigError: there is no such model, version or folder, or what is registered is for
             another task than it is declared for.
-        SetupError: a file differs from its checksum, or is of no accepted kind.
+        SetupError: a file differs from its checksum, or is of no accepted kind; or it takes
+            another declaration to load the folder, which the message names.
     """
     parts = tuple(resolve(part, models_folder) for part in model.parts)
     found = _locate(model, models_folder, registered_version)
@@ -147,6 +149,7 @@ def resolve(
         version = composed_version(model, parts, found.digest)
         found = found._replace(name=_declared(model), version=version)
     elif found.folder:
+        check_declared(Path(found.folder), model.adapter, getattr(model, "task", ""))
         found = found._replace(version=found.version + settings_tag(model))
     return ModelSpec(
         name=found.name,

@@ -1,5 +1,6 @@
 import json
 import time
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from aimass_stream.adapters.tasks import TASKS
+from aimass_stream.adapters.torch import Torch
+from aimass_stream.adapters.transformers import Transformers
 from aimass_stream.cli.app_report import AgentReport, AppReport, ModelReport
 from aimass_stream.cli.cards.catalogue import read_entries
 from aimass_stream.cli.checks.broker import check_broker, check_topics
@@ -24,11 +27,12 @@ from aimass_stream.cli.checks.models import check_models
 from aimass_stream.cli.checks.settings import check_settings, redact
 from aimass_stream.cli.doctor import examine
 from aimass_stream.config import Settings
-from aimass_stream.errors import ConfigError
+from aimass_stream.errors import ConfigError, SetupError
 from aimass_stream.kafka.survey import Survey, TopicState, release_of
-from aimass_stream.registry.folder import publish
+from aimass_stream.model import Model
+from aimass_stream.registry.folder import publish, resolve
 from tests.cli.commands import aimass
-from tests.registry.model_folders import write_model
+from tests.registry.model_folders import prepare, write_json, write_model
 
 AGENTS = """\
 from aimass_stream import App, Image, Inline, Topic
@@ -234,6 +238,25 @@ class TestModels:
         assert finding.status is Status.FAIL
         assert text in finding.text
         assert fix in finding.fix
+
+    @pytest.mark.parametrize(
+        ("own", "declared", "told"),
+        [(False, Torch, Transformers), (True, Transformers, Torch)],
+    )
+    def test_a_folder_that_another_declaration_loads_fails_and_that_one_is_named(
+        self, tmp_path: Path, own: bool, declared: Callable[..., Model[Any]], told: type[Model[Any]]
+    ) -> None:
+        folder = prepare(write_model(tmp_path / "alone", "ResNetForImageClassification"))
+        if own:
+            write_json(folder / "architecture.json", {"library": "layers", "labels": ["a", "b"]})
+        task, registry = "image-classification", tmp_path / "models"
+        model = declared(task, str(folder))
+        (finding,) = check_models([ModelReport(str(folder), task, model.adapter)], registry)
+        assert finding.status is Status.FAIL
+        assert f"which {type(model).__name__} does not load" in finding.text
+        assert f"{told.__name__}({task!r}, ...)" in finding.fix
+        with pytest.raises(SetupError, match=f"{told.__name__}.*{task}"):
+            resolve(model, registry)
 
     def test_an_app_without_models_needs_none(self, tmp_path: Path) -> None:
         (finding,) = check_models([], tmp_path / "models")

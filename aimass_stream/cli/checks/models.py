@@ -13,6 +13,7 @@ from aimass_stream.cli.units import count_text, size_text
 from aimass_stream.errors import AimassError
 from aimass_stream.model import Model
 from aimass_stream.registry import packages
+from aimass_stream.registry.declarations import check_declared
 from aimass_stream.registry.description import check_loadable
 from aimass_stream.registry.files import MANIFEST
 from aimass_stream.registry.folder import find, resolve
@@ -32,7 +33,7 @@ class _Located(Model[Any]):
 
     place: str
     task: str = ""
-    is_known: bool = False
+    loader: str = ""
 
     @property
     def location(self) -> str:
@@ -47,8 +48,7 @@ def check_models(declared: Sequence[ModelReport] | None, models_folder: Path) ->
         models_folder: the registry.
     """
     wanted = [
-        _Located(place=one.location, task=one.task, is_known=one.adapter.startswith(_ADAPTERS))
-        for one in declared or ()
+        _Located(place=one.location, task=one.task, loader=one.adapter) for one in declared or ()
     ]
     named = {one.place.partition("@")[0] for one in wanted}
     registered = [f"{SCHEME}{path.name}" for path in sorted(models_folder.glob("[!.]*/"))]
@@ -64,7 +64,8 @@ def check_models(declared: Sequence[ModelReport] | None, models_folder: Path) ->
             if is_read:
                 left_bytes -= size
                 model_id = resolve(newest, models_folder).id
-            if model.is_known:
+            if model.loader.startswith(_ADAPTERS):
+                check_declared(folder, model.loader, model.task)
                 check_loadable(folder, model.task)
         except AimassError as error:
             findings.append(_broken(error, needed=model in wanted))
