@@ -15,9 +15,9 @@ from __future__ import annotations
 import inspect
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,11 +25,10 @@ from torch.nn.functional import pad
 from transformers import LogitsProcessorList
 
 from aimass_stream.adapters.memory import Memory, can_remember, joined, memory_of
+from aimass_stream.adapters.pieces import in_pieces
 from aimass_stream.adapters.sampling import NO_NUMBERS
 from aimass_stream.error_text import describe, is_device_lost, is_out_of_memory, trace_of
 from aimass_stream.errors import Reason, RecordError
-
-R = TypeVar("R")
 
 log = logging.getLogger("aimass.device")
 
@@ -238,64 +237,6 @@ def _keeps_apart(model: Any, padding_id: int, tolerance: float) -> bool:
     # One goes, with the padding that the others needed for it alone.
     decoder.drop([_TRIED.index(max(_TRIED))])
     return len(decoder.step()) == len(_TRIED) - 1 and decoder.is_as_alone(tolerance)
-
-
-def in_pieces(
-    rows: Sequence[int], call: Callable[[Sequence[int]], R]
-) -> tuple[list[R], dict[int, Exception]]:
-    """Call with all rows; where that fails, with halves, until the culprits stand alone.
-
-    One culprit among n rows costs log2(n) + 1 more calls; where both halves of the first split
-    fail, each row is called by itself.
-
-    Returns:
-        What the calls gave that did not fail, and the error of each row that is to blame.
-
-    Raises:
-        Exception: the device answers nothing any more, so that no row is to blame.
-    """
-    try:
-        return [call(rows)], {}
-    except Exception as error:
-        if is_device_lost(error):
-            raise
-        return _search(rows, call, error)
-
-
-def _search(
-    rows: Sequence[int], call: Callable[[Sequence[int]], R], error: Exception
-) -> tuple[list[R], dict[int, Exception]]:
-    """Rows whose call has failed: who is to blame."""
-    if len(rows) == 1:
-        return [], {rows[0]: error}
-    half = len(rows) // 2
-    first, second = rows[:half], rows[half:]
-    try:
-        given = call(first)
-    except Exception as own:
-        first_error = own
-    else:
-        found, failed = _search(second, call, error)
-        return [given, *found], failed
-    try:
-        given = call(second)
-    except Exception:
-        return _one_by_one(rows, call)
-    found, failed = _search(first, call, first_error)
-    return [*found, given], failed
-
-
-def _one_by_one(
-    rows: Sequence[int], call: Callable[[Sequence[int]], R]
-) -> tuple[list[R], dict[int, Exception]]:
-    given: list[R] = []
-    failed: dict[int, Exception] = {}
-    for row in rows:
-        try:
-            given.append(call([row]))
-        except Exception as error:
-            failed[row] = error
-    return given, failed
 
 
 def _pick(rows: Sequence[Row], scores: Tensor) -> list[int | RecordError]:

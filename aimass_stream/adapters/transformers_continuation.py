@@ -21,8 +21,9 @@ import torch
 from transformers import AutoModelForCausalLM, LogitsProcessor, LogitsProcessorList
 
 from aimass_stream.adapters.classification import TOLERANCES
-from aimass_stream.adapters.decoding import Decoder, Row, can_join, in_pieces
+from aimass_stream.adapters.decoding import Decoder, Row, can_join
 from aimass_stream.adapters.draft import Draft
+from aimass_stream.adapters.pieces import in_pieces
 from aimass_stream.adapters.sampling import NO_NUMBERS, EachRow, RowSampler, Watch
 from aimass_stream.adapters.transformers_generation import Writer
 from aimass_stream.adapters.transformers_text import Ids, pack, positions

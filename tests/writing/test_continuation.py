@@ -19,7 +19,7 @@ from transformers import (
 )
 
 from aimass_stream.adapters import decoding
-from aimass_stream.adapters.decoding import can_join, in_pieces
+from aimass_stream.adapters.decoding import can_join
 from aimass_stream.adapters.draft import Draft
 from aimass_stream.adapters.memory import Memory, joined
 from aimass_stream.adapters.transformers import Transformers
@@ -276,27 +276,6 @@ def words_written(generator: TextGenerator, one: Any) -> list[int]:
     while draft.stop is None:
         generator.step()
     return draft._tokens
-
-
-def test_one_culprit_among_many_costs_few_calls() -> None:
-    calls: list[list[int]] = []
-
-    def call(rows: Any) -> list[int]:
-        calls.append(list(rows))
-        if 11 in rows:
-            raise ValueError(str(list(rows)))
-        return list(rows)
-
-    given, failed = in_pieces(range(16), call)
-    assert sorted(row for piece in given for row in piece) == [at for at in range(16) if at != 11]
-    assert list(failed) == [11]
-    assert len(calls) - 1 <= 2 * 4
-
-    calls.clear()
-    none, all_failed = in_pieces([11] * 6, call)
-    assert none == []
-    assert len(calls) <= 6 + 3
-    assert set(all_failed) == {11}
 
 
 def test_controls_of_a_record_bound_the_writing(load: Any) -> None:
