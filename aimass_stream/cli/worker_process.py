@@ -69,26 +69,6 @@ class Seldom(logging.Filter):
         return True
 
 
-class Settling(logging.Filter):
-    """Holds back that a group has no coordinator yet, for the first `START_S` of a process.
-
-    Every new broker, and every one that has just been started again, says so until it has read
-    its own topics, and the client asks again. A group that gets none is told of after that.
-    """
-
-    START_S = 30.0
-    HARMLESS = ("Group Coordinator Request failed", "Marking the coordinator dead")
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._until = time.monotonic() + self.START_S
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Whether this one passes: all but those of the client's group, and those later."""
-        harmless = record.name.startswith("aiokafka.") and str(record.msg).startswith(self.HARMLESS)
-        return not harmless or time.monotonic() >= self._until
-
-
 class Worker(faust.Worker):
     """Faust's worker, that leaves the last word to `main` and does not linger."""
 
@@ -123,7 +103,6 @@ def configure_logging() -> None:
     level = os.environ.get("AIMASS_LOG_LEVEL", "INFO").upper()
     logging.basicConfig(level=level, format=LOG_FORM, stream=sys.stderr, force=True)
     handler = logging.getLogger().handlers[0]
-    handler.addFilter(Settling())
     handler.addFilter(Seldom())
     if level == "INFO":
         for name in QUIET_LOGGERS:

@@ -30,6 +30,7 @@ from aimass_stream.kafka.pages import Pages, show_live, show_metrics, show_ready
 from aimass_stream.kafka.producer import Producer
 from aimass_stream.kafka.replay import Logs
 from aimass_stream.kafka.settings import FAUST_SETTINGS, broker_url, replication
+from aimass_stream.kafka.settling import await_coordinator
 from aimass_stream.kafka.tables import Tables
 from aimass_stream.kafka.topics import create_topics
 from aimass_stream.kafka.transport import Consumer, Transport
@@ -164,6 +165,7 @@ class WorkerApp(faust.App):
     async def on_start(self) -> None:
         """Create topics and feeds before Faust's consumer starts."""
         await super().on_start()
+        await_coordinator()
         self.loop_watch.start()
         self.discover()
         if self.learns:

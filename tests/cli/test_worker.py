@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 import signal
 import socket
@@ -17,7 +16,6 @@ from typer.testing import CliRunner
 
 from aimass_stream.cli.demo.view import read_metrics
 from aimass_stream.cli.main import app
-from aimass_stream.cli.worker_process import Settling
 from aimass_stream.kafka.reader import bootstrap_servers
 from aimass_stream.kafka.topics import TopicPlan, create_topics
 from tests.cli.commands import aimass, send, start_aimass
@@ -172,21 +170,6 @@ async def test_a_port_that_is_taken_meanwhile_is_passed_over_under_a_supervisor(
         )
     assert alone.returncode == 78
     assert b"Port %d cannot be listened on" % port in alone.stderr
-
-
-def test_a_group_without_a_coordinator_is_told_of_once_the_broker_had_its_time() -> None:
-    def passes(settling: Settling, logger: str, text: str) -> bool:
-        return settling.filter(logging.LogRecord(logger, logging.ERROR, "", 1, text, None, None))
-
-    settling = Settling()
-    group, text = "aiokafka.consumer.group_coordinator", "Group Coordinator Request failed: %s"
-    assert not passes(settling, group, text)
-    assert not passes(settling, group, "Marking the coordinator dead (node %s)for group %s.")
-    assert passes(settling, group, "Heartbeat failed: %r")
-    assert passes(settling, "aimass.link", text)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Settling, "START_S", 0.0)
-        assert passes(Settling(), group, text)
 
 
 def test_what_is_no_device_is_a_wrong_command_line() -> None:
