@@ -19,6 +19,7 @@ from faust.types.tuples import TP
 
 from aimass_stream import metrics
 from aimass_stream.errors import StalledError
+from aimass_stream.kafka.assignment import Assignment
 from aimass_stream.kafka.intake import Feed, Intake
 from aimass_stream.kafka.progress import Look, ProgressWatch
 from aimass_stream.kafka.transport import Consumer
@@ -69,6 +70,11 @@ class Worker(Protocol):
         ...
 
     @property
+    def unfilled(self) -> int:
+        """Records that its tables have yet to read; 0 where none is being filled."""
+        ...
+
+    @property
     def kafka(self) -> Consumer:
         """Its consumer."""
         ...
@@ -101,6 +107,7 @@ class HealthWatch:
     Args:
         worker: what is looked at.
         client: the settings of an aiokafka client, asked for when one is made.
+        assignment: what is told while it has no partitions.
         stall_s: seconds a partition may stand still, beyond the longest timeout of a model.
         on_stall: told the error that ends the worker.
     """
@@ -109,11 +116,13 @@ class HealthWatch:
         self,
         worker: Worker,
         client: Callable[[], Mapping[str, Any]],
+        assignment: Assignment,
         stall_s: float,
         on_stall: Callable[[BaseException], None],
     ) -> None:
         self._worker = worker
         self._client = client
+        self._assignment = assignment
         self._stall_s = stall_s
         self._on_stall = on_stall
         self._progress = ProgressWatch[TP](stall_s)
@@ -140,7 +149,7 @@ class HealthWatch:
         elif worker.should_stop:
             problems.append("the worker drains, since it was told to end")
         elif self._is_held and not worker.unassigned:
-            problems.append("partitions are being assigned")
+            problems.append(self._assignment.reason(worker.unfilled))
         return [
             *problems,
             *worker.models.troubles,
@@ -160,6 +169,7 @@ class HealthWatch:
             while not self._worker.should_stop:
                 await asyncio.sleep(LOOK_S)
                 now_s = loop.time()
+                self._assignment.look(is_under_way=self._is_held)
                 self._show()
                 for tp in self._look(now_s - last_s):
                     await self._suspect(tp)

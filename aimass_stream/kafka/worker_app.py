@@ -20,6 +20,7 @@ from faust.types.tuples import TP
 from aimass_stream.config import settings
 from aimass_stream.error_text import describe, place_of
 from aimass_stream.errors import BrokerError, ConfigError, LostOutcomeError
+from aimass_stream.kafka.assignment import Assignment
 from aimass_stream.kafka.changelogs import Changelogs
 from aimass_stream.kafka.health import HealthWatch
 from aimass_stream.kafka.intake import Intake
@@ -131,7 +132,16 @@ class WorkerApp(faust.App):
     @cached_property
     def watch(self) -> HealthWatch:
         """Who looks at how this worker is."""
-        return HealthWatch(self, self._client_settings, settings().stall_s, self.end_worker)
+        conf = self.conf
+        assignment = Assignment(conf.id, conf.broker_session_timeout, conf.broker_rebalance_timeout)
+        stall_s = settings().stall_s
+        return HealthWatch(self, self._client_settings, assignment, stall_s, self.end_worker)
+
+    @property
+    def unfilled(self) -> int:
+        """Records that tables have yet to read of their changelogs; 0 where none is filled."""
+        recovery = cast(Tables, self.tables).recovery
+        return recovery.active_remaining_total() if recovery.in_recovery else 0
 
     @cached_property
     def loop_watch(self) -> LoopWatch:
