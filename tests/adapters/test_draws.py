@@ -15,7 +15,7 @@ from aimass_stream.model import SEED_BYTES
 from aimass_stream.records.told import write_told
 from aimass_stream.registry.folder import resolve
 from tests.zoo.same import same
-from tests.zoo.sounds import build_vits, speaker
+from tests.zoo.speech import build_vits, speaker
 
 
 def draw() -> list[torch.Tensor]:

@@ -12,7 +12,7 @@ from aimass_stream.errors import ConfigError, Reason, RecordError, SetupError
 from aimass_stream.model import import_adapter
 from aimass_stream.records import Audio, Text
 from aimass_stream.registry.folder import resolve
-from tests.zoo import sounds
+from tests.zoo import speech, transcripts
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 @pytest.fixture(scope="module")
 def voice(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("voice")
-    sounds.build_fastspeech2(folder)
+    speech.build_fastspeech2(folder)
     return folder
 
 
@@ -62,10 +62,10 @@ def test_styles_that_are_none_are_refused(styles: Any) -> None:
 
 
 def test_a_whisper_without_times_refuses_what_it_cannot_hear_whole(tmp_path: Path) -> None:
-    sounds.build_whisper(tmp_path)
+    transcripts.build_whisper(tmp_path)
     model = Transformers("automatic-speech-recognition", str(tmp_path))
     recogniser = loaded(model, tmp_path)
-    record = Audio("calls", 0, 0, 0, None, sounds.LONG[1], ())
+    record = Audio("calls", 0, 0, 0, None, transcripts.LONG[1], ())
     record.check(model.limits)
     with pytest.raises(RecordError) as caught:
         recogniser.decode(model.payload(record))

@@ -13,7 +13,8 @@ from transformers import AutoModelForRNNT
 
 from aimass_stream.records import Word
 from tests.zoo.library import model_of, words_of
-from tests.zoo.sounds import extractor_of, save_spelling
+from tests.zoo.sounds import extractor_of
+from tests.zoo.transcripts import save_spelling
 
 RATE_HZ = 16_000
 STEP_S = 0.08

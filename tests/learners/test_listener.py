@@ -28,7 +28,7 @@ from tests.learners.streaming import (
     heard_by_library,
     sound,
 )
-from tests.zoo.sounds import build_parakeet
+from tests.zoo.transcripts import build_parakeet
 
 pytest.importorskip("librosa")
 pytestmark = pytest.mark.filterwarnings("ignore")

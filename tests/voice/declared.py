@@ -96,13 +96,13 @@ def build(home: Path) -> None:
     )
 
     from tests.learners.streaming import build_streaming
-    from tests.zoo import sounds, texts
+    from tests.zoo import speech, texts, transcripts
 
     torch.manual_seed(7)
     for part in ("words", "intent", "slots", "voice", "pieces"):
         (home / part).mkdir()
-    sounds.build_wav2vec2("layer", home / "words")
+    transcripts.build_wav2vec2("layer", home / "words")
     texts.build(BertForSequenceClassification, BertConfig, home / "intent", id2label=texts.LABELS)
     texts.build(BertForTokenClassification, BertConfig, home / "slots", id2label=texts.TAGS)
-    sounds.build_fastspeech2(home / "voice")
+    speech.build_fastspeech2(home / "voice")
     build_streaming(home / "pieces")

@@ -32,7 +32,7 @@ from aimass_stream.records import (
 from aimass_stream.records.detections import Box
 from aimass_stream.records.told import split_told, write_told
 from aimass_stream.registry.folder import resolve
-from tests.zoo import detection, images, named, networks, sounds, texts
+from tests.zoo import detection, images, named, networks, sounds, texts, transcripts
 from tests.zoo.case import Case
 from tests.zoo.declared import Heard, Street
 from tests.zoo.pictures import PICTURES, pixels
@@ -211,7 +211,7 @@ def finer(
 
 
 def build_speech(folder: Path) -> None:
-    sounds.build_wav2vec2("layer", part(folder, "words"))
+    transcripts.build_wav2vec2("layer", part(folder, "words"))
     sounds.build_ast(part(folder, "sound"))
     texts.build(
         BertForSequenceClassification, BertConfig, part(folder, "intent"), id2label=texts.LABELS
@@ -222,7 +222,7 @@ def speech(folder: str) -> Graph[Heard]:
     return Graph(
         "speech",
         {
-            "words": Step(sounds.recogniser(f"{folder}/words")),
+            "words": Step(transcripts.recogniser(f"{folder}/words")),
             "sound": Step(sounds.listener(f"{folder}/sound")),
             "intent": Step(
                 Transformers("text-classification", f"{folder}/intent", top=4), after="words"
@@ -233,7 +233,7 @@ def speech(folder: str) -> Graph[Heard]:
 
 
 def speech_by_hand(folder: Path, payload: bytes) -> Heard:
-    words = sounds.spell(folder / "words", payload)
+    words = transcripts.spell(folder / "words", payload)
     intent: Prediction | None = None
     if words.text:
         intent = texts.classify(folder / "intent", words.text.encode())

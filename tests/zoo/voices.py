@@ -18,7 +18,7 @@ from aimass_stream.records import Speech, Text
 from aimass_stream.records.told import write_told
 from tests.zoo.case import Case
 from tests.zoo.library import model_of
-from tests.zoo.sounds import read_line, seed_of, spoken
+from tests.zoo.speech import read_line, seed_of, spoken
 
 SYMBOLS = list("_-!'(),.:;? abcdefghijklmnopqrstuvwxyz")
 MELS = 8

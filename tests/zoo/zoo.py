@@ -19,7 +19,9 @@ from tests.zoo import (
     rcnns,
     sounds,
     spectra,
+    speech,
     texts,
+    transcripts,
     voices,
     writers,
 )
@@ -40,6 +42,8 @@ CASES: list[Case] = [
     *texts.CASES,
     *writers.CASES,
     *sounds.CASES,
+    *transcripts.CASES,
+    *speech.CASES,
     *voices.CASES,
     *cleaning.CASES,
     *mining.CASES,
