@@ -10,12 +10,12 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from typer import BadParameter
 
-from aimass_stream.cli.produce import parse_rate
 from aimass_stream.cli.producing.errand import Errand
 from aimass_stream.cli.producing.files import find_files
 from aimass_stream.cli.producing.images import IMAGES
 from aimass_stream.cli.producing.items import Form, Item, KeyFrom, Parcel, UnsendableError
 from aimass_stream.cli.producing.journal import Journal, journal_path
+from aimass_stream.cli.producing.options import parse_rate
 from aimass_stream.cli.producing.payloads import find_payloads
 from aimass_stream.cli.producing.run import Run
 from aimass_stream.cli.producing.sending import Shipment, Tally
