@@ -2,18 +2,14 @@
 
 The first split calls both halves unless the left one answers; when both fail, every record is
 called alone. Otherwise one part is known to fail, and each level costs one call: of its left
-half. If that answers, the right half is presumed at fault and is not called whole. If it fails,
-the right half is presumed innocent and put back, to ride in the next ordinary batch. This is the
+half. If that answers, the right half is at fault and is not called whole. If it fails, the
+right half is presumed innocent and put back, to ride in the next ordinary batch. This is the
 splitting of group testing (Hwang, A Method for Detecting All Defective Members in a
 Population by Group Testing, 1972), one culprit at a time.
 
-Presumed is not found: the failure may have come and gone, or need two records together. So
-nobody is blamed who did not fail alone, and a search may end with everybody answered.
-
-One culprit among n records costs at most ceil(log2 n) + 2 calls beyond the one that failed, the
-last of them of the culprit alone, and no search costs more than n + 2. Which records are to be
-called is decided by a generator that calls nothing, so that one search serves a device link and
-a function alike.
+One culprit among n records costs at most ceil(log2 n) + 1 calls beyond the one that failed, and
+no search costs more than n + 2. Which records are to be called is decided by a generator that
+calls nothing, so that one search serves a device link and a function alike.
 """
 
 from __future__ import annotations
@@ -37,7 +33,8 @@ class Verdict:
     """What a search found; every position is answered, blamed, or put back.
 
     Attributes:
-        blamed: positions that failed alone, each with that failure.
+        blamed: positions with the failure that each is to blame for, its own where it failed
+            alone, else that of the smallest batch that only failed with it.
         put_back: positions that were neither answered nor found guilty, ascending.
     """
 
@@ -56,35 +53,44 @@ def search(rows: int, failure: BatchFailed) -> Search:
     left, right = _halves(range(rows))
     left_failure = yield left
     if left_failure is None:
-        return (yield from _narrow(right))
+        return (yield from _narrow(right, failure, rows, _calls_allowed(rows) - 1))
     if _is_too_large(left, left_failure):
         return Verdict(put_back=[*left, *right])
     right_failure = yield right
     if right_failure is None:
-        return (yield from _narrow(left, left_failure))
+        return (yield from _narrow(left, left_failure, len(left), _calls_allowed(rows) - 2))
     if _is_too_large(right, right_failure):
         return Verdict(put_back=[*left, *right])
     return (yield from _one_by_one(left, right, left_failure, right_failure))
 
 
-def _narrow(part: range, failure: BatchFailed | None = None) -> Search:
-    """Find one culprit in a part; `failure` is that of its own call, None before there was one."""
+def _narrow(part: range, failure: BatchFailed, failed_rows: int, calls_left: int) -> Search:
+    """Find one culprit in a part that fails; `failed_rows` is the size of what `failure` hit."""
     verdict = Verdict()
     while len(part) > 1:
         left, right = _halves(part)
         left_failure = yield left
+        calls_left -= 1
         if left_failure is None:
-            part, failure = right, None
+            part = right
             continue
         if _is_too_large(left, left_failure):
             verdict.put_back = sorted([*verdict.put_back, *part])
             return verdict
         verdict.put_back += right
-        part, failure = left, left_failure
-    if failure is None:
-        failure = yield part
-    if failure is not None:
-        verdict.blamed.append((part[0], failure))
+        part, failure, failed_rows = left, left_failure, len(left)
+    if failed_rows > 1:
+        # The failure is that of a larger batch. One of its own is better evidence, and within
+        # the bound on calls wherever the first half answered: so a failure that came and went,
+        # after which everything answers, is blamed on nobody.
+        if calls_left > 0:
+            own_failure = yield part
+            if own_failure is None:
+                return verdict
+            failure = own_failure
+        else:
+            failure = _inherited(failure, failed_rows)
+    verdict.blamed.append((part[0], failure))
     verdict.put_back.sort()
     return verdict
 
@@ -109,8 +115,17 @@ def _halves(part: range) -> tuple[range, range]:
     return part[:middle], part[middle:]
 
 
+def _calls_allowed(rows: int) -> int:
+    return (rows - 1).bit_length() + 1
+
+
 def _is_too_large(part: range, failure: BatchFailed) -> bool:
     return failure.out_of_memory and len(part) > 1
+
+
+def _inherited(failure: BatchFailed, rows: int) -> BatchFailed:
+    detail = f"{failure.detail} (in a batch of {rows}; the others were answered without it)"
+    return BatchFailed(failure.reason, detail, failure.trace)
 
 
 def record_error(failure: BatchFailed) -> RecordError:

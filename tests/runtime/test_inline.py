@@ -96,7 +96,7 @@ async def test_a_record_the_function_fails_on_costs_itself(culprits: set[int]) -
             assert outcome == Size(row)
     if len(culprits) == 1:
         put_back_rides = 1
-        assert len(predict.calls) <= 1 + 6 + put_back_rides
+        assert len(predict.calls) <= 1 + 5 + put_back_rides
 
 
 @pytest.mark.parametrize("wrong", [[], [Size(0)] * 9])

@@ -99,7 +99,7 @@ class RaisingModel(BadCall):
     """A model raises whenever a certain record is among those it is given."""
 
     name = "a model raises on one record"
-    promise = "that record is dead-lettered in at most log2(n) + 3 calls; the others are answered"
+    promise = "that record is dead-lettered in at most log2(n) + 2 calls; the others are answered"
     quick = True
     kind = "raise"
     reason = Reason.MODEL_ERROR
@@ -186,8 +186,8 @@ class LostCall(Fault):
             if others_s > back_s:
                 window.problem(f"other topics stood still for {others_s:.1f} s")
         rows = len(strikes()[0].rows)
-        # The first call, one for each halving, the other half of the first, and the victim alone.
-        rounds = (rows - 1).bit_length() + 3
+        # The first call, one for each halving, and one alone on the device.
+        rounds = (rows - 1).bit_length() + 2
         bound_s = rounds * back_s
         await window.until(lambda: not window.unburied(), "the victim's dead letter", 2 * bound_s)
         named_s = time.monotonic() - began
@@ -204,7 +204,7 @@ class HangModel(LostCall):
 
     name = "a model hangs in one call"
     row = "10"
-    promise = "the call is given up; its culprit is named within (log2(n) + 3) timeouts + 10 s each"
+    promise = "the call is given up; its culprit is named within (log2(n) + 2) timeouts + 10 s each"
     kind = "hang"
     reasons = frozenset({Reason.MODEL_TIMEOUT})
 
@@ -283,7 +283,7 @@ def count_calls(window: Notes, failed: Call, calls: Sequence[Call]) -> None:
     inside = [
         call for call in calls if failed.at_s <= call.at_s <= over_s and Counter(call.rows) <= rows
     ]
-    allowed = (len(failed.rows) - 1).bit_length() + 3
+    allowed = (len(failed.rows) - 1).bit_length() + 2
     name = failed.model.partition("@")[0]
     window.measure(f"{name}_rows_of_batch", len(failed.rows))
     window.measure(f"{name}_calls", len(inside))

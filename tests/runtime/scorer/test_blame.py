@@ -22,7 +22,7 @@ async def test_one_culprit_costs_itself(
         assert names(outcomes) == labels(payloads)
         assert outcomes[culprit].trace == "trace"
         put_back_rides = 1
-        assert len(link.batches) <= 1 + ceil(log2(rows)) + 2 + put_back_rides
+        assert len(link.batches) <= 1 + ceil(log2(rows)) + 1 + put_back_rides
 
 
 async def test_all_bad(scorer: Scorer, model: Echo) -> None:
@@ -58,7 +58,7 @@ async def test_a_crash_is_blamed_on_the_culprit_alone(
     payloads = numbered(40, **{f"_{culprit}": b"crash"})
     outcomes = await finish(await scorer.submit(model, records(*payloads)))
     assert names(outcomes) == labels(payloads, Reason.MODEL_CRASH)
-    assert link.deaths <= 2 + ceil(log2(64)) + 2
+    assert link.deaths <= 2 + ceil(log2(64)) + 1
 
 
 async def test_an_innocent_record_beside_a_crash_is_not_blamed(
