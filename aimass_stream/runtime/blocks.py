@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import islice
 from math import isfinite
 from typing import Any, Generic, TypeVar
 
@@ -27,7 +28,7 @@ _ID_BYTES = 8
 
 @dataclass(frozen=True, slots=True)
 class LaidDown:
-    """A state between two blocks.
+    """A state between two blocks: of the block that is open it has nothing.
 
     Attributes:
         offset: of the next event to take; everything before it is in the state.
@@ -58,6 +59,7 @@ class BlockLearner(Generic[InputT]):
         self._block_rows = block_rows
         self._pending: list[InputT] = []
         self._seen: dict[bytes, None] = {}
+        self._seen_learnt = 0
         self.learnt_to = offset
         self.learnt_rows = 0
 
@@ -70,17 +72,15 @@ class BlockLearner(Generic[InputT]):
         self._state.restore(laid_down.snapshot)
         ids = laid_down.seen
         self._seen = {ids[at : at + _ID_BYTES]: None for at in range(0, len(ids), _ID_BYTES)}
+        self._seen_learnt = len(self._seen)
         self._pending = []
         self.learnt_to = laid_down.offset
 
     def lay_down(self) -> LaidDown:
-        """The state as of `learnt_to`; call it only when `is_between_blocks`."""
-        return LaidDown(self.learnt_to, self._state.snapshot(), b"".join(self._seen))
-
-    @property
-    def is_between_blocks(self) -> bool:
-        """Whether everything taken has been learnt."""
-        return not self._pending
+        """The state as of `learnt_to`; records behind it will have to be taken again."""
+        # Ids of the open block would make its records repeats of themselves.
+        seen = b"".join(islice(self._seen, self._seen_learnt))
+        return LaidDown(self.learnt_to, self._state.snapshot(), seen)
 
     def take(self, rows: Sequence[tuple[Event, InputT]]) -> tuple[list[Any], list[int]]:
         """Score rows, and learn every block that they complete.
@@ -144,6 +144,7 @@ class BlockLearner(Generic[InputT]):
             # Here and nowhere else, so that chunks have no part in what is forgotten when.
             while len(self._seen) > SEEN_IDS:
                 del self._seen[next(iter(self._seen))]
+            self._seen_learnt = len(self._seen)
 
     def _remember(self, event: Event) -> None:
         """Know a repeat of this event by its id; only of what goes into a block."""

@@ -233,8 +233,7 @@ class LearnerHost:
     def _keep(self, state: _OpenState, committed: int) -> None:
         """Begin to write a snapshot when one is due and the last is written."""
         learner = state.learner
-        due = learner.learnt_rows - state.kept_rows >= self._snapshot_rows
-        if not due or not learner.is_between_blocks:
+        if learner.learnt_rows - state.kept_rows < self._snapshot_rows:
             return
         if state.writing is not None and not state.writing.done():
             return

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,7 +35,6 @@ def test_a_block_is_scored_with_the_state_before_it() -> None:
     assert [answer.learnt for answer in answers] == [0, 0, 0, 3]
     assert states == [0, 0, 0, 3]
     assert fold.learnt_to == 3
-    assert not fold.is_between_blocks
 
 
 @given(st.lists(st.sampled_from([b"a", b"b", b"odd", b"label"]), max_size=40), st.data())
@@ -152,12 +150,15 @@ def test_a_repeat_is_known_after_a_restart_and_forgotten_at_last() -> None:
     assert again.take([(event(9, b"a", "id-0"), b"a")])[0] != [None]
 
 
-@pytest.mark.parametrize("at", [3, 6, 9])
-def test_a_restored_learner_goes_on_as_if_nothing_had_happened(at: int) -> None:
-    values = [b"%d" % number for number in range(12)]
+@given(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=30), st.data())
+def test_a_learner_laid_down_anywhere_goes_on_as_if_nothing_had_happened(
+    ids: list[str], data: st.DataObject
+) -> None:
+    """Also in the middle of a block, whose records are no repeats when they are taken again."""
+    rows = [(event(at, b"%d" % at, answer_id), b"%d" % at) for at, answer_id in enumerate(ids)]
     whole, first, second = learner(), learner(), learner()
-    expected, _ = whole.take(rows_of(values))
-    first.take(rows_of(values[:at]))
-    second.restore(first.lay_down())
-    assert second.take(rows_of(values[at:], at))[0] == expected[at:]
-    assert isinstance(expected[0], Folded)
+    expected, _ = whole.take(rows)
+    first.take(rows[: data.draw(st.integers(0, len(rows)))])
+    second.restore(laid_down := first.lay_down())
+    assert second.take(rows[laid_down.offset :])[0] == expected[laid_down.offset :]
+    assert (second.learnt_to, list(second._seen)) == (whole.learnt_to, list(whole._seen))

@@ -122,6 +122,19 @@ def test_a_damaged_generation_falls_back_to_the_one_before_and_catches_up(
     assert caller.learn([b"next"]) == undisturbed
 
 
+def test_snapshots_are_laid_down_wherever_chunks_end(caller: Caller, tmp_path: Path) -> None:
+    caller.open(0)
+    for chunk in range(5):
+        caller.learn([b"%d" % (9 * chunk + at) for at in range(9)], committed=9 * chunk)
+        if (writing := caller.host._states[PLACE].writing) is not None:
+            writing.result()
+    undisturbed = caller.learn([b"next"])
+    assert [int(path.stem) for path in generations(tmp_path)] == [0, 16, 24, 36, 44]
+    assert caller.open(45).offset == 44
+    caller.learn([b"44"])
+    assert caller.learn([b"next"]) == undisturbed
+
+
 def test_another_learners_generation_is_not_used(caller: Caller, tmp_path: Path) -> None:
     caller.open(0)
     caller.learn_alone(24, committed=24)
