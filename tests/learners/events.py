@@ -368,3 +368,20 @@ def dialogue_log(rows: int) -> list[Event]:
         key = f"k{draw.integers(5)}"
         events.append(said_of(row, intent, slots, key=key, after_ms=row * 1000))
     return events
+
+
+def homes(rows: int, *, floors_from: int = 1 << 30) -> list[Event]:
+    """Flats and houses; floors do not vary before some record."""
+    draw = np.random.default_rng(3)
+    found = []
+    for at in range(rows):
+        kind = ("flat", "house")[at % 2]
+        fields = {
+            "rooms": int(draw.integers(1, 4)) + 3 * (at % 2),
+            "area": float(draw.normal(60 + 80 * (at % 2), 10)),
+            "floors": 1 if at < floors_from else 1 + at % 3,
+            "kind": kind,
+        }
+        value = orjson.dumps(fields)
+        found.append(Event(at, "homes", 1_000 + at, f"homes/0/{at}", None, value))
+    return found

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import numpy as np
 import orjson
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -34,10 +33,9 @@ from aimass_stream.registry.manifest import read_manifest
 from aimass_stream.testing.learners import LEARNER_CHECKS, check_learner
 from aimass_stream.training.fitting import fit
 from aimass_stream.training.proposing import ProposerState
-from aimass_stream.transforms import Chain, Fields, Impute, VarianceThreshold
-
-CHAIN = Chain(Fields(("rooms", "area", "floors")), Impute(), VarianceThreshold(0.01))
-REFIT = 40
+from aimass_stream.transforms import Chain, Impute
+from tests.learners.cases import CHAIN, proposer
+from tests.learners.events import homes
 
 
 @pytest.fixture(autouse=True)
@@ -49,37 +47,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     settings.cache_clear()
     yield tmp_path
     settings.cache_clear()
-
-
-def proposer(**told: Any) -> Proposer:
-    given: dict[str, Any] = {
-        "model": "homes",
-        "chain": CHAIN,
-        "estimator": "LogisticRegression",
-        "target": "kind",
-        "window_records": 60,
-        "refit_records": REFIT,
-        "block_rows": 8,
-        **told,
-    }
-    return Proposer("homes-fit", **given)
-
-
-def homes(rows: int, *, floors_from: int = 1 << 30) -> list[Event]:
-    """Flats and houses; floors do not vary before some record."""
-    draw = np.random.default_rng(3)
-    found = []
-    for at in range(rows):
-        kind = ("flat", "house")[at % 2]
-        fields = {
-            "rooms": int(draw.integers(1, 4)) + 3 * (at % 2),
-            "area": float(draw.normal(60 + 80 * (at % 2), 10)),
-            "floors": 1 if at < floors_from else 1 + at % 3,
-            "kind": kind,
-        }
-        value = orjson.dumps(fields)
-        found.append(Event(at, "homes", 1_000 + at, f"homes/0/{at}", None, value))
-    return found
 
 
 def run(state: ProposerState, events: Sequence[Event], block: int = 8) -> dict[int, Proposal]:
@@ -114,8 +81,8 @@ def test_each_fit_is_proposed_once_and_selects_by_what_it_saw() -> None:
 def test_a_candidate_is_what_a_fit_writes_and_in_force_only_where_it_is_named(home: Path) -> None:
     events = homes(41)
     (proposal,) = run(state_of(proposer()), events).values()
-    records = [Record("homes", 0, one.offset, 0, None, one.value, ()) for one in events[:REFIT]]
-    kinds = [orjson.loads(one.value)["kind"] for one in events[:REFIT]]
+    records = [Record("homes", 0, one.offset, 0, None, one.value, ()) for one in events[:40]]
+    kinds = [orjson.loads(one.value)["kind"] for one in events[:40]]
     fit(home / "made", records, kinds, chain=CHAIN, estimator=LogisticRegression(random_state=0))
     by_hand = {path.name: path.read_bytes() for path in (home / "made").iterdir()}
     publish(home / "models", "homes", home / "made", task="classification")

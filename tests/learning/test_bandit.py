@@ -4,38 +4,19 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import orjson
 import pytest
 
-from aimass_stream.learners.bandit.state import BanditState
-from aimass_stream.runtime.blocks import BlockLearner
-from aimass_stream.runtime.learning import event_of
 from aimass_stream.verify.oracle import Watched
 from tests.delivery.harness import running_app, send
 from tests.learning.learners import slots
-from tests.learning.test_learning import Answers, answers_on, kill_learner_process, read_all
+from tests.learning.test_learning import kill_learner_process
+from tests.learning.uninterrupted import answers_on, learn_all, read_all
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
 PAGES = 80
-
-
-async def replayed(url: str, log: str) -> Answers:
-    """What a bandit that nobody interrupts answers to the log."""
-    state = BanditState(slots.settings)
-    block: BlockLearner[Any] = BlockLearner(state, slots.block_rows, 0)
-    said: Answers = {}
-    for chunk in (await read_all(url, log))[0]:
-        events = [event_of(chunk, row) for row in range(len(chunk))]
-        answers, _ = block.take([(event, state.read(event)) for event in events])
-        for event, answer in zip(events, answers, strict=True):
-            if answer is not None:
-                said[f"{log}/0/{event.offset}"] = {msgspec.json.encode(answer)}
-    assert state.counts["learnt"] == PAGES
-    return said
 
 
 async def test_choices_are_those_of_a_run_without_a_kill(
@@ -70,5 +51,7 @@ async def test_choices_are_those_of_a_run_without_a_kill(
         assert await harness.stop(worker, signal.SIGTERM) == 0
         assert all(account.lost() == [] for account in harness.oracle.accounts.values())
         said = await answers_on(broker_url, f"{name}.slots")
-        assert said == await replayed(broker_url, log)
+        (chunks,) = (await read_all(broker_url, log)).values()
+        whole = learn_all(slots, f"{log}/0", chunks)
+        assert (said, whole.counts["learnt"]) == (whole.answers, PAGES)
     assert len(said) == 2 * PAGES

@@ -5,28 +5,19 @@ from __future__ import annotations
 import asyncio
 import random
 import signal
-from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
-import msgspec
 import psutil
 import pytest
 
-from aimass_stream.errors import RecordError
-from aimass_stream.kafka.reader import TopicReader
-from aimass_stream.records import Chunk, identity
-from aimass_stream.runtime.blocks import BlockLearner
-from aimass_stream.runtime.learning import event_of
 from aimass_stream.verify.oracle import Watched
 from tests.delivery.harness import Harness, flowing, running_app, send
-from tests.learning.learners import FoldState
+from tests.learning.learners import Fold
+from tests.learning.uninterrupted import Answers, answers_on, learn_all, read_all
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(420)]
-
-Answers = dict[str, set[bytes]]
 
 
 @asynccontextmanager
@@ -50,46 +41,12 @@ async def learning(
         yield harness
 
 
-async def read_all(url: str, topic: str) -> dict[int, list[Chunk]]:
-    """Every chunk of a topic, by partition, in order."""
-    chunks: dict[int, list[Chunk]] = defaultdict(list)
-    async with TopicReader(url, [topic]) as reader:
-        for (_, partition), end in (await reader.end_offsets()).items():
-            while await reader.position(topic, partition) < end:
-                for chunk in await reader.poll():
-                    chunks[chunk.partition].append(chunk)
-    return chunks
-
-
-async def answers_on(url: str, topic: str) -> Answers:
-    """What the topic says of each source; one value if every repeat agrees."""
-    found: Answers = defaultdict(set)
-    for chunks in (await read_all(url, topic)).values():
-        for chunk in chunks:
-            for headers, value in zip(chunk.headers, chunk.values, strict=True):
-                found[dict(headers)[identity.SOURCE].decode()].add(value or b"")
-    return found
-
-
 async def expected_of(url: str, topic: str, block_rows: int) -> Answers:
-    """What one learner that nobody interrupts answers to the log."""
+    """What learners that nobody interrupts answer to the log."""
+    learner = Fold("fold", block_rows=block_rows)
     expected: Answers = {}
     for partition, chunks in (await read_all(url, topic)).items():
-        state = FoldState({})
-        fold: BlockLearner[bytes] = BlockLearner(state, block_rows, 0)
-        for chunk in chunks:
-            rows: list[tuple[Any, bytes]] = []
-            for row in range(len(chunk)):
-                event = event_of(chunk, row)
-                try:
-                    rows.append((event, state.read(event)))
-                except RecordError:
-                    continue
-            answers, _ = fold.take(rows)
-            for (event, _), answer in zip(rows, answers, strict=True):
-                if answer is not None and not isinstance(answer, RecordError):
-                    source = f"{topic}/{partition}/{event.offset}"
-                    expected[source] = {msgspec.json.encode(answer)}
+        expected |= learn_all(learner, f"{topic}/{partition}", chunks).answers
     return expected
 
 

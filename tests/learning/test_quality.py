@@ -21,7 +21,8 @@ from aimass_stream.runtime.learning import event_of
 from aimass_stream.verify.oracle import Watched
 from tests.delivery.harness import running_app, send
 from tests.learning.learners import LABELS, quality
-from tests.learning.test_learning import answers_on, kill_learner_process, read_all
+from tests.learning.test_learning import kill_learner_process
+from tests.learning.uninterrupted import answers_on, read_all
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(420)]
 
