@@ -15,7 +15,7 @@ Folders are found by their shape, wherever they lie under `DATA`:
 * `<word>_<speaker>_<number>.wav`: clusters of recordings, beside speakers and words.
 
 Classifiers and regressors that learn record by record are measured on data sets inside River's
-wheel.
+wheel; in `online-change` with all labels of one turned in the middle of the stream.
 
 The parts `catalogue` and `incidents` make their events themselves.
 
@@ -36,6 +36,7 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from aimass_stream.learners.online import KINDS
+from aimass_stream.learners.online.declarations import REFITTED
 from benchmarks.learning.anomalies import (
     FALSE_ALARM_RATES,
     Measured,
@@ -50,7 +51,13 @@ from benchmarks.learning.data import read_series, series_folders, tables
 from benchmarks.learning.detectors import table_detectors
 from benchmarks.learning.incidents import incidents
 from benchmarks.learning.nab import sweep
-from benchmarks.learning.online import classify, estimate, labelled_rows, numbered_rows
+from benchmarks.learning.online import (
+    changed_rows,
+    classify,
+    estimate,
+    labelled_rows,
+    numbered_rows,
+)
 from benchmarks.learning.recommend.cold import cold, read_questions
 from benchmarks.learning.recommend.members import feed_members, session_members
 from benchmarks.learning.recommend.partitions import partitions
@@ -168,6 +175,18 @@ def run_online(chosen: argparse.Namespace, results: Results) -> None:
     results["online_curves"] = curves
 
 
+def run_online_change(chosen: argparse.Namespace, results: Results) -> None:
+    """The default, and the kinds that are fitted anew, where all labels change at once."""
+    del chosen
+    found = results["online_change"] = dict[str, dict[str, float]]()
+    data = changed_rows()
+    for kind in ("stacking", "adaptive-random-forest", *REFITTED):
+        curve = classify(data, kind).curve
+        half = len(curve) // 2
+        found[kind] = {"before": curve[half - 1], "behind": curve[half], "last": curve[-1]}
+        print(f"{data.name}: {kind} {found[kind]}", flush=True)
+
+
 def run_online_numbers(chosen: argparse.Namespace, results: Results) -> None:
     """Every kind of regressor and both ensembles, on the data sets inside River's wheel."""
     del chosen
@@ -212,6 +231,7 @@ PARTS: dict[str, Run] = {
     "incidents": run_incidents,
     "online": run_online,
     "online-numbers": run_online_numbers,
+    "online-change": run_online_change,
     "sounds": run_sounds,
     "cost": run_cost,
     "sessions": of_sessions(sessions),

@@ -57,6 +57,15 @@ def labelled_rows() -> Iterator[LabelledRows]:
         )
 
 
+def changed_rows() -> LabelledRows:
+    """ImageSegments twice; the second time every label goes by the name of the next."""
+    *_, once = labelled_rows()
+    names = sorted(set(once.labels))
+    next_of = dict(zip(names, [*names[1:], names[0]], strict=True))
+    changed = [next_of[label] for label in once.labels]
+    return LabelledRows("changed", once.rows * 2, once.labels + changed)
+
+
 class NumberedRows(NamedTuple):
     """A data set in its own order, with a number to estimate for each row.
 

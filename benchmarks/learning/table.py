@@ -74,6 +74,13 @@ def _online(files: Files) -> Iterator[Row]:
             }
 
 
+def _online_change(files: Files) -> Iterator[Row]:
+    """Each kind before and behind a change of all labels."""
+    for file in files.values():
+        for kind, found in file["online_change"].items():
+            yield {"kind": f"`{kind}`", **found}
+
+
 def _costs(files: Files) -> Iterator[Row]:
     """The cheapest first; beside a block at once, what a record costs that comes alone."""
     for file in files.values():
@@ -113,6 +120,16 @@ TABLES: Mapping[str, Table] = {
             "TrumpApproval, off by": number("TrumpApproval", ".2f"),
         },
         _online,
+    ),
+    "online-change": Table(
+        ("learning",),
+        {
+            "`kind`": words("kind"),
+            "before": percent("before"),
+            "the next 462": percent("behind"),
+            "the last 462": percent("last"),
+        },
+        _online_change,
     ),
     "costs": Table(
         ("learning",),

@@ -356,6 +356,15 @@ CASES = {
         ),
         lambda: number_log(64, LABELS),
     ),
+    "classifier-of-what-changes": Case(
+        OnlineClassifier(
+            "labels",
+            labels=tuple(LABELS),
+            **SMALL_ONLINE | {"fit_records": 100, "refit_records": 40},
+            kind="decision-tree",
+        ),
+        lambda: number_log(400, LABELS, until=200),
+    ),
     "regressor-stacking": Case(
         OnlineRegressor("numbers", **SMALL_ONLINE),
         lambda: number_log(64, [*range(20)], key="value"),

@@ -233,16 +233,26 @@ def value_log(
 
 
 def number_log(
-    rows: int, targets: list[Any], *, seed: int = 0, late: int = 5, key: str = "label"
+    rows: int,
+    targets: list[Any],
+    *,
+    seed: int = 0,
+    late: int = 5,
+    key: str = "label",
+    until: int = 0,
 ) -> list[Event]:
     """Records of three numbers; every third says its target, others have it come later, or never.
 
-    A target is the place of the mean of the first two numbers among the others.
+    A target is the place of the mean of the first two numbers among the others; from the record
+    `until` on, 0 for never, half of the targets further.
     """
     rng = np.random.default_rng(seed)
     points = rng.normal(size=(rows, 3))
     ranks = np.argsort(np.argsort(points[:, :2].mean(axis=1)))
-    truths = [targets[rank * len(targets) // rows] for rank in ranks.tolist()]
+    places = ranks * len(targets) // rows
+    if until:
+        places[until:] = (places[until:] + len(targets) // 2) % len(targets)
+    truths = [targets[place] for place in places.tolist()]
     values: list[tuple[str, dict[str, Any]]] = []
     for i, point in enumerate(points):
         known = {key: truths[i]} if i % 3 == 0 else {}
