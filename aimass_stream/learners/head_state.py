@@ -1,15 +1,20 @@
 """The state of a head: ridge regression on one-hot labels, kept exactly.
 
 With x an embedding (a constant 1 appended) and y its one-hot label, the state holds
-`A = ridge·I + Σ w x xᵀ` and `B = Σ w x yᵀ`, older labels weighing less, and the weights are
-`A⁻¹B`: the regularised least-squares optimum of all labels at once, which needs far fewer of
-them than a gradient step per label. A corrected label moves its row of B and nothing else, so a
-correction is exact. How sharp the probabilities are is learnt too, from each label's log loss
-before it is learnt.
+`A = Σ w x xᵀ` and `B = Σ w x yᵀ`, older labels weighing less, and the weights are
+`(A + ridge·I)⁻¹B`: the regularised least-squares optimum of all labels at once, which needs far
+fewer of them than a gradient step per label. A corrected label moves its row of B and nothing
+else, so a correction is exact. How sharp the probabilities are is learnt too, from each label's
+log loss before it is learnt.
+
+How much of a ridge is right depends on how far apart an encoder puts its classes, which nobody
+knows beforehand. Unless the declaration says it, it is learnt: now and then it moves to where
+the labels are the most probable (`evidence`).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -28,6 +33,11 @@ from aimass_stream.records import Embedding, Prediction
 _FIRST_SHARPNESS = 5.0
 _SHARPNESS_STEP = 0.1
 _LARGEST_NUMBER = 1e6
+_FIRST_RIDGE = 1.0
+_RIDGES = (1e-4, 10.0)
+_RIDGE_STEP = 10**0.5
+# Labels before the ridge is first looked at, and by how much their number grows to the next look.
+_FIRST_LOOK, _LOOKS_APART = 8, 1.25
 
 
 class _Message(msgspec.Struct, frozen=True):
@@ -93,10 +103,13 @@ class HeadState:
         self._head = head
         width = head.dimensions + 1
         self._decay = 0.5 ** (1 / head.half_life)
-        self._a = np.eye(width) * head.ridge
+        self._a = np.zeros((width, width))
         self._b = np.zeros((width, len(self._labels)))
         self._sharpness = _FIRST_SHARPNESS
         self._squares = 1.0
+        self._ridge = _FIRST_RIDGE if head.ridge is None else head.ridge
+        self._next_look = _FIRST_LOOK
+        self._weight = 0.0
         self._learnt = 0
         self._corrected = 0
         self._unmatched = 0
@@ -177,6 +190,9 @@ class HeadState:
             "roots": self._waiting.roots,
             "sharpness": self._sharpness,
             "squares": self._squares,
+            "ridge": self._ridge,
+            "next_look": self._next_look,
+            "weight": self._weight,
             **self.counts,
         }
         return Snapshot(arrays, data)
@@ -185,14 +201,19 @@ class HeadState:
         """Become a state that was laid down.
 
         Raises:
-            ValueError: it is of another number of dimensions or labels.
+            ValueError: it is of another number of dimensions or labels, or from before the
+                ridge was learnt.
         """
         arrays, data = snapshot
+        if "ridge" not in data:
+            raise ValueError("a head from before the ridge was learnt")
         if arrays["a"].shape != self._a.shape or arrays["b"].shape != self._b.shape:
             raise ValueError(f"a head of {arrays['b'].shape}, not of {self._b.shape}")
         self._a = arrays["a"].astype(np.float64)
         self._b = arrays["b"].astype(np.float64)
         self._sharpness, self._squares = data["sharpness"], data["squares"]
+        self._ridge, self._next_look = data["ridge"], data["next_look"]
+        self._weight = data["weight"]
         self._learnt, self._corrected = data["learnt"], data["corrected"]
         self._unmatched = data["unmatched"]
         columns = zip(
@@ -242,11 +263,13 @@ class HeadState:
         decay = self._decay
         self._a *= decay
         self._a += np.outer(row, row)
-        # The hold on the weights does not fade with the labels.
-        self._a.flat[:: len(row) + 1] += (1 - decay) * self._head.ridge
         self._b *= decay
         self._b[:, feedback.label] += row
+        self._weight = self._weight * decay + 1
         self._solved = None
+        if self._head.ridge is None and self._learnt >= self._next_look:
+            self._next_look = int(self._learnt * _LOOKS_APART) + 1
+            self._ridge = self._better_ridge()
         self._waiting.replace(
             feedback.root, waiting._replace(label=feedback.label, learnt_at=self._learnt)
         )
@@ -270,14 +293,61 @@ class HeadState:
 
     def _weights(self) -> NDArray[np.float64]:
         if self._solved is None:
-            self._solved = np.linalg.solve(self._a, self._b).astype(np.float64, copy=False)
+            solved = np.linalg.solve(self._held(self._ridge), self._b)
+            self._solved = solved.astype(np.float64, copy=False)
         return self._solved
+
+    def _held(self, ridge: float) -> NDArray[np.float64]:
+        """A with a hold on the weights, which does not fade with the labels."""
+        held = self._a.copy()
+        held.flat[:: len(held) + 1] += ridge
+        return held
+
+    def _better_ridge(self) -> float:
+        """Where the labels are the most probable, up or down from the present ridge."""
+        at, found = self._ridge, self._evidence(self._ridge)
+        for step in (1 / _RIDGE_STEP, _RIDGE_STEP):
+            first = at
+            while _RIDGES[0] <= at * step <= _RIDGES[1] and found < (
+                better := self._evidence(at * step)
+            ):
+                at, found = at * step, better
+            if at != first:
+                break
+        return at
+
+    def _evidence(self, ridge: float) -> float:
+        return evidence(self._held(ridge), self._b, ridge, self._weight)
 
     def _prediction(self, shares: NDArray[np.float64]) -> Prediction:
         order = np.argsort(-shares, kind="stable")[: self._head.top]
         scores = {self._labels[i]: float(shares[i]) for i in order.tolist()}
         label = self._labels[int(order[0])]
         return Prediction(label, scores[label], scores)
+
+
+def evidence(
+    held: NDArray[np.float64], b: NDArray[np.float64], ridge: float, weight: float
+) -> float:
+    """Log probability of labels under a ridge, up to a constant: Bayesian linear regression.
+
+    The noise has the variance that makes them the most probable (MacKay 1992, "Bayesian
+    Interpolation").
+
+    Args:
+        held: `A + ridge·I`, `(width, width)`.
+        b: `(width, labels)`.
+        ridge: that is in `held`.
+        weight: of all labels; also the sum of squares of their one-hot rows.
+    """
+    width, labels = b.shape
+    factor = np.linalg.cholesky(held)
+    size = 2 * float(np.log(np.diag(factor)).sum())
+    # With z = L⁻¹B, the sum of squares of z is the trace of BᵀA⁻¹B.
+    unexplained = weight - float((np.linalg.solve(factor, b) ** 2).sum())
+    rows = max(weight, 1.0)
+    noise = max(unexplained, 1e-9 * rows) / (rows * labels)
+    return -labels / 2 * (rows * math.log(noise) + size - width * math.log(ridge))
 
 
 def _row_of(item: HeadInput | _Taught) -> NDArray[np.float64]:

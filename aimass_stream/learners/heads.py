@@ -35,7 +35,8 @@ class Head(Learner[Prediction]):
         labels: what it tells apart, at least two; their order breaks ties.
         dimensions: length of an embedding.
         top: labels in `Prediction.scores`.
-        ridge: how strongly weights are held towards zero, in labelled records of unit length.
+        ridge: how strongly weights are held towards zero, in labelled records of unit length;
+            None learns it from the labels, for as many as there are.
         half_life: labels after which an old label counts half, so that the head follows drift.
         keep_records: embeddings that wait for a label; the oldest go first.
         keep_s: seconds of event time that an embedding waits.
@@ -51,7 +52,7 @@ class Head(Learner[Prediction]):
     dimensions: int
     _: KW_ONLY
     top: int = 3
-    ridge: float = 1.0
+    ridge: float | None = None
     half_life: int = 5_000
     keep_records: int = 10_000
     keep_s: float = 7 * 86_400.0
@@ -65,7 +66,7 @@ class Head(Learner[Prediction]):
             otherwise="labels must be at least two, each once",
         )
         require_at_least(self, dimensions=1, top=1, half_life=1, keep_records=1)
-        require_above_zero(self, "ridge", "keep_s")
+        require_above_zero(self, "keep_s", *(() if self.ridge is None else ("ridge",)))
 
     @property
     def answer_type(self) -> type[Prediction]:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from aimass_stream.errors import ConfigError, RecordError
-from aimass_stream.learners.head_state import HeadState
+from aimass_stream.learner import Snapshot
+from aimass_stream.learners.head_state import HeadState, evidence
 from aimass_stream.learners.heads import Head
 from aimass_stream.records import Prediction
 from tests.learners.events import HOUR_MS, Floats, Ints, blobs, embedded, event_of
@@ -92,6 +93,55 @@ def test_it_follows_labels_that_change_their_meaning() -> None:
     teach(state, points[:200], which[:200], 200)
     teach(state, points[200:500], (which[200:500] + 1) % 4, 300)
     assert accuracy(state, points[500:], (which[500:] + 1) % 4) > 0.9
+
+
+def test_evidence_is_the_probability_of_the_labels_up_to_a_constant() -> None:
+    points, which = blobs(60, 4, 6, spread=1.5)
+    rows, labels = np.asarray(points, float), np.eye(4)[which]
+
+    def told(ridge: float) -> float:
+        held = rows.T @ rows + ridge * np.eye(6)
+        return evidence(held, rows.T @ labels, ridge, 60.0)
+
+    def direct(ridge: float) -> float:
+        # Labels are normal with mean 0; the scale of their noise is the most probable one.
+        shape = np.eye(60) + rows @ rows.T / ridge
+        noise = np.trace(labels.T @ np.linalg.solve(shape, labels)) / (60 * 4)
+        return -2 * (60 * float(np.log(noise)) + float(np.linalg.slogdet(shape)[1]))
+
+    assert told(0.1) - told(10.0) == pytest.approx(direct(0.1) - direct(10.0))
+    assert abs(told(0.1) - told(10.0)) > 1
+
+
+def near_each_other(rows: int) -> tuple[Floats, Ints]:
+    """Classes that lie close together, as many encoders have them."""
+    points, which = blobs(rows, 4, 32, spread=1.0)
+    return points * 0.1 + 0.3, which
+
+
+def test_how_strongly_weights_are_held_is_learnt() -> None:
+    points, which = near_each_other(300)
+    learns, fixed = head()[0], head(ridge=1.0)[0]
+    for state in (learns, fixed):
+        teach(state, points, which, 60)
+    assert accuracy(learns, points[60:], which[60:]) > 0.9
+    assert accuracy(learns, points[60:], which[60:]) > accuracy(fixed, points[60:], which[60:])
+
+
+def test_weights_are_held_where_there_is_nothing_to_learn() -> None:
+    points, which = blobs(100, 4, 32, spread=1.0)
+    state, _ = head()
+    teach(state, points, np.random.default_rng(0).permutation(which), 100)
+    assert state.snapshot().data["ridge"] > 1
+    assert head(ridge=0.5)[0].snapshot().data["ridge"] == 0.5
+
+
+def test_a_state_from_before_the_ridge_was_learnt_is_refused() -> None:
+    state, _ = head()
+    arrays, data = state.snapshot()
+    del data["ridge"]
+    with pytest.raises(ValueError, match="before the ridge was learnt"):
+        state.restore(Snapshot(arrays, data))
 
 
 @pytest.mark.parametrize(
