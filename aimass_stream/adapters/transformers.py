@@ -181,6 +181,14 @@ class Transformers(TaskModel[AnswerT], Generic[AnswerT]):
 
         @overload
         def __init__(
+            self: Transformers[Embedding],
+            task: Literal["audio-embedding"],
+            location: str,
+            **settings: Unpack[audio.AudioEmbedding],
+        ) -> None: ...
+
+        @overload
+        def __init__(
             self: Transformers[Estimate],
             task: Literal["text-regression"],
             location: str,

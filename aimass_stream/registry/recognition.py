@@ -92,6 +92,7 @@ _ALIKE = (
 _BACKBONE = {
     "text": frozenset({"sentence-embedding"}),
     "image": frozenset({"image-embedding", "visual-anomaly"}),
+    "audio": frozenset({"audio-embedding"}),
 }
 """Tasks that need no head, by what the network reads."""
 

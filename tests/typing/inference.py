@@ -75,6 +75,7 @@ assert_type(evened.answer_type, type[Prediction])
 assert_type(Transformers("video-classification", "a").answer_type, type[Prediction])
 assert_type(Transformers("visual-anomaly", "a").answer_type, type[VisualAnomaly])
 assert_type(Transformers("image-embedding", "a").answer_type, type[Embedding])
+assert_type(Transformers("audio-embedding", "a").answer_type, type[Embedding])
 
 
 @app.agent(images, to=labels)

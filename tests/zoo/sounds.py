@@ -19,7 +19,7 @@ from transformers import (
 from aimass_stream.adapters.transformers import Transformers
 from aimass_stream.codecs.audio import Samples, decode_audio
 from aimass_stream.errors import Reason
-from aimass_stream.records import Audio, Limits, Prediction
+from aimass_stream.records import Audio, Embedding, Limits, Prediction
 from tests.codecs.audio_files import encoded, tone
 from tests.zoo.case import Case
 from tests.zoo.library import model_of
@@ -75,8 +75,20 @@ def classify(folder: Path, payload: bytes) -> Prediction:
     return Prediction(*pairs[0], dict(pairs))
 
 
+def embed(folder: Path, payload: bytes) -> Embedding:
+    model = model_of(AutoModelForAudioClassification, folder)
+    body = model.encoder if hasattr(model, "encoder") else model.base_model
+    with torch.no_grad():
+        mean = body(**features(folder, payload)).last_hidden_state[0].mean(dim=0)
+    return Embedding.of(torch.nn.functional.normalize(mean, dim=0).numpy())
+
+
 def listener(folder: str) -> Transformers[Prediction]:
     return Transformers("audio-classification", folder)
+
+
+def encoder(folder: str) -> Transformers[Embedding]:
+    return Transformers("audio-embedding", folder)
 
 
 def case(name: str, row: str, build: Any, declare: Any, library: Any, needs: str = "") -> Case:
@@ -86,4 +98,5 @@ def case(name: str, row: str, build: Any, declare: Any, library: Any, needs: str
 
 CASES = [
     case("audio-classification-ast", "A1", build_ast, listener, classify),
+    case("audio-embedding-ast", "A1", build_ast, encoder, embed),
 ]

@@ -1,4 +1,4 @@
-"""Models that write down what is said, beside the library's own loops."""
+"""Models that write down what is said, beside the library's own loops, and vectors of theirs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,17 @@ from aimass_stream.errors import Reason
 from aimass_stream.records import Audio, Transcript, Word
 from tests.zoo.case import Case
 from tests.zoo.library import model_of, words_of
-from tests.zoo.sounds import RATE_HZ, RECORDINGS, case, extractor_of, features, heard, noisy
+from tests.zoo.sounds import (
+    RATE_HZ,
+    RECORDINGS,
+    case,
+    embed,
+    encoder,
+    extractor_of,
+    features,
+    heard,
+    noisy,
+)
 from tests.zoo.words import tokenizer
 from tests.zoo.writers import open_ended
 
@@ -257,6 +267,8 @@ def recogniser(folder: str) -> Transformers[Transcript]:
 
 HEARING = "automatic-speech-recognition"
 CASES = [
+    case("audio-embedding-wav2vec2", "A1", partial(build_wav2vec2, "layer"), encoder, embed),
+    case("audio-embedding-whisper", "A1", build_whisper, encoder, embed),
     case(f"{HEARING}-wav2vec2", "A2", partial(build_wav2vec2, "layer"), recogniser, spell),
     case(f"{HEARING}-wav2vec2-group", "A2", partial(build_wav2vec2, "group"), recogniser, spell),
     case(f"{HEARING}-parakeet-rnnt", "A2", build_parakeet, recogniser, transduce, "librosa"),

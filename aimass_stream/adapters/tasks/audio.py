@@ -21,7 +21,7 @@ from aimass_stream.adapters.tasks.task import (
 from aimass_stream.adapters.tasks.told import read_manner
 from aimass_stream.codecs.audio_headers import length_s
 from aimass_stream.codecs.text import estimate_tokens
-from aimass_stream.records import Prediction, Record, Speech, Transcript
+from aimass_stream.records import Embedding, Prediction, Record, Speech, Transcript
 from aimass_stream.transforms.chain import Chain, Kind, chain_of
 
 _HOME = "aimass_stream.adapters.transformers_"
@@ -37,6 +37,12 @@ class AudioClassification(Sounds, total=False):
     """Settings of `audio-classification`."""
 
     top: int
+    dtype: str
+
+
+class AudioEmbedding(Sounds, total=False):
+    """Settings of `audio-embedding`."""
+
     dtype: str
 
 
@@ -90,6 +96,12 @@ AUDIO_TASKS: Mapping[str, Task] = {
         _HOME + "audio:AudioClassifier",
         Prediction,
         {"top": TOP, "dtype": DTYPE, "before": _BEFORE},
+        _seconds,
+    ),
+    "audio-embedding": Task(
+        _HOME + "audio_embeddings:AudioEncoder",
+        Embedding,
+        {"dtype": DTYPE, "before": _BEFORE},
         _seconds,
     ),
     "automatic-speech-recognition": Task(
