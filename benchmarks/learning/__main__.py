@@ -12,7 +12,9 @@ Folders are found by their shape, wherever they lie under `DATA`:
 * `ratings.csv`: the feed, prequentially; the same without each member, by rules, and from four
   partitions;
 * `TREC.train.all`: questions that nobody has touched, by their text;
-* `<word>_<speaker>_<number>.wav`: clusters of recordings, beside speakers and words.
+* `<word>_<speaker>_<number>.wav`: clusters of recordings, beside speakers and words; and a head on
+  a backbone that was trained on other speakers;
+* `stsa.binary.train`, `.dev` and `.test`: a head on a backbone that was trained on sentences.
 
 Classifiers and regressors that learn record by record are measured on data sets inside River's
 wheel; in `online-change` with all labels of one turned in the middle of the stream.
@@ -49,6 +51,7 @@ from benchmarks.learning.anomalies import (
 from benchmarks.learning.cost import AT_ONCE, LEARNERS, cost
 from benchmarks.learning.data import read_series, series_folders, tables
 from benchmarks.learning.detectors import table_detectors
+from benchmarks.learning.heads import digits, sentences
 from benchmarks.learning.incidents import incidents
 from benchmarks.learning.nab import sweep
 from benchmarks.learning.online import (
@@ -206,6 +209,17 @@ def run_sounds(chosen: argparse.Namespace, results: Results) -> None:
         print(f"sounds: {found}", flush=True)
 
 
+def run_heads(chosen: argparse.Namespace, results: Results) -> None:
+    """A head on a frozen backbone, and on none, with labels that come late and out of order."""
+    found = {
+        "digits": digits(chosen.data, chosen.part, chosen.seed),
+        "sst2": sentences(chosen.data, chosen.seed),
+    }
+    measured = {name: each for name, each in found.items() if each is not None}
+    if measured:
+        results["heads"] = measured
+
+
 def run_cost(chosen: argparse.Namespace, results: Results) -> None:
     """Every learner, with records that come many at once and one by one."""
     for figure in ("us_per_record", "us_per_record_one_by_one", "records_per_s"):
@@ -233,6 +247,7 @@ PARTS: dict[str, Run] = {
     "online-numbers": run_online_numbers,
     "online-change": run_online_change,
     "sounds": run_sounds,
+    "heads": run_heads,
     "cost": run_cost,
     "sessions": of_sessions(sessions),
     "feed": of_ratings(feed),

@@ -24,6 +24,11 @@ _DETECTORS = {
 }
 _DATA = {"shuttle": "Shuttle", "mammography": "Mammography", "annthyroid": "Annthyroid"}
 
+_STREAMED = {
+    "digits": "spoken digits; a backbone of two speakers, streamed the others",
+    "sst2": "SST-2; a backbone of the training sentences, streamed the others",
+}
+
 _ONLINE = {
     "stacking": "learns how far to trust each member by what it said before it learnt; the default",
     "voting": "the mean of its members",
@@ -81,6 +86,21 @@ def _online_change(files: Files) -> Iterator[Row]:
             yield {"kind": f"`{kind}`", **found}
 
 
+def _heads(files: Files) -> Iterator[Row]:
+    """With the backbone first, then without, for each data set."""
+    for file in files.values():
+        for name, what in _STREAMED.items():
+            found = file.get("heads", {}).get(name)
+            if found is None:
+                continue
+            for backbone, suffix in (("yes", ""), ("no", "_without_backbone")):
+                row = {figure: found[figure + suffix] for figure in _REACHED}
+                yield {"what": what, "backbone": backbone, **row}
+
+
+_REACHED = ("accuracy", "last_half", "begun_empty", "begun_empty_last_half")
+
+
 def _costs(files: Files) -> Iterator[Row]:
     """The cheapest first; beside a block at once, what a record costs that comes alone."""
     for file in files.values():
@@ -130,6 +150,18 @@ TABLES: Mapping[str, Table] = {
             "the last 462": percent("last"),
         },
         _online_change,
+    ),
+    "heads": Table(
+        ("learning",),
+        {
+            "stream": words("what"),
+            "backbone": words("backbone"),
+            "right, all": percent("accuracy"),
+            "last half": percent("last_half"),
+            "begun empty, all": percent("begun_empty"),
+            "last half of that": percent("begun_empty_last_half"),
+        },
+        _heads,
     ),
     "costs": Table(
         ("learning",),
