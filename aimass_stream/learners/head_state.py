@@ -347,7 +347,8 @@ def evidence(
     unexplained = weight - float((np.linalg.solve(factor, b) ** 2).sum())
     rows = max(weight, 1.0)
     noise = max(unexplained, 1e-9 * rows) / (rows * labels)
-    return -labels / 2 * (rows * math.log(noise) + size - width * math.log(ridge))
+    fit: float = rows * math.log(noise) + size - width * math.log(ridge)
+    return -0.5 * float(labels) * fit
 
 
 def _row_of(item: HeadInput | _Taught) -> NDArray[np.float64]:
