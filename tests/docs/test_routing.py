@@ -13,7 +13,7 @@ from aimass_stream.records import identity
 from aimass_stream.verify.oracle import Watched
 from tests.cli.commands import aimass
 from tests.delivery.harness import running_app, send
-from tests.learning.test_learning import read_all
+from tests.learning.uninterrupted import read_all
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
