@@ -331,6 +331,8 @@ def evidence(
 ) -> float:
     """Log probability of labels under a ridge, up to a constant: Bayesian linear regression.
 
+    Minus infinity where the ridge is lost beside embeddings so long that rounding is larger.
+
     The noise has the variance that makes them the most probable (MacKay 1992, "Bayesian
     Interpolation").
 
@@ -341,7 +343,10 @@ def evidence(
         weight: of all labels; also the sum of squares of their one-hot rows.
     """
     width, labels = b.shape
-    factor = np.linalg.cholesky(held)
+    try:
+        factor = np.linalg.cholesky(held)
+    except np.linalg.LinAlgError:
+        return -math.inf
     size = 2 * float(np.log(np.diag(factor)).sum())
     # With z = L⁻¹B, the sum of squares of z is the trace of BᵀA⁻¹B.
     unexplained = weight - float((np.linalg.solve(factor, b) ** 2).sum())

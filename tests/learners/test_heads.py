@@ -136,6 +136,23 @@ def test_weights_are_held_where_there_is_nothing_to_learn() -> None:
     assert head(ridge=0.5)[0].snapshot().data["ridge"] == 0.5
 
 
+def test_long_embeddings_are_learnt_from() -> None:
+    points, which = blobs(300, 4, 32, spread=1.0)
+    for length in (1.0, 1e3, 1e5):
+        state, _ = head()
+        # Fewer labels than dimensions, so that the ridge alone keeps the weights apart.
+        teach(state, points * length, which, 20)
+        assert accuracy(state, points[20:] * length, which[20:]) > 0.8
+
+
+def test_a_ridge_that_is_lost_in_rounding_is_not_chosen() -> None:
+    rows = np.random.default_rng(0).normal(size=(4, 32)) * 1e6
+    labels = np.eye(4)
+    a, b = rows.T @ rows, rows.T @ labels
+    lost, held = (evidence(a + ridge * np.eye(32), b, ridge, 4.0) for ridge in (1e-4, 10.0))
+    assert lost == -np.inf < held
+
+
 def test_a_state_from_before_the_ridge_was_learnt_is_refused() -> None:
     state, _ = head()
     arrays, data = state.snapshot()
