@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from benchmarks.bench import ContestantFailedError, Figures
@@ -52,8 +52,12 @@ async def watch(
     tree: ProcessTree,
     records: int,
     while_starting: Callable[[ProcessTree], None] = lambda tree: None,
+    by_models: Callable[[], Awaitable[int]] | None = None,
 ) -> Figures:
     """CPU and wall time of the processes from 10% to 100% of the answers.
+
+    Where models are asked how much they have done, it is from what they have answered when the
+    broker has 10%: some of that is not on the broker yet.
 
     Args:
         url: the broker.
@@ -61,6 +65,7 @@ async def watch(
         tree: the contestant.
         records: how many answers make 100%.
         while_starting: called at every look before the 10%.
+        by_models: how many records models have answered.
 
     Raises:
         ContestantFailedError: they end before that, or no answer comes for a long time.
@@ -77,6 +82,8 @@ async def watch(
             if begun is None and done >= WARM_SHARE * records:
                 # So few that all came between two looks: then they count from the look before.
                 begun = before if before is not None and done >= records else now
+                if by_models is not None and (ahead := await by_models()) < records:
+                    begun = Reading(ahead, time.perf_counter(), tree.cpu_s(), tree.device_cpu_s())
             if begun is not None and done > begun.done and done >= records:
                 return {**now.since(begun), "processes": float(len(tree.members()))}
             before = now

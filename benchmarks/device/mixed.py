@@ -2,8 +2,8 @@
 
 What each model's floor does in a second of the device is known from a run of its own, so that
 answers of all kinds add up to seconds of offline work. They are counted while every kind has
-records left: from the moment at which each has a tenth of its answers to the moment at which the
-first has all.
+records left: from the moment at which each has a tenth of its answers on the broker to the moment
+at which the first has all; at both by what models have answered.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from benchmarks.place import Place
 from benchmarks.processes import Cores, ProcessTree, run_tree, worker_env
 from benchmarks.topics import counting, drop_topics, make_topic, total
 from benchmarks.watch import POLL_S, STALL_S, START_S, WARM_SHARE
+from benchmarks.worker_metrics import answered_by_models
 
 Counts = dict[str, int]
 """Answers by kind."""
@@ -99,7 +100,7 @@ async def _measure_ours(
             tree = await stack.enter_async_context(
                 run_tree(argv, env, state / "log", cores.starting())
             )
-            return await _watch(readers, tree, counts, cores)
+            return await _watch(readers, tree, counts, cores, env["AIMASS_WEB_PORT"])
     finally:
         await drop_topics(bench.url, "bench.answers.")
 
@@ -126,21 +127,26 @@ class _Progress:
 
 
 async def _watch(
-    readers: Mapping[str, TopicReader], tree: ProcessTree, counts: Mapping[str, int], cores: Cores
+    readers: Mapping[str, TopicReader],
+    tree: ProcessTree,
+    counts: Mapping[str, int],
+    cores: Cores,
+    port: str,
 ) -> Figures:
     """Answers a second by kind while all have records left, and how long any kind stood still."""
     starting = _Progress(readers)
     while not all(starting.reached(WARM_SHARE, counts)):
         cores.spread(tree)
         await _look(readers, starting, tree, START_S)
-    begun_s, progress = time.monotonic(), _Progress(readers)
+    first, begun_s = await answered_by_models(port), time.monotonic()
+    progress = _Progress(readers)
     progress.done = starting.done
     while not any(progress.reached(1, counts)):
         await _look(readers, progress, tree, STALL_S)
-    took_s = time.monotonic() - begun_s
+    last, took_s = await answered_by_models(port), time.monotonic() - begun_s
     rates = {
-        f"{name}_records_per_s": round((count - starting.done[name]) / took_s, 2)
-        for name, count in progress.done.items()
+        f"{name}_records_per_s": round((last[model] - first[model]) / took_s, 2)
+        for name, model in ((name, KINDS[name].model) for name in readers)
     }
     stood = {f"{name}_stood_s": round(longest_s, 2) for name, longest_s in progress.stood_s.items()}
     return {**rates, **stood, "rss_mib": round(tree.rss_bytes() / 2**20, 1)}

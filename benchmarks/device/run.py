@@ -1,8 +1,8 @@
 """Runs the row sets of a device: ours from Kafka to Kafka, and the same model offline beside it.
 
 Ours has a device process pinned to one core, and everything else on the others; the topic is
-filled before it starts. Its figures are those from 10% to 100% of the answers. The floor runs on
-the same core with every record at hand.
+filled before it starts. Its figures are those of what its model answers from the moment on when
+10% of the answers are on the broker. The floor runs on the same core with every record at hand.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from benchmarks.place import Place
 from benchmarks.processes import Cores, run_tree, worker_env
 from benchmarks.topics import drop_topics, fill, make_topic
 from benchmarks.watch import WARM_SHARE, watch
+from benchmarks.worker_metrics import answered_by_models
 
 PARTITIONS = 4
 OURS = "aimass"
@@ -140,9 +141,12 @@ async def measure_ours(
     argv = [sys.executable, "-m", "aimass_stream.cli.worker_process", "benchmarks.device.app"]
     try:
         async with run_tree(argv, env, state / "log", cores.starting()) as tree:
-            figures = await watch(
-                bench.url, place.answers, tree, bench.scaled(kind.records), cores.spread
-            )
+
+            async def answered() -> int:
+                return (await answered_by_models(env["AIMASS_WEB_PORT"]))[kind.model]
+
+            records = bench.scaled(kind.records)
+            figures = await watch(bench.url, place.answers, tree, records, cores.spread, answered)
     finally:
         await drop_topics(bench.url, "bench.answers.")
     return {**figures, **_padding(state / NOTES)}
