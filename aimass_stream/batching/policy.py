@@ -21,6 +21,8 @@ FIRST_ROWS = 8
 
 _WAITS = 3
 _ROUNDS_OF_FIXED_COST = 32
+_DEADLINES = 10
+_SLOW_ROWS = 16
 _SHARE_OF_TIMEOUT = 0.25
 _GROWTH = 2.0
 _ROW_COST_GAIN = 0.1
@@ -112,7 +114,7 @@ class BatchPolicy:
         cost, rows, ms = batch.cost, batch.rows, batch.ms
         self._line.learn(cost, ms)
         if batch.size is not None:
-            self._sizes.learn(batch.size, batch.real_cost, ms)
+            self._sizes.learn(batch.size, rows, batch.real_cost, ms)
         row_cost = cost / rows
         gain = _ROW_COST_GAIN if self._row_cost else 1.0
         self._row_cost += gain * (row_cost - self._row_cost)
@@ -132,7 +134,7 @@ class BatchPolicy:
         if not self._is_behind(demand):
             cost = min(self._timely_cost(demand), most)
             return Budget(cost, self._max_rows, line.fixed_cost)
-        most = min(most, self._safe_cost(), self._max_rows * self._row_cost)
+        most = min(most, self._safe_cost(), self._patient_cost(), self._max_rows * self._row_cost)
         sizes = map(size_of, (self._gaining_cost(), self._row_cost, most))
         size = self._sizes.choose(*sizes)
         return Budget(min(2.0**size, most), self._max_rows, line.fixed_cost, size)
@@ -155,6 +157,11 @@ class BatchPolicy:
             _ROUNDS_OF_FIXED_COST * self._line.fixed_cost,
             self._line.cost_within(self._latency_ms),
         )
+
+    def _patient_cost(self) -> float:
+        """What others of the device can wait for, though some rows are slow by themselves."""
+        within = self._line.cost_within(_DEADLINES * self._latency_ms)
+        return max(within, _SLOW_ROWS * self._row_cost, self._line.fixed_cost)
 
     def _safe_cost(self) -> float:
         """What is done long before it counts as hung."""
