@@ -31,7 +31,8 @@ class Recipe:
         label_smoothing: share of the target spread over all labels.
         mixing: strength of mixing pairs of inputs, 0 for none: the beta distribution's parameter.
         augment: change each input anew every time, as its modality does: photographs are
-            flipped, turned, zoomed, shifted and recoloured, sounds shifted and masked. For
+            flipped, turned, zoomed, shifted and recoloured, sounds stretched in time and pitch,
+            shifted, coloured and masked. For
             inputs whose label survives that.
         seed: of weights, order and augmentation.
     """
