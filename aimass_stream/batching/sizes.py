@@ -61,11 +61,10 @@ class _Rate:
 class BatchSizes:
     """Powers of two of a batch's cost, compared while more waits than can be in time.
 
-    One is in use, and stays so until a neighbour is known to be better: the larger one where it
-    works off more by `WORTH`, the smaller one where it loses less than that, since a larger batch
-    only delays its rows. Neighbours are tried from time to time, more often while it is open
-    whether they are better; one twice as large for the first time only where the last doubling
-    was worth it.
+    One is in use until a neighbour is known to be better: the larger one where it works off more
+    by `WORTH`, the smaller one where it loses less than that, since a larger batch only delays
+    its rows. Neighbours are tried from time to time, more often while it is open whether they are
+    better; one twice as large for the first time only where the last doubling was worth it.
     """
 
     def __init__(self) -> None:
@@ -95,7 +94,7 @@ class BatchSizes:
         """The power of two that the next batch is cut to.
 
         Args:
-            first: the one to begin with.
+            first: the one to use until another is known to be better.
             least: that of a single row.
             most: the largest that may be.
         """
@@ -108,8 +107,8 @@ class BatchSizes:
             return larger
         beside = [size for size in (larger, used - 1) if size != used and self._is_known(size)]
         better = [size for size in beside if self._is_better(size, used)]
-        self._used = better[0] if better else used
         if better:
+            self._used = better[0]
             return better[0]
         self._chosen += 1
         is_open = any(not self._is_better(used, size) for size in beside)
