@@ -135,8 +135,11 @@ class BatchPolicy:
             cost = min(self._timely_cost(demand), most)
             return Budget(cost, self._max_rows, line.fixed_cost)
         most = min(most, self._safe_cost(), self._patient_cost(), self._max_rows * self._row_cost)
-        sizes = map(size_of, (self._gaining_cost(), self._row_cost, most))
-        size = self._sizes.choose(*sizes)
+        size = self._sizes.choose(
+            first=size_of(self._gaining_cost()),
+            least=size_of(self._row_cost),
+            most=size_of(most),
+        )
         return Budget(min(2.0**size, most), self._max_rows, line.fixed_cost, size)
 
     def _is_behind(self, demand: Demand) -> bool:
