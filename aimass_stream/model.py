@@ -204,6 +204,9 @@ class Predictor(Protocol):
     The constructor takes the `ModelSpec` and the device (`cpu`, `cuda:0`), loads the weights
     and raises `SetupError` when it cannot. `decode` runs in threads, several at a time;
     `predict` runs in one thread, never two calls at once.
+
+    One that brings all inputs to one shape may say `costs_alike = True`: a record of its costs 1
+    then, whatever `Model.cost` says.
     """
 
     def decode(self, payload: bytes | memoryview) -> Any:
@@ -229,13 +232,17 @@ class Predictor(Protocol):
 
 @runtime_checkable
 class BatchDecodingPredictor(Predictor, Protocol):
-    """A `Predictor` that decodes many payloads better together than one by one."""
+    """A `Predictor` that decodes many payloads better together than one by one.
+
+    One whose `decode_all` shares them out by itself says `decodes_in_threads = True`, and is
+    given all of a batch.
+    """
 
     def decode_all(self, payloads: Sequence[bytes | memoryview]) -> Sequence[Any | RecordError]:
         """What `decode` makes of each payload, or what it raises, in order.
 
-        Called from one thread; it may use others. Where it raises, each payload is decoded by
-        itself instead.
+        Several threads may call it at once, each with a part of a batch. Where it raises, each
+        payload is decoded by itself instead.
         """
         ...
 

@@ -118,7 +118,10 @@ class OpensAudio(Opening):
 
     def prepare(self, opened: Samples) -> Any:
         """The model's input: samples through the chain, then as the model takes them."""
-        return self._prepare(self._reading.cleaned_sound(opened, self._opened_rate_hz))
+        return self._prepare(self._cleaned(opened))
+
+    def _cleaned(self, opened: Samples) -> Samples:
+        return self._reading.cleaned_sound(opened, self._opened_rate_hz)
 
 
 class OpensTexts(Opening):

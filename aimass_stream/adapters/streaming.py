@@ -20,8 +20,8 @@ import torch
 from transformers import AutoConfig, AutoModelForRNNT, AutoTokenizer, DynamicCache
 
 from aimass_stream.adapters.classification import describe, load_model
+from aimass_stream.adapters.extraction import load_extractor
 from aimass_stream.adapters.hearing import Token
-from aimass_stream.adapters.transformers_audio import load_extractor
 from aimass_stream.codecs.audio import Samples
 from aimass_stream.errors import SetupError
 

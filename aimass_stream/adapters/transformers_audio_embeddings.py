@@ -10,18 +10,16 @@ import torch
 from transformers import AutoModelForAudioClassification
 
 from aimass_stream.adapters.classification import Features, describe, dtype_of, load_model
-from aimass_stream.adapters.opening import OpensAudio
+from aimass_stream.adapters.extraction import ExtractsFeatures
 from aimass_stream.adapters.packing import pack_linears
 from aimass_stream.adapters.rows import alike, in_order
 from aimass_stream.adapters.transfers import Transfers
-from aimass_stream.adapters.transformers_audio import Extraction, load_extractor
-from aimass_stream.codecs.audio import Samples
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import ModelSpec
 from aimass_stream.records import Embedding
 
 
-class AudioEncoder(OpensAudio):
+class AudioEncoder(ExtractsFeatures):
     """The `Predictor` of `Transformers("audio-embedding", ...)`.
 
     The mean of an encoder's last layer over time, scaled to unit length. Whisper, Wav2Vec2,
@@ -42,8 +40,7 @@ class AudioEncoder(OpensAudio):
 
     def __init__(self, spec: ModelSpec, device: str) -> None:
         folder = Path(spec.folder)
-        self._extraction = Extraction(load_extractor(folder), folder)
-        self.open_within(spec, self._extraction.rate_hz, self._extraction.settings)
+        self.extract_within(spec)
         self._transfers = Transfers(torch.device(device))
         auto_class = AutoModelForAudioClassification
         model = load_model(folder, auto_class, "audio network", self.unused, dtype_of(spec))
@@ -75,9 +72,6 @@ class AudioEncoder(OpensAudio):
         del self._body
         if self._transfers.overlap:
             torch.cuda.empty_cache()
-
-    def _prepare(self, cleaned: Samples) -> Features:
-        return self._extraction(cleaned)
 
     def _embed(self, inputs: Sequence[Features]) -> list[Embedding | RecordError]:
         vectors = self._values(inputs)

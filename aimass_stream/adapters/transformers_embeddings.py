@@ -36,6 +36,7 @@ class SentenceEncoder(TextModel):
 
     # The mean is taken of the last layer; what some encoders have behind it is not used.
     unused = ("pooler.",)
+    decodes_in_threads = True
     output = "last_hidden_state"
 
     def __init__(self, spec: ModelSpec, device: str) -> None:

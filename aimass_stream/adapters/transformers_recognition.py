@@ -13,11 +13,11 @@ import transformers
 from transformers import AutoConfig, AutoModelForCTC, AutoModelForSpeechSeq2Seq, AutoTokenizer
 
 from aimass_stream.adapters.classification import Features, describe, load_model
+from aimass_stream.adapters.extraction import Extraction, load_extractor
 from aimass_stream.adapters.hearing import Frames, Hearing, Sequence2Sequence, Transducer
 from aimass_stream.adapters.opening import OpensAudio
 from aimass_stream.adapters.packing import placed
 from aimass_stream.adapters.rows import alike, in_order
-from aimass_stream.adapters.transformers_audio import Extraction, load_extractor
 from aimass_stream.codecs.audio import Samples
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import ModelSpec

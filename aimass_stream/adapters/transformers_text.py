@@ -293,6 +293,8 @@ class TextClassifier(MovableTexts, OpensTexts, Classifier):
             engine answers otherwise than torch.
     """
 
+    decodes_in_threads = True
+
     def __init__(self, spec: ModelSpec, device: str) -> None:
         super().__init__(spec, device, AutoModelForSequenceClassification, "text")
         if self._model.config.problem_type not in {None, "single_label_classification"}:

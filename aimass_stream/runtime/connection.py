@@ -122,7 +122,7 @@ class Connection:
         except SetupError as error:
             self.peer.send(Refused(message.call, str(error)[:MESSAGE_CHARS]))
         else:
-            self.peer.send(Loaded(message.call, model.load_ms))
+            self.peer.send(Loaded(message.call, model.load_ms, model.costs_alike))
 
     # -- frames out ----------------------------------------------------------------------
 

@@ -95,7 +95,10 @@ class DeviceProcess:
         self._all_closed = asyncio.Event()
         self._watchdog = Watchdog[Sequence[Job]](self._on_hang)
         self._predictors = Predictors(options.device, options.threads)
-        self._pipeline = Pipeline(self._watchdog, options.decode_threads, _on_loss)
+        alternate = options.device == "cpu" and usable_cores() == 1
+        self._pipeline = Pipeline(
+            self._watchdog, options.decode_threads, _on_loss, alternate=alternate
+        )
 
     async def serve(self, report: BinaryIO) -> None:
         """Serve until SIGTERM, then answer what was received by then."""

@@ -35,10 +35,20 @@ _LAG_WINDOW_S = 10.0
 
 
 class Lane(Generic[A]):
-    """Batches of one model. Lives on one event loop."""
+    """Batches of one model. Lives on one event loop.
 
-    def __init__(self, model: Model[A], spec: ModelSpec, device: SharedDevice) -> None:
+    Args:
+        model: as declared.
+        spec: what it was resolved to.
+        device: what it shares with others.
+        costs_alike: whether its records cost the same, whatever the declaration says.
+    """
+
+    def __init__(
+        self, model: Model[A], spec: ModelSpec, device: SharedDevice, *, costs_alike: bool = False
+    ) -> None:
         self.model = model
+        self.costs_alike = costs_alike
         self.metrics = LaneMetrics(spec.id)
         self.room = device.make_room()
         self.share = device.join(self)

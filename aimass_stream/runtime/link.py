@@ -77,8 +77,11 @@ class DeviceLink:
             self._task = asyncio.create_task(self._keep_connected())
         await self._wait_session()
 
-    async def load(self, spec: ModelSpec) -> None:
+    async def load(self, spec: ModelSpec) -> bool:
         """Have a model ready, in this device process and in every one that follows.
+
+        Returns:
+            Whether its records cost the same.
 
         Raises:
             SetupError: the adapter refuses, or the process dies each time it loads the model.
@@ -95,13 +98,13 @@ class DeviceLink:
         while model.error is None:
             session = await self._wait_session()
             try:
-                await asyncio.shield(session.load(spec))
+                loaded = await asyncio.shield(session.load(spec))
             except SessionLostError:
                 continue
             except SetupError as error:
                 model.error = error
                 raise
-            return
+            return loaded.costs_alike
         raise model.error
 
     @property

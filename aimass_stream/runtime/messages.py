@@ -11,7 +11,7 @@ import msgspec
 from aimass_stream.errors import Reason
 from aimass_stream.model import ModelSpec
 
-PROTOCOL = 2
+PROTOCOL = 3
 
 LEARNERS = "learners"
 """The device of a learner process: it holds learners, on the CPU, instead of models."""
@@ -96,10 +96,16 @@ class Hello(_Message, frozen=True, tag=10):
 
 
 class Loaded(_Message, frozen=True, tag=11):
-    """The model is ready; `load_ms` is what it took when it was first loaded."""
+    """The model is ready.
+
+    Attributes:
+        load_ms: what it took when it was first loaded.
+        costs_alike: whether its records cost the same, since inputs are brought to one shape.
+    """
 
     call: int
     load_ms: float
+    costs_alike: bool
 
 
 class Refused(_Message, frozen=True, tag=12):

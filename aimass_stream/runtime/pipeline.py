@@ -2,6 +2,8 @@
 
 Batches are taken in the order they came. One is predicted, one decoded, the rest wait; nothing
 is decoded further ahead, which bounds memory. The decode thread has helpers for large batches.
+Where both threads have one core between them they take turns, a batch at a time: each would only
+drive the other out of the core's caches.
 
 A model that writes takes batches in while it writes (`writing.py`): the predict thread goes one
 step on with them between any two batches of other models. They are decoded as they come, since
@@ -48,6 +50,7 @@ class Pipeline:
         decode_threads: how many rows of a batch are decoded at a time.
         on_loss: told, on any thread, that the device answers nothing any more; the process is
             not expected to outlive that.
+        alternate: whether a batch is decoded only while none is predicted.
     """
 
     def __init__(
@@ -55,6 +58,8 @@ class Pipeline:
         watchdog: Watchdog[Sequence[Job]],
         decode_threads: int,
         on_loss: Callable[[Job, BaseException], None],
+        *,
+        alternate: bool = False,
     ) -> None:
         self._watchdog = watchdog
         self._on_loss = on_loss
@@ -64,6 +69,7 @@ class Pipeline:
         self._launched: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._room = threading.Semaphore()
         self._launches = threading.Semaphore(LAUNCHED)
+        self._turn = threading.Lock() if alternate else contextlib.nullcontext()
         self._posted: deque[tuple[Job, Answer, Sequence[bytes]]] = deque()
         self._flushing = False
         self._open_jobs = 0
@@ -104,9 +110,10 @@ class Pipeline:
             self._room.acquire()
             job = self._waiting.get()
             if job is not None and not job.departed:
-                self._watchdog.begin("decode", job.model.timeout_s, (job,))
-                self._decode(job)
-                self._watchdog.end("decode")
+                with self._turn:
+                    self._watchdog.begin("decode", job.model.timeout_s, (job,))
+                    self._decode(job)
+                    self._watchdog.end("decode")
             self._decoded.put(job)
             if job is None:
                 return
@@ -116,9 +123,8 @@ class Pipeline:
     def _decode(self, job: Job) -> None:
         started = time.perf_counter()
         predictor, payloads, threads = job.model.predictor, job.payloads, self._decode_threads
-        # Help costs some 20 us, which is more than a batch of small texts takes. What decodes all
-        # together has threads of its own.
-        together = hasattr(predictor, "decode_all")
+        # Help costs some 20 us, which is more than a batch of small texts takes.
+        together = getattr(predictor, "decodes_in_threads", False)
         expected_ms = self._row_ms.get(job.model.spec.id, 0.0) * len(payloads)
         if together or threads == 1 or len(payloads) == 1 or expected_ms < _HELP_FROM_MS:
             job.inputs = decode_rows(predictor, payloads)
@@ -175,7 +181,8 @@ class Pipeline:
             self._launch(job, inputs)
             return True
         else:
-            self._predict(job, inputs)
+            with self._turn:
+                self._predict(job, inputs)
             return True
         return False
 

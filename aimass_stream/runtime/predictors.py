@@ -49,6 +49,7 @@ class LoadedModel:
         timeout_s: seconds one call may take; the spec's, except under `aimass verify`.
         launches: whether its batches are launched, and collected later.
         writes: whether its predictor writes answers step by step.
+        costs_alike: whether its records cost the same.
     """
 
     spec: ModelSpec
@@ -58,6 +59,7 @@ class LoadedModel:
     timeout_s: float
     launches: bool = False
     writes: bool = False
+    costs_alike: bool = False
 
 
 class Predictors:
@@ -134,7 +136,8 @@ class Predictors:
         log.info("model %s loaded in %.0f ms", spec.id, load_ms)
         launches = isinstance(predictor, LaunchingPredictor) and predictor.launches
         writes, guard = isinstance(predictor, WritingPredictor), self._prepare_torch()
-        return LoadedModel(spec, predictor, guard, load_ms, timeout_s, launches, writes)
+        alike = bool(getattr(predictor, "costs_alike", False))
+        return LoadedModel(spec, predictor, guard, load_ms, timeout_s, launches, writes, alike)
 
     def _prepare_torch(self) -> Callable[[], AbstractContextManager[Any]]:
         # Only an adapter may import torch. Where none has, there is nothing to prepare.

@@ -78,9 +78,10 @@ class Scorer:
         """
         if id(model) in self._lanes:
             return
-        await self._device.link.load(spec)
+        costs_alike = await self._device.link.load(spec)
         if id(model) not in self._lanes:
-            lane = self._lanes[id(model)] = Lane(model, spec, self._device)
+            lane = Lane(model, spec, self._device, costs_alike=costs_alike)
+            self._lanes[id(model)] = lane
             lane.start()
 
     async def submit(
@@ -171,7 +172,7 @@ class Scorer:
             async with self._fetches:
                 payload = await self._fetch(claim, lane.model.limits)
             record.attach(payload)
-            row.payload, row.cost = lane.model.payload(record), _cost(lane.model, record)
+            row.payload, row.cost = lane.model.payload(record), _cost(lane, record)
         except RecordError as error:
             outcome = without_frames(error)
         except Exception as error:
@@ -201,7 +202,7 @@ def _make_row(
         if claim is not None:
             return Row(1.0, arrival_s, submission, index, b"", max(0, claim.size))
         payload = model.payload(record)
-        return Row(_cost(model, record), arrival_s, submission, index, payload, len(payload))
+        return Row(_cost(lane, record), arrival_s, submission, index, payload, len(payload))
     except RecordError as error:
         return without_frames(error)
     except Exception as error:
@@ -209,7 +210,7 @@ def _make_row(
         return RecordError(Reason.BAD_ENVELOPE, detail, trace_of(error))
 
 
-def _cost(model: Model[Any], record: Record) -> float:
+def _cost(lane: Lane[Any], record: Record) -> float:
     """The cost of a record; one that is no positive number counts as 1."""
-    cost = model.cost(record)
+    cost = 1.0 if lane.costs_alike else lane.model.cost(record)
     return min(max(cost, _LEAST_COST), _MOST_COST) if 0 < cost < inf else 1.0

@@ -95,7 +95,7 @@ class Session:
         self._killed = False
         self._left = False
         self._ending = ""
-        self.loads: dict[str, asyncio.Future[None]] = {}
+        self.loads: dict[str, asyncio.Future[Loaded]] = {}
         self.closed = asyncio.Event()
         self.lost_batches = 0
 
@@ -153,7 +153,7 @@ class Session:
 
     # -- calls ---------------------------------------------------------------------------
 
-    def load(self, spec: ModelSpec) -> asyncio.Future[None]:
+    def load(self, spec: ModelSpec) -> asyncio.Future[Loaded]:
         """Ask for a model, once; the future raises `SetupError` or `SessionLostError`."""
         future = self.loads.get(spec.id)
         if future is None or (future.done() and future.exception() is not None):
@@ -228,8 +228,8 @@ class Session:
 
     def _on_other(self, message: ToLink) -> None:
         match message:
-            case Loaded(call):
-                finish(self._calls.take_load(call), None)
+            case Loaded(call) as loaded:
+                finish(self._calls.take_load(call), loaded)
             case Refused(call, text):
                 fail(self._calls.take(call), SetupError(text))
             case Ending(detail):

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from aimass_stream.runtime.arena import Arena
 from aimass_stream.runtime.batch import Hear, Scored
 from aimass_stream.runtime.frames import FrameError
-from aimass_stream.runtime.messages import Slot
+from aimass_stream.runtime.messages import Loaded, Slot
 
 T = TypeVar("T")
 
@@ -50,7 +50,7 @@ class SessionCalls:
 
     def __init__(self, arena: Arena) -> None:
         self._arena = arena
-        self._loads: dict[int, asyncio.Future[None]] = {}
+        self._loads: dict[int, asyncio.Future[Loaded]] = {}
         self._last_call = 0
         self.batches: dict[int, OpenBatch] = {}
 
@@ -64,7 +64,7 @@ class SessionCalls:
         self._last_call += 1
         return self._last_call
 
-    def add_load(self, call: int, loaded: asyncio.Future[None]) -> None:
+    def add_load(self, call: int, loaded: asyncio.Future[Loaded]) -> None:
         """A model was asked for."""
         self._loads[call] = loaded
 
@@ -81,7 +81,7 @@ class SessionCalls:
             self._arena.free(batch.slot)
         return batch
 
-    def take_load(self, call: int) -> asyncio.Future[None]:
+    def take_load(self, call: int) -> asyncio.Future[Loaded]:
         """Close a load.
 
         Raises:

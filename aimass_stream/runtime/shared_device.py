@@ -32,8 +32,11 @@ def stages_of(device: str) -> int:
 class Link(Protocol):
     """What answers batches: a device process, or anything that behaves like one."""
 
-    async def load(self, spec: ModelSpec) -> None:
+    async def load(self, spec: ModelSpec) -> bool:
         """Have a model ready; asked again, it tries again where it could not.
+
+        Returns:
+            Whether its records cost the same, since it brings its inputs to one shape.
 
         Raises:
             SetupError: it cannot be loaded.

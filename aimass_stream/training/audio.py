@@ -15,7 +15,8 @@ from torch.nn import functional
 from torch.nn.utils import parametrize
 from transformers import WhisperConfig, WhisperFeatureExtractor, WhisperForAudioClassification
 
-from aimass_stream.adapters.transformers_audio import AudioClassifier, Extraction
+from aimass_stream.adapters.extraction import Extraction
+from aimass_stream.adapters.transformers_audio import AudioClassifier
 from aimass_stream.codecs.audio import Samples, decode_audio
 from aimass_stream.errors import ConfigError, RecordError
 from aimass_stream.records import Limits

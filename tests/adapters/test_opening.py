@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from transformers import ViTImageProcessorPil, Wav2Vec2FeatureExtractor
 
-from aimass_stream.adapters.transformers_audio import Extraction, load_extractor
+from aimass_stream.adapters.extraction import Extraction, load_extractor
 from aimass_stream.adapters.transformers_images import Preparation, load_image_processor
 from aimass_stream.adapters.transformers_text import TextClassifier
 from aimass_stream.errors import Reason, RecordError

@@ -21,8 +21,9 @@ from transformers import (
     Wav2Vec2ForSequenceClassification,
 )
 
+from aimass_stream.adapters.extraction import load_extractor
 from aimass_stream.adapters.transformers import Transformers
-from aimass_stream.adapters.transformers_audio import AudioClassifier, load_extractor
+from aimass_stream.adapters.transformers_audio import AudioClassifier
 from aimass_stream.codecs.audio import decode_audio
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import ModelSpec, Predictor

@@ -106,6 +106,7 @@ class InProcessLink:
     specs: list[ModelSpec] = field(default_factory=list)
     broken: BatchFailed | bytes | None = None
     unloadable: bool = False
+    costs_alike: bool = False
     is_open: asyncio.Event = field(default_factory=asyncio.Event)
     loaded: asyncio.Event = field(default_factory=asyncio.Event)
     deaths: int = 0
@@ -121,10 +122,11 @@ class InProcessLink:
         """Every payload that was sent, as often as it was."""
         return [payload for batch in self.batches for payload in batch]
 
-    async def load(self, spec: ModelSpec) -> None:
+    async def load(self, spec: ModelSpec) -> bool:
         if spec.version == "refused" or self.unloadable:
             raise SetupError(f"{spec.id} cannot be loaded")
         self.specs.append(spec)
+        return self.costs_alike
 
     @property
     def is_loaded(self) -> bool:
