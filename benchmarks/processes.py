@@ -204,7 +204,7 @@ class Cores:
     @contextmanager
     def beside(self, pids: Iterable[int]) -> Iterator[None]:
         """Keep these processes off the device's core for the length of a block."""
-        everywhere = {*self.others, self.device}
+        everywhere = {*self.others, self.device} if self.can_pin else set[int]()
         for pid in pids:
             pin(pid, self.others)
         try:
@@ -223,6 +223,8 @@ class Cores:
         The program stays on the device's core until there is a device process: what it starts
         sees the cores that it has itself, and the device is to see one.
         """
+        if not self.can_pin:
+            return
         members = tree.members()
         devices = [process for process in members if is_device(process)]
         for process in members if devices else members[1:]:

@@ -10,10 +10,9 @@ _COLLINEAR = 1e-3
 class Work:
     """Learns how much of a row's time goes by its cost, and how much is the same for all rows.
 
-    A model that brings every recording to one window takes as long for a short one as for a
-    long one, and its seconds say nothing; tokens of a text say nearly all. Least squares of
-    `ms = by_cost * cost + by_row * rows`, neither negative, in relative errors, recent batches
-    counting for more.
+    Tokens say nearly all that a text takes; what is done once a row, they do not say. Least
+    squares of `ms = by_cost * cost + by_row * rows`, neither negative, in relative errors,
+    recent batches counting for more.
     """
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ import pytest
 from aimass_stream.errors import DeviceError, Reason, RecordError, SetupError
 from aimass_stream.records import Limits, Record
 from aimass_stream.runtime.scorer import Scorer
-from tests.runtime.in_process_link import SPEC, WRONG_ANSWERS, Echo, InProcessLink, records
+from tests.runtime.in_process_link import SPEC, WRONG_ANSWERS, Clock, Echo, InProcessLink, records
 from tests.runtime.scorer.helpers import finish, labels, names, numbered, turns
 
 
@@ -111,6 +111,21 @@ async def test_numbers_that_only_look_like_nan_are_answers(scorer: Scorer, model
     text = "\u02ff\u02ff"
     outcomes = await finish(await scorer.submit(model, records(text.encode(), b"\xc3\xbf")))
     assert names(outcomes) == [text, "\xff"]
+
+
+@pytest.mark.parametrize("costs_alike", [True, False])
+async def test_a_model_that_brings_all_to_one_shape_says_so(
+    link: InProcessLink, clock: Clock, *, costs_alike: bool
+) -> None:
+    link.costs_alike = costs_alike
+    scorer = Scorer(link, buffer_bytes=1 << 20, clock=clock)
+    model = Echo(max_batch_rows=64)
+    await scorer.add(model, SPEC)
+    payloads = [b"%d:%d" % (at, 1 if at % 2 else 100) for at in range(64)]
+    await finish(await scorer.submit(model, records(*payloads)))
+    short_beside_long = [len({one.rpartition(b":")[2] for one in batch}) for batch in link.batches]
+    assert (max(short_beside_long) == 2) is costs_alike
+    await scorer.close()
 
 
 @pytest.mark.parametrize("cost", ["0", "-1", "nan", "inf", "1e308", "1e-320", "1e15"])
