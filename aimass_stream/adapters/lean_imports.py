@@ -1,10 +1,12 @@
 """Importing transformers without what only training, compiling and spreading a model need.
 
 The parts of transformers that every model shares import torch's compiler, its distributed tensors,
-SymPy, SciPy and scikit-learn along the way: more than half of the time until a device process is
-warm, for code that answering never calls. Two doors of the libraries themselves let that be put
-off: transformers asks whether a package is there before it imports it, and what it takes from the
+SymPy, SciPy and scikit-learn along the way, the losses of all detectors, and the models and data
+sets that torchvision has of its own: more than half of the time until a device process is warm,
+for code that answering never calls. Two doors of the libraries themselves let that be put off:
+transformers asks whether a package is there before it imports it, and what it takes from the
 compiler are decorators for a function that is compiled, and two functions it calls late or never.
+The rest is imported when it is asked for.
 
 For processes that answer, before anything else has imported transformers. Whoever compiles
 afterwards finds the whole compiler. Where a release asks for more, everything is imported as it
@@ -15,8 +17,9 @@ from __future__ import annotations
 
 import importlib
 import logging
+import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from types import ModuleType
@@ -33,15 +36,13 @@ _SHARED = (
     "transformers.image_processing_utils",
     "transformers.models.auto.modeling_auto",
 )
+_LATER = ("torchvision.datasets", "torchvision.models")
 _NEVER_ASKED_FOR = (
     "is_sklearn_available",
     "is_torch_distributed_available",
     "is_torch_flex_attn_available",
 )
 """Of an assistant that drafts, of several processes with one model, and of a compiled attention."""
-
-_ASKED_FOR_BY_SOME = ("is_scipy_available",)
-"""Losses of detectors take it; models of which some have their own reason for it."""
 
 Attributes = Mapping[str, Any]
 
@@ -55,7 +56,8 @@ def import_lean() -> None:
     if "transformers.modeling_utils" in sys.modules or "torch._dynamo" in sys.modules:
         return
     try:
-        with _told_absent(), _standing_in(_compiler()):
+        with _standing_in({**_compiler(), **_put_off()}):
+            _tell_absent()
             for name in _SHARED:
                 importlib.import_module(name)
         _begin_with_memory()
@@ -85,21 +87,11 @@ def _begin_with_memory() -> None:
     models.PreTrainedModel.get_init_context = classmethod(get_init_context)
 
 
-@contextmanager
-def _told_absent() -> Iterator[None]:
-    """Have transformers believe that packages are missing, some of them only for now."""
-    doors = [importlib.import_module(f"transformers.utils{part}") for part in ("", ".import_utils")]
-    told = {name: getattr(doors[0], name) for name in _ASKED_FOR_BY_SOME}
-    _set(doors, dict.fromkeys([*_NEVER_ASKED_FOR, *_ASKED_FOR_BY_SOME], _never))
-    try:
-        yield
-    finally:
-        _set(doors, told)
-
-
-def _set(modules: list[ModuleType], attributes: Attributes) -> None:
-    for module in modules:
-        vars(module).update(attributes)
+def _tell_absent() -> None:
+    """Have transformers believe that packages are missing."""
+    for part in ("", ".import_utils"):
+        door = importlib.import_module(f"transformers.utils{part}")
+        vars(door).update(dict.fromkeys(_NEVER_ASKED_FOR, _never))
 
 
 def _never() -> bool:
@@ -110,16 +102,31 @@ def _never() -> bool:
 def _standing_in(modules: Mapping[str, Attributes]) -> Iterator[None]:
     """Have modules with these attributes found in place of others, and not afterwards."""
     torch: Any = importlib.import_module("torch")
-    for name, attributes in modules.items():
+    missing = [name for name in modules if name not in sys.modules]
+    for name in missing:
         sys.modules[name] = ModuleType(name)
-        vars(sys.modules[name]).update(attributes)
+        vars(sys.modules[name]).update(modules[name])
     torch._dynamo = sys.modules["torch._dynamo"]  # noqa: SLF001 - what this module is for
     try:
         yield
     finally:
         del torch._dynamo  # noqa: SLF001 - as above
-        for name in modules:
-            del sys.modules[name]
+        stood_in = [sys.modules.pop(name) for name in missing]
+        _open_later("torchvision", stood_in)
+
+
+def _open_later(package: str, stood_in: Collection[ModuleType]) -> None:
+    """Have a package import those of its parts when they are asked for that it was not given."""
+    held = vars(sys.modules.get(package, ModuleType(package)))
+    for name in [name for name, value in held.items() if value in stood_in]:
+        del held[name]
+
+    def find(name: str) -> ModuleType:
+        if f"{package}.{name}" not in _LATER:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        return importlib.import_module(f"{package}.{name}")
+
+    held["__getattr__"] = find
 
 
 def _compiler() -> Mapping[str, Attributes]:
@@ -131,6 +138,44 @@ def _compiler() -> Mapping[str, Attributes]:
         masks: {"TransformGetItemToIndex": _late(masks, "TransformGetItemToIndex")},
         utils: {"is_compile_supported": _late(utils, "is_compile_supported")},
     }
+
+
+def _put_off() -> Mapping[str, Attributes]:
+    """What is imported for training, and by HTTPX for a terminal."""
+    return {
+        "transformers.loss.loss_utils": {"LOSS_MAPPING": _Losses()},
+        "httpx._main": {"main": _late("httpx._main", "main")},
+        **{name: {} for name in _LATER},
+    }
+
+
+class _Losses(Mapping[str, Any]):
+    """The library's table of losses, imported when one is first asked for.
+
+    A model looks up, when it is made, which name in the table its own name holds, and so asks for
+    its loss by that one. Here every name is one, and it is looked up when the loss is asked for.
+    """
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __getitem__(self, name: str) -> Any:
+        table = self._table()
+        held = re.search("|".join(table), name)
+        # The library's own default.
+        return table[name if name in table else held.group() if held else "ForCausalLM"]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._table())
+
+    def __len__(self) -> int:
+        return len(self._table())
+
+    @staticmethod
+    def _table() -> Mapping[str, Any]:
+        losses: Any = importlib.import_module("transformers.loss.loss_utils")
+        table: Mapping[str, Any] = losses.LOSS_MAPPING
+        return table
 
 
 def _mark(function: Any = None, *_: object, **__: object) -> Any:

@@ -46,6 +46,29 @@ found["scipy_is_told"] = is_scipy_available()
 found["spared"] = [name for name in {SPARED!r} if name in sys.modules]
 """
 
+_PUT_OFF = """
+import json, sys
+import torch
+from aimass_stream.adapters.lean_imports import import_lean
+import_lean()
+import aimass_stream.adapters.transformers_text
+import transformers
+name = "BertForSequenceClassification"
+model = getattr(transformers, name).from_pretrained(f"{sys.argv[1]}/{name}").eval()
+put_off = ("torchvision.models", "torchvision.datasets", "rich", "pydantic", "scipy")
+found = {"spared": [name for name in put_off if name in sys.modules]}
+given = {"input_ids": torch.tensor([[3, 4, 5]]), "labels": torch.tensor([1])}
+answer = model(**given)
+likely = torch.log_softmax(answer.logits, dim=1)[0, 1].item()
+found["loss"] = [answer.loss.item(), -likely]
+losses = sys.modules["transformers.modeling_utils"].LOSS_MAPPING
+found["named"] = [losses[name].__name__ for name in (name, "BertModel", "DFineForObjectDetection")]
+import torchvision
+found["opened"] = [torchvision.models.resnet18.__name__, torchvision.datasets.MNIST.__name__]
+found["absent"] = hasattr(torchvision, "nothing")
+found["known"] = len(losses) > 10 and "ForCausalLM" in list(losses)
+"""
+
 _USED = """
 from transformers import masking_utils
 def causal(batch, head, query, key): return query >= key
@@ -94,14 +117,31 @@ def logits(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return folder, _save(folder)
 
 
-@pytest.fixture(scope="module")
-def found(logits: Any) -> Any:
-    pytest.importorskip("torchvision")
-    command = [sys.executable, "-c", f"{_LEAN}{_USED}print(json.dumps(found))", str(logits[0])]
+def _found_by(program: str, folder: Path) -> Any:
+    command = [sys.executable, "-c", f"{program}print(json.dumps(found))", str(folder)]
     ran = subprocess.run(command, capture_output=True, check=False)
     assert ran.returncode == 0, ran.stderr.decode()
     assert b"takes longer" not in ran.stderr
     return json.loads(ran.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def found(logits: Any) -> Any:
+    pytest.importorskip("torchvision")
+    return _found_by(f"{_LEAN}{_USED}", logits[0])
+
+
+def test_what_is_put_off_is_found_when_it_is_asked_for(logits: Any) -> None:
+    found = _found_by(_PUT_OFF, logits[0])
+    assert found["spared"] == []
+    assert found["loss"][0] == pytest.approx(found["loss"][1])
+    classes, default, detector = found["named"]
+    assert classes == "ForSequenceClassificationLoss"
+    assert default == "ForCausalLMLoss"
+    assert detector == "DFineForObjectDetectionLoss"
+    assert found["opened"] == ["resnet18", "MNIST"]
+    assert not found["absent"]
+    assert found["known"]
 
 
 def test_what_answering_never_calls_is_not_imported(found: Any) -> None:

@@ -19,7 +19,6 @@ from pathlib import Path
 import orjson
 
 from aimass_stream.adapters.engines import engine_of
-from aimass_stream.config import settings
 from aimass_stream.model import ModelSpec
 
 log = logging.getLogger("aimass.device")
@@ -51,6 +50,9 @@ def kept_or_written(spec: ModelSpec, write: Write) -> Iterator[Path]:
         with tempfile.TemporaryDirectory() as draft:
             yield _written(Path(draft), write)
         return
+    # Reading settings takes a library of its own, which most processes never need.
+    from aimass_stream.config import settings
+
     folder, key = settings().engines_folder, key_of(spec)
     yield _find(folder, key) or _keep(folder, key, write)
 
