@@ -86,7 +86,7 @@ def _lengths(column: Sequence[bytes]) -> list[bytes]:
 
 
 def _lengths_and_bytes(column: Sequence[bytes | None]) -> tuple[list[bytes], Sequence[bytes]]:
-    if None not in column:
+    if all(column):
         present: Sequence[bytes] = column  # type: ignore[assignment]
         return _lengths(present), present
     lengths = [varint(_NULL if each is None else len(each)) for each in column]

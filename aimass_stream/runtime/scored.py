@@ -91,7 +91,7 @@ class _Scored:
     looks for garbage, which a worker seldom does.
     """
 
-    rows: list[int]
+    rows: Sequence[int]
     end: int
     submissions: list[Outcomes]
 
@@ -120,7 +120,9 @@ class _Scored:
     def states(self, indices: Sequence[int]) -> Sequence[str]:
         """How far the learners that scored these rows had learnt; empty where none did."""
         learnt = [each.states for each in self.submissions if each.states]
-        return ["+".join(str(states[index]) for states in learnt) for index in indices if learnt]
+        if not learnt:
+            return ()
+        return ["+".join(str(states[index]) for states in learnt) for index in indices]
 
     def end_row(self, index: int) -> int:
         """The row after that of `index`, and after the tombstones behind it."""
@@ -311,8 +313,9 @@ class ScoredStream(Generic[R, *Answers]):
         )
 
     async def _submit(self, work: Work) -> _Scored:
-        values = work.chunk.values
-        rows = [row for row in range(work.next_row, len(work)) if values[row] is not None]
+        values, rest = work.chunk.values, range(work.next_row, len(work))
+        # Which are tombstones is looked for only where one may be: a chunk has thousands of rows.
+        rows = rest if all(values) else [row for row in rest if values[row] is not None]
         scored = _Scored(rows, len(work), [])
         if not rows:
             return scored
