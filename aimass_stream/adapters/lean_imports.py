@@ -118,8 +118,10 @@ def _standing_in(modules: Mapping[str, Attributes]) -> Iterator[None]:
 def _open_later(package: str, stood_in: Collection[ModuleType]) -> None:
     """Have a package import those of its parts when they are asked for that it was not given."""
     held = vars(sys.modules.get(package, ModuleType(package)))
-    for name in [name for name, value in held.items() if value in stood_in]:
-        del held[name]
+    for one in stood_in:
+        name = one.__name__.removeprefix(f"{package}.")
+        if held.get(name) is one:
+            del held[name]
 
     def find(name: str) -> ModuleType:
         if f"{package}.{name}" not in _LATER:

@@ -50,7 +50,10 @@ class _Results(dict[Any, Any]):
         is_known = _has(result, _OF_A_RESULT) and _has(records, _OF_ITS_RECORDS)
         if is_known and self._is_ours(tp.topic):
             place = TP(tp.topic, tp.partition)
-            result._partition_records = Unread(place, records)  # noqa: SLF001 - what this module is for
+            # The client's own iterator holds who holds it until it is exhausted, which it never is
+            # here; a megabyte a fetch would wait for Python to look for garbage.
+            records._records_iterator = None  # noqa: SLF001 - what this module is for
+            result._partition_records = Unread(place, records)  # noqa: SLF001 - as above
             # A proxy, since a result that holds itself would keep its megabyte for long.
             result.getall = partial(_take_chunk, proxy(result), place)
         super().__setitem__(tp, result)

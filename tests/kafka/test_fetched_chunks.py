@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import struct
 from collections.abc import Sequence
 from functools import reduce
@@ -23,6 +24,7 @@ from aimass_stream.kafka.topics import TopicPlan, create_topics
 from aimass_stream.records import Chunk
 
 COUNT = 50
+FETCHES = 5
 PRODUCER = 7
 
 
@@ -70,6 +72,29 @@ async def test_a_fetched_chunk_is_what_records_make(broker_url: str, topic_name:
     assert ours.keys == theirs.keys
     assert ours.values == theirs.values
     assert [list(each) for each in ours.headers] == [list(each) for each in theirs.headers]
+
+
+@pytest.mark.kafka
+async def test_what_was_fetched_is_gone_when_it_was_taken(broker_url: str, topic_name: str) -> None:
+    servers, place = bootstrap_servers(broker_url), TopicPartition(topic_name, 0)
+    await create_topics({"bootstrap_servers": servers}, [TopicPlan(topic_name, 1)], 1)
+    consumer = AIOKafkaConsumer(bootstrap_servers=servers, auto_offset_reset="earliest")
+    await consumer.start()
+    gc.collect()
+    gc.disable()
+    try:
+        fetch_chunks(consumer._fetcher, lambda topic: True)
+        consumer.assign([place])
+        async with Sender(broker_url) as sender:
+            for number in range(FETCHES):
+                await sender.send(topic_name, b"%d" % number)
+                while not (await consumer.getmany(timeout_ms=1000)).get(place):
+                    pass
+        held = sum(type(one) is PartitionRecords for one in gc.get_objects())
+    finally:
+        gc.enable()
+        await consumer.stop()
+    assert held <= 1, "the last one at the most"
 
 
 def batch(
