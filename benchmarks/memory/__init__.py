@@ -1,1 +1,1 @@
-"""Whether processes stay as large as they are, over a million records."""
+"""Whether processes stay as large as they are, over two million records."""

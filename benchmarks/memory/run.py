@@ -1,4 +1,4 @@
-"""The memory row set: a million records, and what a worker and a device process grow by.
+"""The memory row set: two million records, and what a worker and a device process grow by.
 
 Resident memory is looked at five times a second. From half of the records on, when buffers and
 caches are as large as they get, a line is laid through it: its slope is what a record leaves
@@ -25,7 +25,7 @@ from benchmarks.topics import Row, counting, drop_topics, fill, make_topic, tota
 
 SOURCE = "bench.memory"
 ANSWERS = "bench.memory-answers."
-RECORDS = 1_000_000
+RECORDS = 2_000_000
 WARM_SHARE = 0.5
 LOOK_S = 0.2
 LEAST_LOOKS = 10
