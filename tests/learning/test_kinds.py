@@ -68,10 +68,11 @@ def test_every_kind_of_online_model_is_killed(declaration: type[Any], known: set
 def records_of(events: Sequence[Event]) -> list[Sent]:
     """The records of a log as the engine feeds it: some twice, under one id, as after a kill.
 
-    They begin yesterday, at the hour they began: those of long ago the broker would soon delete.
+    They end within the last day, at the hour they ended: those of long ago the broker would soon
+    delete, and those that are to come it refuses.
     """
-    ago_ms = time.time_ns() // 1_000_000 - events[0].timestamp_ms
-    later_ms = (ago_ms // DAY_MS - 1) * DAY_MS
+    ago_ms = time.time_ns() // 1_000_000 - max(event.timestamp_ms for event in events)
+    later_ms = ago_ms // DAY_MS * DAY_MS
     ordinals: Counter[str] = Counter()
     found: list[Sent] = []
     for at, event in enumerate(events):
