@@ -15,6 +15,7 @@ from transformers import AutoFeatureExtractor
 
 from aimass_stream.adapters.classification import Features, load_processor
 from aimass_stream.adapters.opening import OpensAudio, settings_of
+from aimass_stream.adapters.rows import decode_together
 from aimass_stream.codecs.audio import Samples
 from aimass_stream.errors import RecordError, SetupError
 from aimass_stream.model import ModelSpec
@@ -80,18 +81,6 @@ class Extraction:
         """Features of all samples, where there are more than the window takes."""
         return self._features(samples, truncation=False, padding="longest")
 
-    def _features(self, samples: Samples, **how: Any) -> Features:
-        made = self._extract(samples, **how)
-        features = made[self.name][0]
-        mask = made.get("attention_mask")
-        if mask is not None and len(mask[0]) == len(features):
-            # Some mark a last step as none; whoever is given no mask would hear it.
-            features = features[: int(mask[0].sum())]
-        return np.ascontiguousarray(features, np.float32)
-
-    def _extract(self, samples: Samples | list[Samples], **how: Any) -> Any:
-        return self._extractor(samples, sampling_rate=self.rate_hz, return_tensors="np", **how)
-
     def brings_to_one_shape(self) -> bool:
         """Whether recordings of several lengths become features of one shape."""
         made = [self(np.zeros(int(seconds * self.rate_hz), np.float32)) for seconds in PROBE_S]
@@ -107,6 +96,18 @@ class Extraction:
             padded[row, : len(one)] = one
             mask[row, : len(one)] = 1
         return padded, mask
+
+    def _features(self, samples: Samples, **how: Any) -> Features:
+        made = self._extract(samples, **how)
+        features = made[self.name][0]
+        mask = made.get("attention_mask")
+        if mask is not None and len(mask[0]) == len(features):
+            # Some mark a last step as none; whoever is given no mask would hear it.
+            features = features[: int(mask[0].sum())]
+        return np.ascontiguousarray(features, np.float32)
+
+    def _extract(self, samples: Samples | list[Samples], **how: Any) -> Any:
+        return self._extractor(samples, sampling_rate=self.rate_hz, return_tensors="np", **how)
 
 
 class ExtractsFeatures(OpensAudio):
@@ -132,17 +133,9 @@ class ExtractsFeatures(OpensAudio):
 
     def decode_all(self, payloads: Sequence[bytes | memoryview]) -> list[Features | RecordError]:
         """What `decode` makes of each recording, or why it can make nothing of it."""
-        made: list[Any] = []
-        for payload in payloads:
-            try:
-                made.append(self._cleaned(self.open(payload)))
-            except RecordError as error:
-                made.append(error)
-        rows = [row for row, one in enumerate(made) if not isinstance(one, RecordError)]
-        features = self._extraction.each([made[row] for row in rows])
-        for row, one in zip(rows, features, strict=True):
-            made[row] = one
-        return made
+        return decode_together(
+            payloads, lambda payload: self._cleaned(self.open(payload)), self._extraction.each
+        )
 
     def _prepare(self, cleaned: Samples) -> Features:
         return self._extraction(cleaned)

@@ -19,7 +19,7 @@ import importlib
 import logging
 import re
 import sys
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
 from types import ModuleType
@@ -60,6 +60,8 @@ def import_lean() -> None:
             _tell_absent()
             for name in _SHARED:
                 importlib.import_module(name)
+        if "torchvision" in sys.modules:
+            vars(sys.modules["torchvision"])["__getattr__"] = _find_later
         _begin_with_memory()
     except (ImportError, AttributeError) as error:
         log.warning(
@@ -102,6 +104,7 @@ def _never() -> bool:
 def _standing_in(modules: Mapping[str, Attributes]) -> Iterator[None]:
     """Have modules with these attributes found in place of others, and not afterwards."""
     torch: Any = importlib.import_module("torch")
+    # What somebody imported already stays.
     missing = [name for name in modules if name not in sys.modules]
     for name in missing:
         sys.modules[name] = ModuleType(name)
@@ -110,25 +113,19 @@ def _standing_in(modules: Mapping[str, Attributes]) -> Iterator[None]:
     try:
         yield
     finally:
-        del torch._dynamo  # noqa: SLF001 - as above
-        stood_in = [sys.modules.pop(name) for name in missing]
-        _open_later("torchvision", stood_in)
+        for name in missing:
+            stood_in = sys.modules.pop(name)
+            package, _, part = name.rpartition(".")
+            held = vars(sys.modules[package]) if package in sys.modules else {}
+            if held.get(part) is stood_in:
+                del held[part]
 
 
-def _open_later(package: str, stood_in: Collection[ModuleType]) -> None:
-    """Have a package import those of its parts when they are asked for that it was not given."""
-    held = vars(sys.modules.get(package, ModuleType(package)))
-    for one in stood_in:
-        name = one.__name__.removeprefix(f"{package}.")
-        if held.get(name) is one:
-            del held[name]
-
-    def find(name: str) -> ModuleType:
-        if f"{package}.{name}" not in _LATER:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return importlib.import_module(f"{package}.{name}")
-
-    held["__getattr__"] = find
+def _find_later(name: str) -> ModuleType:
+    """A part that torchvision was not given, in place of its attribute."""
+    if f"torchvision.{name}" not in _LATER:
+        raise AttributeError(f"module 'torchvision' has no attribute {name!r}")
+    return importlib.import_module(f"torchvision.{name}")
 
 
 def _compiler() -> Mapping[str, Attributes]:

@@ -31,6 +31,7 @@ from aimass_stream.adapters.classification import (
 from aimass_stream.adapters.engines import goes_alone
 from aimass_stream.adapters.engines.movable import Movable
 from aimass_stream.adapters.opening import OpensTexts
+from aimass_stream.adapters.rows import decode_together
 from aimass_stream.adapters.tokenizers import backend_of, load_tokenizer
 from aimass_stream.adapters.transfers import Transfers
 from aimass_stream.errors import Reason, RecordError, SetupError
@@ -151,19 +152,14 @@ class TextInputs:
 
         The tokenizer gives Python's lock away for the whole batch, which it does not for one text.
         """
-        made: list[Any] = []
-        for payload in payloads:
-            try:
-                made.append(self._reading.text(payload))
-            except RecordError as error:
-                made.append(error)
-        rows = [row for row, text in enumerate(made) if isinstance(text, str)]
-        encodings = self._backend.encode_batch_fast([made[row] for row in rows])
-        for row, encoding in zip(rows, encodings, strict=True):
+        return decode_together(payloads, self._reading.text, self._tokenise)
+
+    def _tokenise(self, texts: list[str]) -> list[Ids]:
+        encodings = self._backend.encode_batch_fast(texts)
+        for encoding in encodings:
             if encoding.overflowing:
                 self._note_cut()
-            made[row] = pack(encoding)
-        return made
+        return [pack(encoding) for encoding in encodings]
 
     def groups(self, inputs: Sequence[Ids]) -> list[list[int]]:
         """Rows that go through the model together: all, those of one length, or each alone."""

@@ -69,7 +69,7 @@ class Pipeline:
         self._launched: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._room = threading.Semaphore()
         self._launches = threading.Semaphore(LAUNCHED)
-        self._turn = threading.Lock() if alternate else contextlib.nullcontext()
+        self._core = threading.Lock() if alternate else contextlib.nullcontext()
         self._posted: deque[tuple[Job, Answer, Sequence[bytes]]] = deque()
         self._flushing = False
         self._open_jobs = 0
@@ -110,7 +110,7 @@ class Pipeline:
             self._room.acquire()
             job = self._waiting.get()
             if job is not None and not job.departed:
-                with self._turn:
+                with self._core:
                     self._watchdog.begin("decode", job.model.timeout_s, (job,))
                     self._decode(job)
                     self._watchdog.end("decode")
@@ -181,7 +181,7 @@ class Pipeline:
             self._launch(job, inputs)
             return True
         else:
-            with self._turn:
+            with self._core:
                 self._predict(job, inputs)
             return True
         return False

@@ -23,7 +23,7 @@ class RecordMetrics:
 
     def settled(self, outcomes: Sequence[Any]) -> None:
         """Outcomes were set."""
-        if RecordError not in set(map(type, outcomes)):
+        if RecordError not in map(type, outcomes):
             self._answered.inc(len(outcomes))
             return
         errors = [outcome for outcome in outcomes if isinstance(outcome, RecordError)]

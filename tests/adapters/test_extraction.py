@@ -8,13 +8,18 @@ import pytest
 from transformers import ASTFeatureExtractor, Wav2Vec2FeatureExtractor, WhisperFeatureExtractor
 
 from aimass_stream.adapters.extraction import Extraction, ExtractsFeatures
-from aimass_stream.errors import Reason, RecordError
+from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import ModelSpec
 from aimass_stream.records import Limits
 from tests.codecs.audio_files import encoded, tone
 
 EXTRACTORS: dict[str, Any] = {
     "whisper": (WhisperFeatureExtractor, {"chunk_length": 2}, True),
+    "whisper with masks": (
+        WhisperFeatureExtractor,
+        {"chunk_length": 2, "return_attention_mask": True},
+        True,
+    ),
     "ast": (ASTFeatureExtractor, {"max_length": 64, "num_mel_bins": 32}, True),
     "wav2vec2": (Wav2Vec2FeatureExtractor, {}, False),
     "wav2vec2 with masks": (Wav2Vec2FeatureExtractor, {"return_attention_mask": True}, False),
@@ -69,5 +74,5 @@ def test_what_is_brought_to_one_window_costs_alike(folder: Path, kind: str) -> N
 
 
 def test_an_extractor_of_images_is_refused() -> None:
-    with pytest.raises(Exception, match="none for audio"):
+    with pytest.raises(SetupError, match="none for audio"):
         Extraction(object(), Path("somewhere"))

@@ -1,4 +1,4 @@
-"""Where decoding and predicting have one core between them, a batch is done with at a time."""
+"""When one batch is decoded beside another that is predicted, and when it waits for it."""
 
 from __future__ import annotations
 
