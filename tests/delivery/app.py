@@ -14,6 +14,7 @@ from tests.delivery.allowance import Allowance
 
 NAME = os.environ.get("TEST_APP", "test-app")
 BATCH_S = float(os.environ.get("TEST_BATCH_S", "0.02"))
+"""What a batch takes: work that is under way when a fault strikes, and no wait for anything."""
 SESSION_S = float(os.environ.get("TEST_SESSION_S", "10"))
 HEARTBEAT_S = 0.5
 """A member learns by a heartbeat that another one joins, and that one waits for it."""
