@@ -45,6 +45,7 @@ class NetworkClassifier(OpensImages, Classifier):
         scaled = spec.options.get("scaled_decode", False)
         at_least = 2 * max(size) if scaled else None
         self.open_within(spec, (*size, found.input.channels), at_least)
+        self.from_picture = self._resize
         self.hold(folder, "image", device, build(folder, found, detects=False))
         self.name(found.labels, spec)
         self._mean, self._std = (
@@ -57,12 +58,16 @@ class NetworkClassifier(OpensImages, Classifier):
         lay_out(self._model, lambda: self._logits([blank] * ROWS_TRIED))
 
     def _prepare(self, cleaned: Pixels) -> Features:
-        """An image as `(channels, height, width)` uint8."""
-        image = Image.fromarray(cleaned).convert("L" if self._input.channels == 1 else "RGB")
+        return self._resize(Image.fromarray(cleaned))
+
+    def _resize(self, picture: Image.Image) -> Features:
+        """A picture as `(channels, height, width)` uint8, the channels of a pixel side by side."""
+        image = picture.convert("L") if self._input.channels == 1 else picture
         size = (self._input.width, self._input.height)
         made = np.asarray(image.resize(size, Image.Resampling.BILINEAR))
-        return np.ascontiguousarray(np.atleast_3d(made).transpose(2, 0, 1))
+        return np.atleast_3d(made).transpose(2, 0, 1)
 
     def _forward(self, inputs: Sequence[Features]) -> Any:
-        stacked = self._transfers.send_rows(inputs).float() / 255
+        stacked = self._transfers.send_rows(inputs)
+        stacked = stacked.to(torch.float32, memory_format=torch.contiguous_format) / 255
         return SimpleNamespace(logits=self._model((stacked - self._mean) / self._std))

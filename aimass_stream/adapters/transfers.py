@@ -55,10 +55,16 @@ class Transfers:
         return self._copy(tensor.pin_memory() if self.overlap else tensor)
 
     def send_rows(self, rows: Sequence[NDArray[Any]]) -> torch.Tensor:
-        """Arrays of one shape and dtype, stacked, as `send` sends them."""
-        dtype = torch.from_numpy(rows[0]).dtype
-        shape = (len(rows), *rows[0].shape)
-        stacked = torch.empty(shape, dtype=dtype, pin_memory=self.overlap)
+        """Arrays of one shape and dtype, stacked, as `send` sends them.
+
+        Their axes keep their order in memory, in which they are copied without being turned.
+        """
+        first = rows[0]
+        order = sorted(range(first.ndim), key=first.strides.__getitem__, reverse=True)
+        shape = (len(rows), *(first.shape[axis] for axis in order))
+        dtype = torch.from_numpy(np.empty(0, first.dtype)).dtype
+        held = torch.empty(shape, dtype=dtype, pin_memory=self.overlap)
+        stacked = held.permute(0, *(1 + order.index(axis) for axis in range(first.ndim)))
         np.stack(rows, out=stacked.numpy())
         return self._copy(stacked)
 

@@ -58,6 +58,8 @@ class ImageClassifier(OpensImages, Classifier, Movable):
         scaled = spec.options.get("scaled_decode", False)
         at_least = self._preparation.edge * 2 if scaled else None
         self.open_within(spec, self._preparation.settings, at_least)
+        if self._preparation.only_resizes:
+            self.from_picture = self._preparation.resize
         super().__init__(spec, device, AutoModelForImageClassification, "image")
         scale, shift = self._preparation.affine
         self._scale = torch.from_numpy(scale).to(self._device).view(1, -1, 1, 1)
@@ -75,7 +77,7 @@ class ImageClassifier(OpensImages, Classifier, Movable):
         return self._model(**self._arguments(inputs))
 
     def _arguments(self, inputs: Sequence[Features]) -> dict[str, torch.Tensor]:
-        pixels = self._transfers.send_rows(inputs).float() * self._scale + self._shift
+        pixels = scaled(self._transfers.send_rows(inputs), self._scale, self._shift)
         return {"pixel_values": pixels.to(self._model.dtype)}
 
     def _probes(self) -> list[Input]:
@@ -93,6 +95,12 @@ class ImageClassifier(OpensImages, Classifier, Movable):
         return self._logits(inputs).softmax(dim=1)
 
 
+def scaled(stacked: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor) -> torch.Tensor:
+    """`stacked * scale + shift`, float32, with the axes of `stacked` in their order in memory."""
+    pixels = stacked.to(torch.float32, memory_format=torch.contiguous_format, copy=True)
+    return pixels.mul_(scale).add_(shift)
+
+
 class Preparation:
     """What an image processor does to one RGB image, split in two.
 
@@ -108,6 +116,7 @@ class Preparation:
         affine: scale and shift, `(channels,)` float32 each.
         edge: the longer edge, in pixels, of what the model is given.
         settings: equal for processors that prepare alike; None where that cannot be told.
+        only_resizes: whether there is no more to calling it than `resize`.
     """
 
     def __init__(self, processor: Any, limits: Limits) -> None:
@@ -118,13 +127,15 @@ class Preparation:
         self._shortest = _shortest_edge(processor, size)
         self.edge = max((edge for edge in size.values() if isinstance(edge, int)), default=1)
         self._split = {"do_rescale": False, "do_normalize": False}
-        self._resized: tuple[int, int] | None = None
+        self._size = (0, 0)
+        self.only_resizes = False
         self.affine = _affine(processor)
         if not self._splits():
             self._split = {}
             self.affine = (np.ones(3, np.float32), np.zeros(3, np.float32))
-        elif "height" in size and "width" in size and self._only_resizes(size):
-            self._resized = (size["width"], size["height"])
+        elif "height" in size and "width" in size:
+            self._size = (size["width"], size["height"])
+            self.only_resizes = self._gives_resized(self._size)
 
     def __call__(self, image: Pixels) -> Input:
         """Resize and crop one image.
@@ -140,24 +151,27 @@ class Preparation:
                 f"{width} x {height} pixels would be resized to more than the limit of "
                 f"{self._limits.image_pixels}",
             )
-        if self._resized is not None:
-            return self._resize(image, self._resized)
+        if self.only_resizes:
+            return self.resize(Image.fromarray(image))
         return self._process(image, self._split)
 
-    def _resize(self, image: Pixels, size: tuple[int, int]) -> Input:
-        made = Image.fromarray(image).resize(size, self._processor.resample)
-        return np.ascontiguousarray(np.asarray(made).transpose(2, 0, 1))
+    def resize(self, picture: Image.Image) -> Input:
+        """What calling it gives for the picture's pixels, where it only resizes.
 
-    def _only_resizes(self, size: dict[str, int]) -> bool:
+        The channels of a pixel lie beside each other; they are moved apart with their batch.
+        """
+        return _resize(picture, self._size, self._processor.resample)
+
+    def _gives_resized(self, size: tuple[int, int]) -> bool:
         """Whether Pillow alone gives the same pixels.
 
         The library checks types and formats around it for each image, under Python's lock.
         """
-        if not isinstance(getattr(self._processor, "resample", None), int):
-            return False
-        wanted = (size["width"], size["height"])
-        return all(
-            np.array_equal(self._resize(probe, wanted), self._process(probe, self._split))
+        resample = getattr(self._processor, "resample", None)
+        return isinstance(resample, int) and all(
+            np.array_equal(
+                _resize(Image.fromarray(probe), size, resample), self._process(probe, self._split)
+            )
             for probe in map(_probe, _PROBE_SHAPES)
         )
 
@@ -181,6 +195,10 @@ class Preparation:
             return False
         scale, shift = (part[:, np.newaxis, np.newaxis] for part in self.affine)
         return bool(np.allclose(half * scale + shift, whole, rtol=0, atol=1e-5))
+
+
+def _resize(picture: Image.Image, size: tuple[int, int], resample: int) -> Input:
+    return np.asarray(picture.resize(size, Image.Resampling(resample))).transpose(2, 0, 1)
 
 
 def _probe(shape: tuple[int, int], seed: int = 0) -> Pixels:

@@ -21,7 +21,12 @@ from aimass_stream.adapters.classification import (
     load_processor,
 )
 from aimass_stream.adapters.packing import pack_linears
-from aimass_stream.adapters.transformers_images import Input, Preparation, load_image_processor
+from aimass_stream.adapters.transformers_images import (
+    Input,
+    Preparation,
+    load_image_processor,
+    scaled,
+)
 from aimass_stream.codecs.clips import Frames, decode_clip
 from aimass_stream.errors import SetupError
 from aimass_stream.model import ModelSpec
@@ -72,8 +77,7 @@ class ActionClassifier(Classifier):
         return np.stack(prepared)
 
     def _forward(self, inputs: Sequence[Features]) -> Any:
-        stacked = self._transfers.send_rows(inputs)
-        pixels = stacked.float() * self._scale + self._shift
+        pixels = scaled(self._transfers.send_rows(inputs), self._scale, self._shift)
         return self._model(pixel_values=pixels.to(self._model.dtype))
 
 

@@ -16,7 +16,12 @@ from aimass_stream.adapters.layout import ROWS_TRIED, lay_out
 from aimass_stream.adapters.opening import OpensImages
 from aimass_stream.adapters.packing import placed
 from aimass_stream.adapters.rows import alike, in_order
-from aimass_stream.adapters.transformers_images import Input, Preparation, load_image_processor
+from aimass_stream.adapters.transformers_images import (
+    Input,
+    Preparation,
+    load_image_processor,
+    scaled,
+)
 from aimass_stream.codecs.images import Pixels
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.model import ModelSpec
@@ -103,7 +108,7 @@ class ImageModel(OpensImages):
     def _pixels(self, inputs: Sequence[Seen]) -> torch.Tensor:
         """Images of one shape as the model's `pixel_values`."""
         stacked = torch.from_numpy(np.stack([seen.pixels for seen in inputs])).to(self._device)
-        return stacked.float() * self._scale + self._shift
+        return scaled(stacked, self._scale, self._shift)
 
     def _group(self, inputs: Sequence[Seen]) -> list[Any | RecordError]:
         with torch.inference_mode():

@@ -64,6 +64,25 @@ def decode_image(
     return _opened(payload, limits, lambda header: _decode(header, at_least))
 
 
+def decode_picture(
+    payload: bytes | memoryview, limits: Limits, *, at_least: int | None = None
+) -> Image.Image:
+    """As `decode_image`, left with Pillow for what Pillow does next: no copy lies between.
+
+    Args:
+        payload: the file.
+        limits: as in `decode_image`.
+        at_least: as in `decode_image`.
+
+    Returns:
+        An image of the same pixels, in mode RGB.
+
+    Raises:
+        RecordError: as in `decode_image`.
+    """
+    return _opened(payload, limits, lambda header: _decode_picture(header, at_least))
+
+
 def decode_transparent(
     payload: bytes | memoryview, limits: Limits
 ) -> tuple[Pixels, NDArray[np.bool_]]:
@@ -123,18 +142,27 @@ def _check_header(header: ImageHeader, most: int) -> None:
 
 def _decode(header: ImageHeader, at_least: int | None) -> Pixels:
     # The decoder's own copy is gone by the time a second one of ours is made.
-    pixels = _stored(header, at_least)
+    pixels = _rgb(_stored(header, at_least))
     return pixels if header.orientation == 1 else _upright(pixels, header.orientation)
 
 
-def _stored(header: ImageHeader, at_least: int | None) -> Pixels:
+def _decode_picture(header: ImageHeader, at_least: int | None) -> Image.Image:
+    image = _stored(header, at_least)
+    if image.mode == "RGB" and header.orientation == 1:
+        return image
+    pixels = _rgb(image)
+    del image
+    return Image.fromarray(_upright(pixels, header.orientation))
+
+
+def _stored(header: ImageHeader, at_least: int | None) -> Image.Image:
     with Image.open(io.BytesIO(header.pixels), formats=(header.format,)) as image:
         if image.size != (header.width, header.height):
             raise ValueError("the decoder sees another size than the header says")
         if at_least is not None:
             image.draft(None, (at_least, at_least))
         image.load()
-        return _rgb(image)
+        return image
 
 
 def _rgb(image: Image.Image) -> Pixels:

@@ -172,6 +172,19 @@ def test_images_of_several_shapes_are_answered_in_order(tmp_path: Path) -> None:
         assert row.scores == pytest.approx(answer(classifier, payload).scores, abs=1e-4)
 
 
+def test_image_is_decoded_to_what_is_prepared_of_its_pixels(folders: dict[str, Path]) -> None:
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    held = io.BytesIO()
+    Image.open(io.BytesIO(PICTURES[0])).save(held, "JPEG", exif=turned)
+    for name in MODELS:
+        for scaled in (False, True):
+            classifier = ImageClassifier(spec(folders[name], scaled_decode=scaled), "cpu")
+            for payload in (*PICTURES, held.getvalue(), picture(900, 1200, "JPEG")):
+                due = classifier.prepare(classifier.open(payload))
+                np.testing.assert_array_equal(classifier.decode(payload), due)
+
+
 def test_processor_that_cannot_be_split_is_left_whole() -> None:
     class Odd(ViTImageProcessorPil):
         def normalize(self, *args: Any, **kwargs: Any) -> Any:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from aimass_stream.codecs.images import decode_image, decode_transparent
+from aimass_stream.codecs.images import decode_image, decode_picture, decode_transparent
 from aimass_stream.errors import Reason, RecordError
 from aimass_stream.records import Limits
 from tests.codecs.image_files import chunk, encoded, pixels, png
@@ -50,6 +50,7 @@ def test_pixels_are_those_pillow_gives(kind: str, source: Image.Image) -> None:
     assert found.dtype == np.uint8
     assert found.flags.c_contiguous
     np.testing.assert_array_equal(found, opened(payload))
+    np.testing.assert_array_equal(decode_picture(payload, LIMITS), found)
 
 
 @pytest.mark.parametrize(
@@ -69,6 +70,9 @@ def test_pixels_are_those_pillow_gives(kind: str, source: Image.Image) -> None:
 )
 def test_every_kind_of_colour_becomes_rgb_as_pillow_converts_it(payload: bytes) -> None:
     np.testing.assert_array_equal(decode_image(payload, LIMITS), opened(payload))
+    picture = decode_picture(payload, LIMITS)
+    assert picture.mode == "RGB"
+    np.testing.assert_array_equal(picture, opened(payload))
 
 
 def test_transparency_is_dropped_and_colours_stay() -> None:
@@ -113,6 +117,7 @@ def test_sixteen_bits_keep_their_high_byte() -> None:
     wide = np.random.default_rng(1).integers(0, 2**16, (5, 7), np.uint16)
     found = decode_image(encoded(wide, "PNG"), LIMITS)
     np.testing.assert_array_equal(found, np.repeat((wide >> 8)[:, :, np.newaxis], 3, axis=2))
+    np.testing.assert_array_equal(decode_picture(encoded(wide, "PNG"), LIMITS), found)
     colour = np.random.default_rng(2).integers(0, 2**16, (5, 7, 3), np.uint16)
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in colour)
     found = decode_image(png(7, 5, rows, depth=16), LIMITS)
@@ -128,6 +133,7 @@ def test_rotation_is_applied_once(kind: str, orientation: int) -> None:
     found = decode_image(payload, LIMITS)
     assert found.shape == ((20, 30, 3) if orientation < 5 else (30, 20, 3))
     np.testing.assert_array_equal(found, opened(payload))
+    np.testing.assert_array_equal(decode_picture(payload, LIMITS), found)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 2), (5, 9), (8, 8), (30, 21)])
