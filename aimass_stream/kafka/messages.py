@@ -51,8 +51,9 @@ class Messages:
         self._keys += keys
         self._values += values
         self._header_blocks += header_blocks
-        columns = (filter(None, keys), values, header_blocks)
-        self._size_bytes += sum([sum(map(len, column)) for column in columns])
+        # To join what is small takes half the time that a sum of its lengths takes.
+        small = len(b"".join(filter(None, keys))) + len(b"".join(header_blocks))
+        self._size_bytes += small + sum(map(len, values))
 
     def fits(self, limit_bytes: int) -> bool:
         """Whether all of them go into one batch within a limit."""

@@ -73,7 +73,9 @@ def records(
 
 def _attributes_and_times(timestamps_ms: Sequence[int]) -> list[bytes]:
     first_ms = timestamps_ms[0]
-    if first_ms <= min(timestamps_ms) and max(timestamps_ms) - first_ms < len(_SMALL):
+    # They mostly ascend, and to sort what does takes a third of the time of finding both ends.
+    ascending = sorted(timestamps_ms)
+    if first_ms == ascending[0] and ascending[-1] - first_ms < len(_SMALL):
         return [_SMALL_BEHIND_ATTRIBUTES[time_ms - first_ms] for time_ms in timestamps_ms]
     return [_NO_ATTRIBUTES + varint(time_ms - first_ms) for time_ms in timestamps_ms]
 

@@ -85,3 +85,31 @@ def test_headers_of_answers_are_those_that_name_them_one_by_one(states: list[str
         ]
         wanted.append(header_block([(name, text.encode()) for name, text in pairs]))
     assert header_blocks("agent", chunk, answers) == wanted
+
+
+@pytest.mark.parametrize(
+    "offsets",
+    [
+        pytest.param([0, 1, 9, 10, 11, 99, 100, 998, 999, 1000, 1001], id="small"),
+        pytest.param([*range(1_995, 2_005)], id="a thousand ends"),
+        pytest.param([*range(9_998, 10_003)], id="a digit more"),
+        pytest.param([12_000, 12_007, 12_999, 14_000, 1_000_000, 2**40], id="gaps"),
+    ],
+)
+def test_headers_say_each_offset_whole(offsets: list[int]) -> None:
+    count = len(offsets)
+    empty: list[None] = [None] * count
+    chunk = Chunk("in", 0, offsets, [0] * count, empty, empty, [()] * count)
+    answers = Answers(0, "m@1", [*range(count)], [b""] * count, [])
+    wanted = [
+        header_block(
+            [
+                (identity.SOURCE, source.encode()),
+                (identity.ROOT, source.encode()),
+                (identity.MODEL, b"m@1"),
+                (identity.ID, identity.answer_id(source, "agent", "m@1", 0).encode()),
+            ]
+        )
+        for source in (f"in/0/{offset}" for offset in offsets)
+    ]
+    assert header_blocks("agent", chunk, answers) == wanted
