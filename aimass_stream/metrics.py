@@ -204,9 +204,10 @@ DEVICE_BUSY_S = _counter(
 DEVICE_IDLE_S = _counter(
     "aimass_device_idle_seconds_total",
     "seconds",
-    "Time the device did not predict, by cause: nothing_to_do (no record was here), "
-    "skew (records were here but held back: full buffer, payload being fetched, batch being "
-    "split), decode (inputs were not ready), link (transport and event loops). Counted when "
-    "the gap ends.",
+    "Time the device did not predict, by cause. Before a record was here: nothing_to_do, fetch "
+    "(some lay on the broker), broker (it was away, or slow to take answers), rebalance, agent "
+    "(some waited for their agent). With one here: skew (held back: full buffer, payload being "
+    "fetched, batch being split), decode (inputs were not ready), link (transport and event "
+    "loops).",
     ["cause"],
 )

@@ -76,6 +76,11 @@ class AgentRun:
         """Whether something waits to be put on the broker."""
         return not self._delivery.is_empty
 
+    @property
+    def waits_for_broker(self) -> bool:
+        """Whether the body stands still because the broker has not taken its answers."""
+        return self.stream.is_closed_for(BACKLOG)
+
     async def settle(self) -> None:
         """Wait until the body waits and everything it finished is reported to the ledger."""
         if self._tasks:

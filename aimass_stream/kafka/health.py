@@ -25,6 +25,7 @@ from aimass_stream.kafka.progress import Look, ProgressWatch
 from aimass_stream.kafka.transport import Consumer
 from aimass_stream.runtime.learning import Learning
 from aimass_stream.runtime.models import Models
+from aimass_stream.runtime.usage import Want
 
 log = logging.getLogger("aimass_stream.worker")
 
@@ -158,6 +159,12 @@ class HealthWatch:
             *self._broker_problems,
         ]
 
+    def why_idle(self) -> Want:
+        """Why no record comes to the device of this worker now."""
+        if self._broker_problems:
+            return Want.BROKER
+        return Want.REBALANCE if self._is_held else self._worker.intake.why_idle()
+
     # -- looking -------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -171,6 +178,7 @@ class HealthWatch:
                 now_s = loop.time()
                 self._assignment.look(is_under_way=self._is_held)
                 self._show()
+                self._worker.models.look()
                 for tp in self._look(now_s - last_s):
                     await self._suspect(tp)
                 last_s = now_s

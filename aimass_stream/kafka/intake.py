@@ -25,6 +25,7 @@ from aimass_stream.records import Chunk, Limits
 from aimass_stream.runtime.body import Agent
 from aimass_stream.runtime.failure_limit import FailureLimit
 from aimass_stream.runtime.handover import Unit, Work
+from aimass_stream.runtime.usage import Want
 
 log = logging.getLogger("aimass.intake")
 
@@ -251,6 +252,22 @@ class Intake:
         self.feeds.clear()
         await self._end(feeds)
         self._letters.close()
+
+    def why_idle(self) -> Want:
+        """Why no record comes to a device now, as far as feeds can tell."""
+        runs = [
+            (feed, run)
+            for feed in self.feeds.values()
+            for run in feed.runs
+            if run.stream.reads_ahead
+        ]
+        if any(run.waits_for_broker for _, run in runs):
+            return Want.BROKER
+        if any(run.stream.is_behind for _, run in runs):
+            return Want.AGENT
+        if any(feed.highwater > feed.ledger.position for feed, _ in runs):
+            return Want.FETCH
+        return Want.NOTHING_TO_DO
 
     def committable(self) -> dict[TP, Standing]:
         """What may be committed and is not yet."""

@@ -44,6 +44,7 @@ from aimass_stream.runtime.learning import Learning
 from aimass_stream.runtime.loop_watch import LoopWatch
 from aimass_stream.runtime.models import Models
 from aimass_stream.runtime.supervisor import SLOT
+from aimass_stream.runtime.usage import Want
 
 END_BUDGET_S = 12.0
 """How long the end of a worker may take: less than its supervisor waits, so that it says why."""
@@ -81,8 +82,11 @@ class WorkerApp(faust.App):
     def models(self) -> Models:
         """The models of this worker."""
         if self._models is None:
-            self._models = Models(settings(), self.end_worker)
+            self._models = Models(settings(), self.end_worker, self._why_idle)
         return self._models
+
+    def _why_idle(self) -> Want:
+        return self.watch.why_idle()
 
     def replay_on(self, models: Models) -> None:
         """Let bodies run on these models in a process that is no worker, and learns nothing."""

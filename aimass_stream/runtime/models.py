@@ -27,6 +27,7 @@ from aimass_stream.runtime.scored import Outcomes
 from aimass_stream.runtime.scorer import Scorer
 from aimass_stream.runtime.shared_device import stages_of
 from aimass_stream.runtime.supervisor import DEVICE_SOCKET
+from aimass_stream.runtime.usage import Want
 
 
 class InlineOutcomes:
@@ -52,10 +53,17 @@ class Models:
     Args:
         settings: where models and payloads lie.
         on_error: told when a device process of its own cannot be kept alive.
+        why: why no record is submitted now; asked when the device has nothing to do.
     """
 
-    def __init__(self, settings: Settings, on_error: Callable[[BaseException], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        on_error: Callable[[BaseException], None],
+        why: Callable[[], Want] = lambda: Want.NOTHING_TO_DO,
+    ) -> None:
         self._settings = settings
+        self._why = why
         self.payloads = PayloadStore(settings.payloads_folder, settings.claim_prefixes)
         self._specs: dict[int, asyncio.Task[ModelSpec]] = {}
         self._inline: dict[int, RecordMetrics] = {}
@@ -123,6 +131,12 @@ class Models:
         specs = [task for task in self._specs.values() if task.done() and not task.cancelled()]
         return max((task.result().timeout_s for task in specs if not task.exception()), default=0.0)
 
+    def look(self) -> None:
+        """Count the device's idle time so far; call it every second or so."""
+        scorer = self._connected()
+        if scorer is not None:
+            scorer.look()
+
     def _connected(self) -> Scorer | None:
         task = self._scorer
         if task is None or not task.done() or task.cancelled() or task.exception() is not None:
@@ -160,4 +174,5 @@ class Models:
             self.payloads,
             buffer_bytes=self._settings.buffer_bytes,
             stages=stages_of(link.device),
+            why=self._why,
         )

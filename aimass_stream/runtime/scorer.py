@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import inf
 from typing import Any, Protocol, TypeVar
 
@@ -19,7 +19,7 @@ from aimass_stream.runtime.batch import Hear
 from aimass_stream.runtime.lane import Lane
 from aimass_stream.runtime.shared_device import Link, SharedDevice
 from aimass_stream.runtime.submission import Row, Submission
-from aimass_stream.runtime.usage import Clock
+from aimass_stream.runtime.usage import Clock, Want
 
 __all__ = ["Link", "PayloadFetcher", "Scorer", "Submission"]
 
@@ -54,6 +54,7 @@ class Scorer:
         buffer_bytes: payloads held at a time for each model; `submit` waits beyond it.
         clock: seconds, never going back.
         stages: batches of a model in flight; see `stages_of`.
+        why: why no record is submitted now; asked when the device has nothing to do.
     """
 
     def __init__(
@@ -64,10 +65,11 @@ class Scorer:
         buffer_bytes: int,
         clock: Clock = time.monotonic,
         stages: int = 2,
+        why: Callable[[], Want] = lambda: Want.NOTHING_TO_DO,
     ) -> None:
         self._fetch = fetch or _refuse
         self._fetches = asyncio.Semaphore(FETCHES)
-        self._device = SharedDevice(link, buffer_bytes, clock, stages)
+        self._device = SharedDevice(link, buffer_bytes, clock, stages, why)
         self._lanes: dict[int, Lane[Any]] = {}
 
     async def add(self, model: Model[Any], spec: ModelSpec) -> None:
@@ -133,6 +135,10 @@ class Scorer:
     def is_isolating(self) -> bool:
         """Whether a record that made its batch fail is being looked for."""
         return any(lane.is_isolating for lane in self._lanes.values())
+
+    def look(self) -> None:
+        """Count the device's idle time so far; call it every second or so."""
+        self._device.look()
 
     async def close(self) -> None:
         """Stop; what has no outcome yet is cancelled, in flight or not."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from aimass_stream import metrics
@@ -13,7 +13,7 @@ from aimass_stream.runtime.batch import Hear, Scored
 from aimass_stream.runtime.room import Room
 from aimass_stream.runtime.submission import Row
 from aimass_stream.runtime.turns import Share, Turns
-from aimass_stream.runtime.usage import Clock, DeviceUsage, Flight
+from aimass_stream.runtime.usage import Clock, DeviceUsage, Flight, Want
 
 BESIDE_OTHERS = 1
 """What an ordinary batch takes of a device's gate."""
@@ -95,14 +95,23 @@ class SharedDevice:
         usage: what the device does with its time.
         clock: seconds, never going back.
         stages: batches of a model in flight.
+
+    `why` says why no record has come, whenever there is nothing to do.
     """
 
-    def __init__(self, link: Link, buffer_bytes: int, clock: Clock, stages: int) -> None:
+    def __init__(
+        self,
+        link: Link,
+        buffer_bytes: int,
+        clock: Clock,
+        stages: int,
+        why: Callable[[], Want] = lambda: Want.NOTHING_TO_DO,
+    ) -> None:
         self.link = link
         self.stages = stages
         self.gate = Room(APART)
         self.clock = clock
-        self.usage = DeviceUsage(clock)
+        self.usage = DeviceUsage(clock, why)
         self._buffer_bytes = buffer_bytes
         self._rooms: list[Room] = []
         self._sharers: weakref.WeakSet[Sharer] = weakref.WeakSet()
@@ -177,6 +186,11 @@ class SharedDevice:
         room = Room(self._buffer_bytes)
         self._rooms.append(room)
         return room
+
+    def look(self) -> None:
+        """Count idle time so far, where no record is here; call it every second or so."""
+        if not any(room.held for room in self._rooms):
+            self.usage.look()
 
     def report(self) -> None:
         """Note that rows were settled, or wait no longer, or must wait for something else."""

@@ -90,6 +90,10 @@ class Stream(Generic[R]):
         if not self._closed_by:
             self._open.set()
 
+    def is_closed_for(self, cause: str) -> bool:
+        """Whether a cause is among those why nothing is handed out."""
+        return cause in self._closed_by
+
     async def wait_idle(self) -> None:
         """Wait until the body waits for a record and everything before it is passed on."""
         await self._idle.wait()
@@ -98,6 +102,16 @@ class Stream(Generic[R]):
     def is_idle(self) -> bool:
         """Whether the body waits for the engine, rather than the engine for the body."""
         return self._idle.is_set()
+
+    @property
+    def reads_ahead(self) -> bool:
+        """Whether records are submitted before the body comes to them, as to a device."""
+        return bool(self._pumps)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether there are records that nobody has read yet."""
+        return self._read < len(self._works)
 
     def rewind(self) -> None:
         """Begin again at the first unresolved row; what read ahead is stopped but kept."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from aimass_stream import metrics
 from aimass_stream.runtime.batch import Scored
@@ -11,7 +12,23 @@ from aimass_stream.runtime.batch import Scored
 Clock = Callable[[], float]
 """Seconds since some moment, never going back."""
 
-_NOTHING_TO_DO = metrics.DEVICE_IDLE_S.labels("nothing_to_do")
+
+class Want(StrEnum):
+    """Why no record has come to a device."""
+
+    NOTHING_TO_DO = "nothing_to_do"
+    """There is none, as far as anybody knows."""
+    FETCH = "fetch"
+    """Some lie on the broker and were not fetched yet."""
+    BROKER = "broker"
+    """The broker does not answer, or is slow to take answers."""
+    REBALANCE = "rebalance"
+    """The worker has no partitions, or tables are being filled."""
+    AGENT = "agent"
+    """Some wait for their agent, which is busy with those before."""
+
+
+_WANT = {want: metrics.DEVICE_IDLE_S.labels(want) for want in Want}
 _SKEW = metrics.DEVICE_IDLE_S.labels("skew")
 _DECODE = metrics.DEVICE_IDLE_S.labels("decode")
 _LINK = metrics.DEVICE_IDLE_S.labels("link")
@@ -34,12 +51,19 @@ class Flight:
 
 @dataclass(slots=True)
 class DeviceUsage:
-    """The batches in flight to one device, of all its models, and its idle time by cause."""
+    """The batches in flight to one device, of all its models, and its idle time by cause.
+
+    Attributes:
+        clock: seconds, never going back.
+        why: why no record has come now; asked when the device has nothing to do.
+    """
 
     clock: Clock
+    why: Callable[[], Want] = lambda: Want.NOTHING_TO_DO
     _flights: dict[Flight, None] = field(default_factory=dict)
     _begun_s: float = 0.0
     _free_since_s: float | None = None
+    _want: Want = Want.NOTHING_TO_DO
 
     def send(self, arrival_s: float, expected_ms: float) -> Flight:
         """Note a batch that is sent now."""
@@ -57,6 +81,17 @@ class DeviceUsage:
         if scored is not None:
             self._account(flight, scored)
         self._free_since_s = self._begun_s
+        if not self._flights:
+            self._want = self.why()
+
+    def look(self) -> None:
+        """Count idle time so far, which may go on for long; only while no record is here."""
+        if self._flights:
+            return
+        now_s = self.clock()
+        if self._free_since_s is not None:
+            _WANT[self._want].inc(now_s - self._free_since_s)
+        self._free_since_s, self._want = now_s, self.why()
 
     def busy_ms(self) -> float:
         """How long the device will be busy with what it was sent."""
@@ -75,7 +110,7 @@ class DeviceUsage:
         arrived_s = min(max(flight.arrival_s, free_s), predicting_s)
         sent_s = min(max(flight.sent_s, arrived_s), predicting_s)
         decode_s = min(scored.decode_ms / 1000, predicting_s - sent_s)
-        _NOTHING_TO_DO.inc(arrived_s - free_s)
+        _WANT[self._want].inc(arrived_s - free_s)
         _SKEW.inc(sent_s - arrived_s)
         _DECODE.inc(decode_s)
         _LINK.inc(predicting_s - sent_s - decode_s)

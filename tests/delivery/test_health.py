@@ -201,3 +201,24 @@ async def test_the_worker_shows_metrics_and_health_and_nothing_else(scene: Scene
         assert f"\n{name}" in metrics
     assert scene.server() == "aimass-stream"
     assert await harness.stop(worker) == 0
+
+
+async def test_a_device_that_is_idle_says_why_while_it_is(scene: Scene) -> None:
+    harness = scene.harness
+
+    def idle_s(cause: str) -> float:
+        name = f'aimass_device_idle_seconds_total{{cause="{cause}"}} '
+        lines = scene.page("/metrics")[1].splitlines()
+        return next((float(line.removeprefix(name)) for line in lines if line.startswith(name)), 0)
+
+    await scene.send(100)
+    worker = harness.start_worker()
+    await harness.until_settled(100)
+    before_s = idle_s("nothing_to_do")
+    await harness.until(lambda: idle_s("nothing_to_do") > before_s + 1.5)
+    scene.set_mood("agent waits")
+    # More than is read ahead.
+    await scene.send(30_000)
+    await harness.until(lambda: idle_s("agent") > 1.5)
+    assert idle_s("broker") == 0
+    worker.kill()
