@@ -73,6 +73,18 @@ RECORDS_FAILED = _counter(
     "Records a model has no answer for, by the reason their dead letter carries.",
     ["model", "reason"],
 )
+OUTCOMES = _counter(
+    "aimass_outcome_records_total",
+    "records",
+    "Records of an agent whose outcome is on the broker: answered, quiet or dead_lettered.",
+    ["agent", "outcome"],
+)
+DEAD_LETTERS = _counter(
+    "aimass_dead_letters_total",
+    "letters",
+    "Dead letters of an agent that are on the broker, by reason; whoever failed, also the agent.",
+    ["agent", "reason"],
+)
 OPEN_CIRCUITS = _gauge(
     "aimass_open_circuits",
     "circuits",

@@ -21,6 +21,7 @@ from aimass_stream.kafka.agent_run import AgentRun
 from aimass_stream.kafka.delivery import Outlet
 from aimass_stream.kafka.ledger import Ledger, Standing
 from aimass_stream.kafka.letter_log import LetterLog
+from aimass_stream.kafka.outcome_metrics import OutcomeMetrics
 from aimass_stream.records import Chunk, Limits
 from aimass_stream.runtime.body import Agent
 from aimass_stream.runtime.failure_limit import FailureLimit
@@ -127,6 +128,7 @@ class Intake:
         self._limits = limits
         self._make_limit = make_limit
         self._failure_limits: dict[str, FailureLimit] = {}
+        self._metrics: dict[str, OutcomeMetrics] = {}
         self._buffer_bytes = buffer_bytes
         self._on_error = on_error
         self._letters = LetterLog()
@@ -139,6 +141,7 @@ class Intake:
         for agent in agents:
             self._agents.setdefault(agent.topic.name, []).append(agent)
             self._failure_limits[agent.name] = self._make_limit(agent.name)
+            self._metrics[agent.name] = OutcomeMetrics(agent.name)
         self._outlet = outlet
 
     def owns(self, tp: TP) -> bool:
@@ -301,6 +304,7 @@ class Intake:
 
     def _note_settled(self, feed: Feed, agent: str, unit: Unit) -> None:
         feed.report(agent, unit)
+        self._metrics[agent].settled(unit)
         if unit.failures:
             self._letters.note(agent, unit.failures)
         feed.release()

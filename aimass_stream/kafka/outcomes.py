@@ -73,6 +73,14 @@ def outcomes_of(agent: str, unit: Unit, *, replayed: bool = False) -> Outcomes:
     )
 
 
+def count_outcomes(unit: Unit) -> dict[str, int]:
+    """How many rows of a unit have which outcome."""
+    dead_rows = {failure.row for failure in unit.failures}
+    answered = len(_answered_rows(unit, dead_rows))
+    quiet = unit.end_row - unit.first_row - answered - len(dead_rows)
+    return {"answered": answered, "quiet": quiet, "dead_lettered": len(dead_rows)}
+
+
 def join_adjacent(each: Iterable[Outcomes]) -> Iterator[Outcomes]:
     """The same said in fewer: outcomes of one agent and partition, where no offset lies between."""
     joined: list[Outcomes] = []

@@ -122,6 +122,8 @@ async def test_a_model_that_always_fails_holds_its_records_until_it_is_mended(
     await harness.oracle.follow(timeout_ms=500)
     assert len(account.dead) == limit
     assert 'aimass_open_circuits{model="fragile@1"} 1.0' in scene.page("/metrics")[1]
+    letters = f'aimass_dead_letters_total{{agent="copy",reason="model_error"}} {limit}.0'
+    await harness.until(lambda: letters in scene.page("/metrics")[1])
     scene.set_mood("well")
     await harness.until_settled(800)
     assert scene.reasons() == []
@@ -196,6 +198,11 @@ async def test_the_worker_shows_metrics_and_health_and_nothing_else(scene: Scene
         assert scene.page(path)[0] == 404, path
     lag = f'aimass_lag_records{{partition="0",topic="{harness.name}.source"}} 0.0'
     await harness.until(lambda: lag in scene.page("/metrics")[1])
+    counted = [
+        f'aimass_outcome_records_total{{agent="copy",outcome="{outcome}"}} {count}.0'
+        for outcome, count in (("answered", 100), ("quiet", 0), ("dead_lettered", 0))
+    ]
+    await harness.until(lambda: all(line in scene.page("/metrics")[1] for line in counted))
     metrics = scene.page("/metrics")[1]
     for name in ("aimass_buffered_bytes{", "aimass_loop_lag_milliseconds "):
         assert f"\n{name}" in metrics
