@@ -46,22 +46,18 @@ PEERS = Path(".venv-peers/bin/python")
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse the arguments and run what they name."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--only", choices=list(ROW_SETS), help="one row set; all if not given")
-    parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds (%(default)s)")
-    parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
-    parser.add_argument(
-        "--peers", default=str(PEERS), help="Python with the other engines (%(default)s)"
-    )
-    parser.add_argument("--data", type=Path, help="folder of real data, for `served`")
-    parser.add_argument(
-        "--share", type=float, default=1.0, help="of the usual records, for a quick look"
-    )
-    options = parser.parse_args(argv)
-    options.out.mkdir(parents=True, exist_ok=True)
+    options = _parse(argv)
     hush_clients()
+    told = [signal.SIGINT]
+
+    def end(number: int, _frame: object) -> NoReturn:
+        told.append(signal.Signals(number))
+        raise KeyboardInterrupt
+
     # make passes on what it is told, and the broker must not outlive either.
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
+    written: dict[Path, None] = {}
     try:
         with (
             tempfile.TemporaryDirectory(prefix="bench-") as folder,
@@ -76,12 +72,54 @@ def main(argv: Sequence[str] | None = None) -> None:
                 peers=options.peers,
                 data=options.data,
                 share=options.share,
+                written=written,
             )
             for name in [options.only] if options.only else ROW_SETS:
                 _run(name, bench)
     except KeyboardInterrupt:
-        print(f"Ended early; what was measured is in {options.out}.", flush=True)
-        sys.exit(130)
+        kept = ", ".join(map(str, written))
+        print(
+            f"Ended early; {f'what was measured is in {kept}' if kept else 'nothing was measured'}."
+        )
+        sys.exit(128 + told[-1])
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The options; ends the process with a sentence where they cannot be used."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--only", metavar="ROWS", help=f"one of {', '.join(ROW_SETS)}; all if none")
+    parser.add_argument("--rounds", type=int, default=3, help="interleaved rounds (%(default)s)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("benchmarks/results"), help="folder of results"
+    )
+    parser.add_argument(
+        "--peers", default=str(PEERS), help="Python with the other engines (%(default)s)"
+    )
+    parser.add_argument("--data", type=Path, help="folder of real data, for `served`")
+    parser.add_argument(
+        "--share", type=float, default=1.0, help="of the usual records, for a quick look"
+    )
+    options = parser.parse_args(argv)
+    if options.only is not None and options.only not in ROW_SETS:
+        _refuse(f"There are no rows {options.only!r}. There are: {', '.join(ROW_SETS)}.")
+    if options.rounds < 1 or options.share <= 0:
+        _refuse("Nothing is measured in less than one round, or with no records.")
+    if options.only == "served" and not (options.data and options.data.is_dir()):
+        _refuse("`served` needs a folder of real data that is there: DATA=dir.")
+    try:
+        options.out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=options.out):
+            pass
+    except OSError as error:
+        _refuse(
+            f"No results can be written to {options.out}: {error.strerror}. Name another: OUT=dir."
+        )
+    return options
+
+
+def _refuse(why: str) -> NoReturn:
+    print(why, file=sys.stderr)
+    sys.exit(2)
 
 
 def _run(name: str, bench: Bench) -> None:
@@ -89,7 +127,9 @@ def _run(name: str, bench: Bench) -> None:
     module, _, function = ROW_SETS[name].partition(":")
     getattr(import_module(module), function)(bench)
     if (picture := plot(name, bench.out)) is not None:
-        print(f"{picture} shows it.", flush=True)
+        bench.written[picture] = None
+    if bench.written:
+        print(f"Written so far: {', '.join(map(str, bench.written))}", flush=True)
 
 
 @contextmanager
@@ -104,10 +144,6 @@ def _broker(folder: Path, only: str | None) -> Iterator[tuple[str, int | None]]:
         return
     with lease_broker(folder / "broker", say=print) as broker:
         yield broker.url, broker.pid
-
-
-def _interrupt(_signal: int, _frame: object) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import os
 import platform
 import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -37,6 +37,7 @@ class Bench:
         peers: Python of the environment with the other engines.
         data: folder of real data; None where there is none.
         share: of the usual number of records; below 1 for a quick look.
+        written: the result files so far.
     """
 
     url: str
@@ -47,6 +48,7 @@ class Bench:
     peers: str
     data: Path | None = None
     share: float = 1.0
+    written: dict[Path, None] = field(default_factory=dict)
 
     def scaled(self, records: int) -> int:
         """How many records stand for `records` in this call."""
@@ -55,7 +57,9 @@ class Bench:
     def write(self, name: str, result: Mapping[str, Any]) -> None:
         """Write a result file, with the machine it was measured on."""
         text = orjson.dumps({**result, "machine": describe_machine()}, option=orjson.OPT_INDENT_2)
-        (self.out / f"{name}.json").write_bytes(text + b"\n")
+        path = self.out / f"{name}.json"
+        path.write_bytes(text + b"\n")
+        self.written[path] = None
 
 
 def interleave(

@@ -25,6 +25,7 @@ from transformers import (
     ResNetConfig,
     ResNetForImageClassification,
 )
+from transformers.utils.logging import disable_progress_bar
 
 from aimass_stream.registry.folder import publish
 from aimass_stream.training.audio import small_whisper
@@ -102,6 +103,7 @@ MAKERS: Mapping[str, Callable[[], Parts]] = {
 def main() -> None:
     """Build the model of a kind and publish it."""
     kind, registry = KINDS[sys.argv[1]], Path(sys.argv[2])
+    disable_progress_bar()  # type: ignore[no-untyped-call]  # the library has no types
     torch.manual_seed(0)
     model, processor = MAKERS[kind.name]()
     with tempfile.TemporaryDirectory() as folder:

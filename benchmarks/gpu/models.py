@@ -16,6 +16,7 @@ from transformers import (
     ResNetConfig,
     ResNetForImageClassification,
 )
+from transformers.utils.logging import disable_progress_bar
 
 from aimass_stream.registry.folder import publish
 from aimass_stream.training.classifier import square_processor
@@ -46,6 +47,7 @@ MAKERS: Mapping[str, Callable[[], Parts]] = {"bert-base": make_bert, "resnet-50"
 
 def main() -> None:
     """Build the models and publish them."""
+    disable_progress_bar()  # type: ignore[no-untyped-call]  # the library has no types
     registry = Path(sys.argv[1])
     for name, task in sorted({(kind.model, kind.task) for kind in KINDS.values()}):
         torch.manual_seed(0)

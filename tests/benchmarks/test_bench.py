@@ -1,6 +1,7 @@
 """Rounds, policies and programs of the benchmarks: what would spoil a figure without a word."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 import orjson
 import pytest
 
+from benchmarks.__main__ import main
 from benchmarks.bench import Bench, ContestantFailedError, Figures, interleave, medians
 from benchmarks.device.engines import rows_of
 from benchmarks.device.inputs import MAX_TOKENS, draw_sounds, draw_texts
@@ -164,3 +166,35 @@ def test_engines_are_compared_within_a_round() -> None:
     assert [row["contestant"] for row in rows] == ["aimass, torch", "aimass, onnx"]
     assert [row["times_torch"] for row in rows] == [1.0, 1.35]
     assert rows_of({**runs, "aimass, torch": []})[0].get("times_torch") is None
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--only", "nonsense"], "There are no rows 'nonsense'. There are: engine, "),
+        (["--rounds", "0"], "less than one round"),
+        (["--only", "served"], "DATA=dir"),
+        (["--only", "served", "--data", "no-such-folder"], "DATA=dir"),
+        (["--only", "layers", "--out", "/dev/null/results"], "No results can be written"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_in_a_sentence(
+    options: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(options)
+    assert ended.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_who_is_told_to_end_says_what_is_kept(tmp_path: Path, number: signal.Signals) -> None:
+    command = [sys.executable, "-m", "benchmarks", "--only", "layers", "--out", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        begun = next(line for line in running.stdout if line.startswith("== layers"))
+        running.send_signal(number)
+        rest = running.stdout.read()
+    assert begun
+    assert running.returncode == 128 + number
+    assert "Ended early; nothing was measured." in rest
