@@ -11,7 +11,7 @@ from aiohttp.web import Request as AiohttpRequest
 from aiohttp.web import StreamResponse, TCPSite
 from faust.web import Request, Response, View
 from faust.web.drivers import aiohttp as driver
-from prometheus_client import generate_latest
+from prometheus_client import disable_created_metrics, generate_latest
 
 from aimass_stream.errors import ConfigError
 from aimass_stream.runtime.supervisor import SLOT
@@ -41,6 +41,8 @@ class Pages(driver.Web):
         `aimass worker` gave this one a port that was free, long before it is listened on. Where
         somebody else has it by now, the next one that is free will do.
         """
+        # Beside each counter the client would show when it was made, as one more series.
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no types
         await self._runner.setup()
         first = self.app.conf.web_port
         last = min(first + PORTS_TRIED, MAX_PORT) if SLOT in os.environ else first

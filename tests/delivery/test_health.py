@@ -206,6 +206,7 @@ async def test_the_worker_shows_metrics_and_health_and_nothing_else(scene: Scene
     metrics = scene.page("/metrics")[1]
     for name in ("aimass_buffered_bytes{", "aimass_loop_lag_milliseconds "):
         assert f"\n{name}" in metrics
+    assert "_created" not in metrics
     assert scene.server() == "aimass-stream"
     assert await harness.stop(worker) == 0
 
