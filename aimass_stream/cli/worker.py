@@ -8,7 +8,6 @@ import logging
 import socket
 import sys
 from dataclasses import dataclass, replace
-from importlib.machinery import PathFinder
 from pathlib import Path
 
 from aimass_stream.cli.checks.machine import check_device_named
@@ -22,6 +21,7 @@ from aimass_stream.runtime.messages import LEARNERS
 from aimass_stream.runtime.parent import watch_parent
 from aimass_stream.runtime.process_link import LEARNER_OPTIONS
 from aimass_stream.runtime.processes import Command
+from aimass_stream.runtime.project import find_project
 from aimass_stream.runtime.supervisor import DEVICE_SOCKET, LEARNER_SOCKET, SLOT, Supervisor
 
 REACH_S = 5.0
@@ -51,7 +51,7 @@ def supervise(options: WorkerOptions) -> int:
         BrokerError: no broker listens.
         ConfigError: there is no such package, or no such device.
     """
-    check_app(options.app)
+    project = check_app(options.app)
     check_device_named(options.device)
     watch_parent(options.drain_s + 10)
     logging.basicConfig(level=logging.INFO, format=LOG_FORM)
@@ -72,7 +72,7 @@ def supervise(options: WorkerOptions) -> int:
         ]
         supervisor = Supervisor(
             commands,
-            make_hosts(conf, options.device),
+            make_hosts(conf, options.device, project),
             drain_s=options.drain_s,
         )
         ports = ", ".join(command.env["AIMASS_WEB_PORT"] for command in commands)
@@ -82,27 +82,36 @@ def supervise(options: WorkerOptions) -> int:
         return asyncio.run(supervisor.run())
 
 
-def check_app(name: str) -> None:
+def check_app(name: str) -> Path:
     """See that there is a package to look for the app in, before a Kafka is started for it.
+
+    Returns:
+        The folder that holds it.
 
     Raises:
         ConfigError: there is none, in this folder or installed.
     """
-    package = name.partition(":")[0].partition(".")[0]
-    if PathFinder.find_spec(package, [str(Path.cwd()), *sys.path]) is None:
+    folder = find_project(name)
+    if folder is None:
+        package = name.partition(":")[0].partition(".")[0]
         raise ConfigError(
             f"There is no package {package!r} in {Path.cwd()}. Run this in the folder that holds "
             "it, or name another one: aimass worker --app PACKAGE"
         )
+    return folder
 
 
-def make_hosts(conf: Settings, device: str) -> dict[str, DeviceHost]:
+def make_hosts(conf: Settings, device: str, project: Path) -> dict[str, DeviceHost]:
     """The owners of the model processes, by the variable that tells workers their socket."""
     limit_bytes = memory_limit_bytes(conf)
-    models = HostOptions(on_event=log.warning, rss_limit_bytes=limit_bytes)
+    models = HostOptions(on_event=log.warning, rss_limit_bytes=limit_bytes, project=project)
     # A worker calls at once if its app has learners, and never if it has none.
     learners = replace(
-        LEARNER_OPTIONS, on_event=log.warning, rss_limit_bytes=limit_bytes, on_demand=True
+        LEARNER_OPTIONS,
+        on_event=log.warning,
+        rss_limit_bytes=limit_bytes,
+        on_demand=True,
+        project=project,
     )
     return {
         DEVICE_SOCKET: DeviceHost(Path.cwd(), device, options=models),

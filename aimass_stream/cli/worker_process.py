@@ -24,6 +24,7 @@ from aimass_stream.errors import AimassError, ConfigError
 from aimass_stream.runtime.allocator import keep_freed_memory
 from aimass_stream.runtime.log_form import LOG_FORM
 from aimass_stream.runtime.parent import watch_parent
+from aimass_stream.runtime.project import put_first
 
 QUIET_LOGGERS = ("aiokafka", "faust", "mode")
 
@@ -34,7 +35,7 @@ def load_app(name: str) -> App:
     Raises:
         ConfigError: there is no such module, it cannot be imported, or it holds no app of ours.
     """
-    sys.path.insert(0, str(Path.cwd()))
+    put_first(Path.cwd())
     try:
         app = find_app(name)
     except (ImportError, AttributeError) as error:

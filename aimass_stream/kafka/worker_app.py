@@ -43,6 +43,7 @@ from aimass_stream.runtime.heap import settle_heap
 from aimass_stream.runtime.learning import Learning
 from aimass_stream.runtime.loop_watch import LoopWatch
 from aimass_stream.runtime.models import Models
+from aimass_stream.runtime.project import find_project, put_first
 from aimass_stream.runtime.supervisor import SLOT
 from aimass_stream.runtime.usage import Want
 
@@ -250,6 +251,19 @@ class WorkerApp(faust.App):
 
     def _bound_end(self, error: BaseException) -> None:
         self.loop_watch.end_within(END_BUDGET_S, getattr(error, "exit_code", 1), str(error))
+
+    def discover(self, *extra_modules: str, **options: Any) -> None:
+        """Import the modules of the agents, those of their own project before any other's.
+
+        `faust worker` has the working directory on the path only while it imports the app.
+
+        Raises:
+            ConfigError: a module cannot be imported.
+        """
+        folder = find_project(str(self.conf.origin))
+        if folder is not None:
+            put_first(folder)
+        super().discover(*extra_modules, **options)
 
     def _on_autodiscovery_error(self, name: str) -> None:
         """An agent that is not imported would leave its records unread: nothing is started.

@@ -48,6 +48,7 @@ from aimass_stream.runtime.messages import (
 from aimass_stream.runtime.parent import ORPHANED_EXIT_CODE, die_with_parent, read_stdin
 from aimass_stream.runtime.pipeline import Pipeline
 from aimass_stream.runtime.predictors import Predictors, import_declared
+from aimass_stream.runtime.project import put_first
 from aimass_stream.runtime.socket_folder import listen
 from aimass_stream.runtime.watchdog import Watchdog
 
@@ -67,6 +68,7 @@ class DeviceOptions:
     Attributes:
         socket_path: where it listens; whatever lies there is replaced.
         device: `cpu`, `cuda:0`, or `learners`.
+        project: the folder that comes first on its path; none where it is left as it is.
         models: package whose declarations name the adapters to import at start.
         spare: import, then wait to be told to take over.
         niceness: that of the imports.
@@ -76,6 +78,7 @@ class DeviceOptions:
 
     socket_path: Path
     device: str
+    project: Path | None
     models: str
     spare: bool
     niceness: int
@@ -240,6 +243,7 @@ def _parse_options(argv: Sequence[str] | None) -> DeviceOptions:
     parser = argparse.ArgumentParser("aimass_stream.runtime.device", description=__doc__)
     parser.add_argument("--socket", type=Path, required=True, dest="socket_path")
     parser.add_argument("--device", default="cpu")
+    parser.add_argument("--project", type=Path)
     parser.add_argument("--models", default="", metavar="PACKAGE")
     parser.add_argument("--spare", action="store_true")
     parser.add_argument("--niceness", type=int, default=0)
@@ -282,6 +286,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     taking_over = threading.Event()
     die_with_parent()
     read_stdin(lambda line: taking_over.set(), partial(_exit_orphaned, options.socket_path))
+    if options.project is not None:
+        put_first(options.project)
     _warm_up(options)
     report.write(WARM + b"\n")
     if options.spare:

@@ -27,7 +27,8 @@ class DeviceProgram:
     """What is started as the process of one device, again and again.
 
     Attributes:
-        folder: its working directory and first on its path.
+        folder: its working directory.
+        project: first on its path.
         socket_path: where it listens.
         device: `cpu`, `cuda:0`, or `learners`.
         models_package: whose declarations say what to import at start; empty for none.
@@ -37,6 +38,7 @@ class DeviceProgram:
     """
 
     folder: Path
+    project: Path
     socket_path: Path
     device: str
     models_package: str
@@ -55,6 +57,7 @@ class DeviceProgram:
         """
         argv = [sys.executable, "-m", "aimass_stream.runtime.device"]
         argv += ["--socket", str(self.socket_path), "--device", self.device]
+        argv += ["--project", str(self.project)]
         if self.models_package:
             argv += ["--models", self.models_package]
         for flag in ("threads", "decode_threads"):

@@ -39,6 +39,7 @@ class HostOptions:
         decode_threads: rows decoded at a time; up to four when not given.
         rss_limit_bytes: memory beyond which the process is killed; none when not given.
         spare: whether to keep a second process warm.
+        project: the folder that is first on their path; their working directory when not given.
         on_demand: whether the first process is started only when a link connects.
         start_timeout_s: seconds the imports may take.
         on_stderr: takes what the processes write to stderr.
@@ -49,6 +50,7 @@ class HostOptions:
     decode_threads: int | None = None
     rss_limit_bytes: int | None = None
     spare: bool = True
+    project: Path | None = None
     on_demand: bool = False
     start_timeout_s: float = 300.0
     on_stderr: Callable[[bytes], None] = write_stderr
@@ -65,7 +67,8 @@ class DeviceHost:
     `watch`, to learn when the device is given up.
 
     Args:
-        folder: the project; the processes' working directory and first on their path.
+        folder: the processes' working directory, and first on their path unless `options` say
+            where the project lies.
         device: `cpu`, `cuda:0`.
         models_package: whose declarations say what to import at start; it need not exist.
         options: sizes, times, and where news go.
@@ -186,6 +189,7 @@ class DeviceHost:
     def _program(self) -> DeviceProgram:
         return DeviceProgram(
             folder=self._folder,
+            project=self._options.project or self._folder,
             socket_path=self.socket_path,
             device=self._device,
             models_package=self._models_package,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from aimass_stream.errors import AimassError
 from aimass_stream.runtime.device_host import DeviceHost, HostOptions
 from aimass_stream.runtime.link import DeviceLink
+from aimass_stream.runtime.project import project_folder
 
 LEARNER_OPTIONS = HostOptions(spare=False, threads=1, decode_threads=1)
 """One thread: sums in another order would differ in their last bits after a restart."""
@@ -76,7 +78,8 @@ class ProcessLink:
     async def _connect(self) -> DeviceLink:
         socket = os.environ.get(self._variable)
         if socket is None:
-            self._host = DeviceHost(Path.cwd(), self._device, options=self._options)
+            options = replace(self._options, project=project_folder())
+            self._host = DeviceHost(Path.cwd(), self._device, options=options)
             await self._host.start()
             self._watching = asyncio.create_task(self._watch(self._host))
             socket = str(self._host.socket_path)

@@ -8,12 +8,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 import psutil
 import pytest
 
+from aimass_stream.cli.scaffold.project import create_project
 from aimass_stream.errors import Reason
 from aimass_stream.kafka.dead_letters import dead_letters_topic
 from aimass_stream.kafka.outcomes import outcomes_topic
@@ -67,21 +69,60 @@ async def measure(stream: Stream[Record]) -> AsyncIterator[Answer]:
 """
 
 
-@pytest.fixture
-def project(topic_name: str, tmp_path: Path) -> Path:
+AGENTS = """
+from collections.abc import AsyncIterator
+
+from agents.app import app
+from aimass_stream import Record, Stream, Topic
+from models.sizes import Answer, obedient
+
+source = Topic("{name}.source", Record)
+answers = Topic("{name}.answers", Answer)
+
+
+@app.agent(source, to=answers)
+async def measure(stream: Stream[Record]) -> AsyncIterator[Answer]:
+    async for record, answer in app.score(obedient, stream):
+        yield answer
+"""
+
+
+@dataclass(frozen=True)
+class Project:
     """A folder with an app whose model needs a device process."""
-    (tmp_path / "models.py").write_text(MODELS)
-    (tmp_path / "project.py").write_text(PROJECT.format(name=topic_name))
-    return tmp_path
+
+    folder: Path
+    app: str
+
+
+@pytest.fixture(params=["modules", "packages"])
+def project(request: pytest.FixtureRequest, topic_name: str, tmp_path: Path) -> Project:
+    """Made of two modules, or of packages of the same names as those of this checkout."""
+    if request.param == "modules":
+        (tmp_path / "models.py").write_text(MODELS)
+        (tmp_path / "project.py").write_text(PROJECT.format(name=topic_name))
+        return Project(tmp_path, "project")
+    write_packages(tmp_path, topic_name)
+    return Project(tmp_path, "agents")
+
+
+def write_packages(folder: Path, name: str) -> None:
+    """What `aimass init --empty` makes, and one agent whose model is the project's own."""
+    create_project(folder, empty=True, force=True)
+    (folder / "agents/app.py").write_text(f"from aimass_stream import App\n\napp = App('{name}')\n")
+    (folder / "agents/measure.py").write_text(AGENTS.format(name=name))
+    (folder / "models/library.py").write_text("from tests.runtime.adapters import Obedient\n")
+    own = MODELS.replace('"tests.runtime.adapters:', '"models.library:')
+    (folder / "models/sizes.py").write_text(own)
 
 
 @contextmanager
-def faust_worker(project: Path, env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def faust_worker(project: Project, env: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """`faust worker` in a project's folder; killed if it still runs."""
-    with (project / "worker.log").open("wb") as log:
+    with (project.folder / "worker.log").open("wb") as log:
         worker = subprocess.Popen(
-            [FAUST, "-A", "project", "worker", "-l", "info", "--without-web"],
-            cwd=project,
+            [FAUST, "-A", project.app, "worker", "-l", "info", "--without-web"],
+            cwd=project.folder,
             env={**env, "PYTHONPATH": str(ROOT)},
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -108,14 +149,14 @@ async def send_forty(url: str, topic: str) -> None:
 
 
 async def test_faust_worker_answers_with_a_device_process_of_its_own(
-    broker_url: str, topic_name: str, worker_env: dict[str, str], project: Path
+    broker_url: str, topic_name: str, worker_env: dict[str, str], project: Project
 ) -> None:
     source, answers = f"{topic_name}.source", f"{topic_name}.answers"
     topics = (source, answers, outcomes_topic(topic_name), dead_letters_topic(topic_name))
     client = {"bootstrap_servers": bootstrap_servers(broker_url)}
     await create_topics(client, [TopicPlan(topic, 4) for topic in topics], 1)
     await send_forty(broker_url, source)
-    log = project / "worker.log"
+    log = project.folder / "worker.log"
     async with Oracle(broker_url, topic_name, [Watched("measure", source, answers)]) as oracle:
         account = oracle.accounts["measure"]
         with faust_worker(project, worker_env) as worker:

@@ -304,6 +304,20 @@ async def test_adapters_of_declared_models_are_imported_before_the_first_load(
 
 
 @pytest.mark.usefixtures("on_path")
+async def test_a_project_elsewhere_comes_before_the_working_directory(tmp_path: Path) -> None:
+    for name in ("beside", "project"):
+        (tmp_path / name).mkdir()
+        write_project(tmp_path / name, said=f"import sys\nsys.stderr.write('of {name}\\n')")
+    said: list[bytes] = []
+    options = HostOptions(spare=False, project=tmp_path / "project", on_stderr=said.append)
+    host = DeviceHost(tmp_path / "beside", options=options)
+    await host.start()
+    await host.stop()
+    assert b"of project" in b"".join(said)
+    assert b"of beside" not in b"".join(said)
+
+
+@pytest.mark.usefixtures("on_path")
 async def test_a_project_that_breaks_later_is_given_up_after_a_few_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
