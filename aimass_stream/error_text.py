@@ -51,6 +51,14 @@ def place_of(error: BaseException) -> str:
     return ""
 
 
+def extra_missing(extra: str) -> str:
+    """The sentence that says how to install an extra of this package, which no index holds."""
+    return (
+        f"The extra {extra!r} of aimass-stream is not installed: in its checkout, "
+        f"pip install --constraint constraints.txt '.[{extra}]'"
+    )
+
+
 def _foreign_folders() -> set[str]:
     paths = sysconfig.get_paths()
     engine = str(Path(__file__).parent)

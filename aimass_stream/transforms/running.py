@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from aimass_stream.error_text import extra_missing
 from aimass_stream.errors import Reason, RecordError, SetupError
 from aimass_stream.records import Limits
 from aimass_stream.transforms.chain import Chain, Kind, Transform
@@ -117,8 +118,7 @@ def imported(step: Transform) -> Any:
     name = type(step).__name__
     if step.library and importlib.util.find_spec(step.library) is None:
         raise SetupError(
-            f"{name} needs {step.library}, which is not installed. Install it: "
-            f"pip install 'aimass-stream[{step.extra}]'"
+            f"{name} needs {step.library}, which is missing. {extra_missing(step.extra)}"
         )
     module, _, function = step.does.partition(":")
     try:

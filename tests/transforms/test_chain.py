@@ -156,7 +156,7 @@ def test_a_step_of_ones_own_runs_and_costs_a_record_only() -> None:
 
 def test_a_missing_library_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(SetupError, match=r"needs skimage.*pip install 'aimass-stream\[vision\]'"):
+    with pytest.raises(SetupError, match=r"needs skimage.*'vision' of aimass-stream is not"):
         Running.of(Chain(AdaptiveThreshold()))
 
 

@@ -12,6 +12,9 @@ ONNX = "onnx"
 ONNX_INT8 = "onnx-int8"
 """ONNX Runtime on the CPU, with the weights of matrix products in eight bits."""
 
+LIBRARIES = ("onnx", "onnxruntime")
+"""What every engine but torch needs."""
+
 
 def engine_of(options: Mapping[str, Any]) -> str:
     """The engine that a declaration's settings name; torch unless told."""

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from aimass_stream.adapters.engines import TORCH, engine_of
+from aimass_stream.adapters.engines import LIBRARIES, TORCH, engine_of
 from aimass_stream.adapters.engines.acceptance import TOLERANCES, Apart, Trial, accept, farthest
 from aimass_stream.adapters.engines.export import Recorded, write_onnx
 from aimass_stream.adapters.engines.kept import kept_or_written
@@ -80,7 +80,7 @@ class Movable(ABC):
                 f"Model {spec.id}: engine={engine!r} computes on the CPU, and its device is "
                 f"{self._device}. Declare it with engine='torch'."
             )
-        for module in ("onnx", "onnxruntime"):
+        for module in LIBRARIES:
             require(module)
         probes = self._probes()
         due, example = self._alone(probes), self._arguments(probes[:2])

@@ -128,5 +128,6 @@ def test_a_missing_extra_is_one_line(
     with pytest.raises(SetupError) as refused:
         TextClassifier(resolved(folder), "cpu")
     assert str(refused.value) == (
-        f"{missing} is not installed. Install it: pip install 'aimass-stream[onnx]'"
+        f"{missing} is missing. The extra 'onnx' of aimass-stream is not installed: in its "
+        "checkout, pip install --constraint constraints.txt '.[onnx]'"
     )
