@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
+from aimass_stream.cli.lacks import Lack, lacks_of
 from aimass_stream.cli.terminal import say
 from aimass_stream.config import settings
 from aimass_stream.error_text import describe, place_of
@@ -98,6 +99,7 @@ class AppReport(msgspec.Struct, frozen=True):
         sources: the topics that are filled from outside, by name.
         brokers: where it connects to.
         examples: records to send to each of the sources, where they were asked for.
+        lacks: what those models and learners need and this environment has not.
     """
 
     id: str
@@ -109,6 +111,7 @@ class AppReport(msgspec.Struct, frozen=True):
     sources: list[SourceReport] = []
     brokers: list[str] = []
     examples: dict[str, list[Example]] = {}
+    lacks: list[Lack] = []
 
 
 class AppQuestion:
@@ -202,6 +205,7 @@ def report_app(app: App, examples: int = 0, seed: int = 0) -> AppReport:
 
     app.discover()
     app_id = app.conf.id
+    models, learners = list(_held(Path.cwd(), Model)), list(_held(Path.cwd(), Learner))
     own_topics = [outcomes_topic(app_id), dead_letters_topic(app_id)]
     agents = [
         AgentReport(
@@ -221,11 +225,10 @@ def report_app(app: App, examples: int = 0, seed: int = 0) -> AppReport:
         own_topics,
         agents,
         models=sorted(
-            _located(_held(Path.cwd(), Model))
-            | {ModelReport(one.location) for one in _held(Path.cwd(), Learner) if one.location}
+            _located(models) | {ModelReport(one.location) for one in learners if one.location}
         ),
         plans=plans,
-        learners=sorted({learner.name for learner in _held(Path.cwd(), Learner)}),
+        learners=sorted({learner.name for learner in learners}),
         sources=[
             SourceReport(name, topic.type.__name__, checked=topic.type is not Record)
             for name, topic in sources.items()
@@ -234,6 +237,7 @@ def report_app(app: App, examples: int = 0, seed: int = 0) -> AppReport:
         examples={name: topic.type.examples(examples, seed) for name, topic in sources.items()}
         if examples
         else {},
+        lacks=lacks_of(models, learners),
     )
 
 

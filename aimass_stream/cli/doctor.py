@@ -75,7 +75,7 @@ def examine(app_name: str) -> Iterator[Finding]:
 def _examine_app(app_name: str, question: AppQuestion | None, conf: Settings) -> Iterator[Finding]:
     from aimass_stream.cli.checks.broker import check_broker, check_topics
     from aimass_stream.cli.checks.finding import warn
-    from aimass_stream.cli.checks.models import check_models
+    from aimass_stream.cli.checks.models import check_lacks, check_models
 
     seen, finding = check_broker(conf)
     yield finding
@@ -86,6 +86,8 @@ def _examine_app(app_name: str, question: AppQuestion | None, conf: Settings) ->
     elif report is not None:
         fix = "Start the broker (aimass kafka start), then look again"
         yield warn("topics", "not looked at, because no broker answers", fix)
+    if report is not None:
+        yield from check_lacks(report.lacks)
     yield from check_models(report.models if report else None, conf.models_folder)
 
 

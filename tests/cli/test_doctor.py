@@ -1,4 +1,5 @@
 import json
+import sys
 import time
 from collections.abc import Callable
 from importlib import metadata
@@ -258,6 +259,20 @@ class TestModels:
         with pytest.raises(SetupError, match=f"{told.__name__}.*{task}"):
             resolve(model, registry)
 
+    def test_a_folder_whose_library_is_not_installed_fails(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        folder = prepare(write_model(tmp_path / "alone", "ResNetForImageClassification"))
+        write_json(folder / "architecture.json", {"library": "torchvision", "labels": ["a", "b"]})
+        model = Torch("image-classification", str(folder))
+        declared = ModelReport(str(folder), model.task, model.adapter)
+        assert worst(check_models([declared], tmp_path / "models")) is Status.OK
+        monkeypatch.setitem(sys.modules, "torchvision", None)
+        (finding,) = check_models([declared], tmp_path / "models")
+        assert finding.status is Status.FAIL
+        assert finding.text.endswith("needs torchvision, which is not installed")
+        assert finding.fix.endswith("'.[vision]'")
+
     def test_an_app_without_models_needs_none(self, tmp_path: Path) -> None:
         (finding,) = check_models([], tmp_path / "models")
         assert finding.status is Status.OK
@@ -299,3 +314,75 @@ def test_an_app_that_cannot_be_imported_fails(
         "ModuleNotFoundError: No module named 'no_such_module' (agents/__init__.py:1)"
     )
     assert failure.fix
+
+
+EXTRAS = ("vision", "onnx")
+CORRECT = "Correct the declaration's adapter: 'module:Class', as this folder's code would import it"
+LACKING = """\
+import sys
+from dataclasses import dataclass
+
+from aimass_stream import App, Chain, FaceCascade, Model, Transformers
+from aimass_stream.transforms import AdaptiveThreshold
+
+# As where they are not installed.
+sys.modules["onnx"] = sys.modules["onnxruntime"] = sys.modules["skimage"] = None
+
+app = App("lacking")
+wishes = Transformers("text-classification", "models://wishes", engine="onnx")
+pages = Transformers(
+    "image-classification", "models://pages", before=Chain(AdaptiveThreshold(block_size=35))
+)
+faces = FaceCascade("faces")
+
+
+@dataclass(frozen=True)
+class Raiser(Model[int]):
+    name: str
+    adapter = "models.raiser:Raiser"
+    location = ""
+
+
+@dataclass(frozen=True)
+class Misspelt(Raiser):
+    adapter = "models.raizer:Raiser"
+
+
+@dataclass(frozen=True)
+class MisspeltClass(Raiser):
+    adapter = "models.raiser:Raizer"
+
+
+good, misspelt, misspelt_class = Raiser("good"), Misspelt("one"), MisspeltClass("two")
+"""
+
+
+def test_what_declarations_need_and_is_not_there_fails_and_no_library_is_imported(
+    broker_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AIMASS_BROKER", broker_url)
+    for name in ("agents", "models"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "models/__init__.py").touch()
+    # Its own import would say so: there is nothing of this name.
+    (tmp_path / "models/raiser.py").write_text("import no_such_library\n\n\nclass Raiser: ...\n")
+    (tmp_path / "agents/__init__.py").write_text(LACKING)
+    found = [finding for finding in examine("agents") if finding.check == "models"]
+    assert {finding.status for finding in found} == {Status.FAIL}
+    # The two folders are not there either, which is another matter.
+    lacks = {one.text: one.fix for one in found if "registry" not in one.text}
+    advice = "is not installed: in its checkout, pip install --constraint constraints.txt"
+    vision, onnx = (f"The extra '{name}' of aimass-stream {advice} '.[{name}]'" for name in EXTRAS)
+    needs = "names the adapter"
+    assert lacks == {
+        "FaceCascade('faces') needs skimage, which is not installed": vision,
+        "Transformers('models://pages') needs skimage, which is not installed": vision,
+        "Transformers('models://wishes') needs onnx and onnxruntime, which are not installed": onnx,
+        f"Misspelt('one') {needs} 'models.raizer:Raiser', and there is no module 'models.raizer'": (
+            CORRECT
+        ),
+        f"MisspeltClass('two') {needs} 'models.raiser:Raizer', and its module holds no 'Raizer'": (
+            CORRECT
+        ),
+    }

@@ -7,12 +7,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+from aimass_stream.adapters.extras import EXTRAS
 from aimass_stream.cli.app_report import ModelReport
 from aimass_stream.cli.checks.finding import Finding, fail, ok, warn
+from aimass_stream.cli.lacks import Lack, is_not_installed, lacking
 from aimass_stream.cli.units import count_text, size_text
-from aimass_stream.errors import AimassError
+from aimass_stream.error_text import extra_missing
+from aimass_stream.errors import AimassError, SetupError
 from aimass_stream.model import Model
 from aimass_stream.registry import packages
+from aimass_stream.registry.configuration import read_configuration
 from aimass_stream.registry.declarations import check_declared
 from aimass_stream.registry.description import check_loadable
 from aimass_stream.registry.files import MANIFEST
@@ -38,6 +42,11 @@ class _Located(Model[Any]):
     @property
     def location(self) -> str:
         return self.place
+
+
+def check_lacks(lacks: Sequence[Lack]) -> list[Finding]:
+    """What the declarations of the app need and is not installed or not there."""
+    return [fail("models", lack.text, lack.fix) for lack in lacks]
 
 
 def check_models(declared: Sequence[ModelReport] | None, models_folder: Path) -> list[Finding]:
@@ -67,6 +76,7 @@ def check_models(declared: Sequence[ModelReport] | None, models_folder: Path) ->
             if model.loader.startswith(_ADAPTERS):
                 check_declared(folder, model.loader, model.task)
                 check_loadable(folder, model.task)
+                _check_library(folder)
         except AimassError as error:
             findings.append(_broken(error, needed=model in wanted))
             continue
@@ -78,6 +88,18 @@ def check_models(declared: Sequence[ModelReport] | None, models_folder: Path) ->
     if whole:
         findings.insert(0, _whole(whole, wanted_whole))
     return findings or [_none(models_folder, is_known=declared is not None)]
+
+
+def _check_library(folder: Path) -> None:
+    """See that the library is installed that builds what a folder describes.
+
+    Raises:
+        SetupError: it comes with an extra that is not.
+    """
+    library = read_configuration(folder).library
+    for extra, libraries in lacking([library] if library in EXTRAS else []).items():
+        needs = f"The model in {folder} needs {is_not_installed(libraries)}"
+        raise SetupError(f"{needs}. {extra_missing(extra)}")
 
 
 def _whole(lines: list[str], declared: int) -> Finding:
