@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import fields
+from difflib import get_close_matches
 from numbers import Integral, Real
 from typing import Any, Self
 
@@ -24,8 +26,7 @@ class Declaration:
         if strange:
             name = told.get("name", args[0] if args else "")
             raise ConfigError(
-                f"{cls.__name__}({name!r}): it takes no {', '.join(strange)}. "
-                f"It takes {', '.join(takes)}."
+                f"{cls.__name__}({name!r}): {takes_no(strange, takes)} It takes {', '.join(takes)}."
             )
         return super().__new__(cls)
 
@@ -35,6 +36,14 @@ def _fields_of_constructor(kind: type[Any]) -> dict[str, Any]:
     maker = next(each for each in kind.__mro__ if "__init__" in vars(each))
     made = vars(maker).get("__dataclass_params__")
     return {one.name: one for one in fields(maker) if one.init} if made and made.init else {}
+
+
+def takes_no(strange: Iterable[str], known: Iterable[str]) -> str:
+    """That settings are not known, and which ones may have been meant, in a sentence or two."""
+    strange, known = sorted(strange), list(known)
+    near = dict.fromkeys(near for one in strange for near in get_close_matches(one, known, n=1))
+    meant = f" Did you mean {', '.join(near)}?" if near else ""
+    return f"it takes no {', '.join(strange)}.{meant}"
 
 
 def require(declaration: Declaration, *, holds: bool, otherwise: str) -> None:

@@ -86,8 +86,12 @@ def test_a_learner_with_a_number_that_cannot_be_is_refused(
 
 
 def test_a_setting_that_is_not_taken_is_named_beside_those_that_are() -> None:
-    with pytest.raises(ConfigError, match=r"^Inline\('i'\): it takes no latency\. It takes .*lat"):
+    with pytest.raises(ConfigError) as refused:
         inline(latency=5)
+    assert str(refused.value) == (
+        "Inline('i'): it takes no latency. Did you mean latency_ms? It takes latency_ms, "
+        "timeout_s, max_batch_rows, limits, circuit_failures, name, predict, version, answer."
+    )
     with pytest.raises(ConfigError, match=r"^Head\('h'\): it takes no rows\. It takes .*labels"):
         head(rows=5)
 
@@ -106,7 +110,7 @@ def test_a_class_with_a_constructor_of_its_own_knows_what_it_takes() -> None:
 
     assert vars(Mine(path="here"))["path"] == "here"
     assert More("m", lambda _: [], extra=3, answer=Prediction).extra == 3
-    with pytest.raises(ConfigError, match=r"takes no extras\. .*extra"):
+    with pytest.raises(ConfigError, match=r"takes no extras\. Did you mean extra\? "):
         More("m", lambda _: [], extras=3, answer=Prediction)  # type: ignore[call-arg]
 
 

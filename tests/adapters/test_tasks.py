@@ -36,6 +36,16 @@ def test_settings_of_another_task_are_refused() -> None:
         Torch("depth-estimation", "x")  # type: ignore[call-overload]
 
 
+def test_a_misspelt_setting_is_told_from_those_of_the_task_and_those_of_every_model() -> None:
+    with pytest.raises(ConfigError) as refused:
+        Transformers("text-classification", "x", latncy_ms=5, tpo=1)  # type: ignore[call-overload]
+    assert str(refused.value) == (
+        "Transformers('text-classification', 'x'): it takes no latncy_ms, tpo. Did you mean "
+        "latency_ms, top? Settings of this task: before, dtype, engine, max_tokens, top. Of every "
+        "model: latency_ms, timeout_s, max_batch_rows, limits, circuit_failures."
+    )
+
+
 def test_what_is_not_the_default_is_part_of_the_version(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     plain = resolve(Transformers("object-detection", str(tmp_path)), tmp_path)

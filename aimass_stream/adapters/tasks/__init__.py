@@ -10,9 +10,10 @@ from typing import Any
 from aimass_stream.adapters.tasks.audio import AUDIO_TASKS
 from aimass_stream.adapters.tasks.drawing import DRAWING_TASKS
 from aimass_stream.adapters.tasks.images import IMAGE_TASKS, TORCH_TASKS
-from aimass_stream.adapters.tasks.task import Setting, Task
+from aimass_stream.adapters.tasks.task import Common, Setting, Task
 from aimass_stream.adapters.tasks.text import TEXT_TASKS
 from aimass_stream.adapters.tasks.video import VIDEO_TASKS
+from aimass_stream.declaration import takes_no
 from aimass_stream.errors import ConfigError
 from aimass_stream.transforms.chain import Chain
 
@@ -81,10 +82,13 @@ def _problem(
     if task not in tasks:
         return f"this task is not known. Known tasks: {', '.join(sorted(tasks))}."
     known = tasks[task].settings
-    strange = sorted(told.keys() - known.keys())
+    strange = told.keys() - known.keys()
     if strange:
-        takes = ", ".join(sorted(known)) or "none"
-        return f"it takes no {', '.join(strange)}. Settings of this task: {takes}."
+        own, common = sorted(known), list(Common.__annotations__)
+        return (
+            f"{takes_no(strange, [*own, *common])} Settings of this task: "
+            f"{', '.join(own) or 'none'}. Of every model: {', '.join(common)}."
+        )
     for name, value in made.items():
         try:
             wrong = "must be told" if value is None else known[name].problem(value)
