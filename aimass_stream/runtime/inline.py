@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from itertools import repeat
 from typing import Any, TypeAlias, TypeVar, cast
@@ -19,6 +20,10 @@ A = TypeVar("A")
 CALL_ROWS = 128
 """Rows of one call. What a function makes of more, such as parsed JSON, is given back to the
 system and asked for again at every call: at 1,024 rows of 250 bytes a page fault a row."""
+
+log = logging.getLogger("aimass.inline")
+
+_warned: set[str] = set()
 
 Answer: TypeAlias = "A | dict[str, Any] | bytes | RecordError"
 
@@ -63,9 +68,25 @@ def _call(model: Inline[A], chunk: Chunk) -> Sequence[Answer[A]]:
     except Exception as error:
         raise BatchFailed(Reason.MODEL_ERROR, describe(error), trace_of(error)) from error
     if count != len(chunk):
-        detail = f"{model.name} gave {count} answers for {len(chunk)} records"
+        given = "1 answer" if count == 1 else f"{count} answers"
+        detail = f"{model.name} gave {given} for {len(chunk)} records"
+        _warn_once(model, detail)
         raise BatchFailed(Reason.INVALID_OUTPUT, detail)
     return _compacted(answers)
+
+
+def _warn_once(model: Inline[A], detail: str) -> None:
+    """Say what the dead letters would not: called for each record alone, it may even be right."""
+    model_id = f"{model.name}@{model.version}"
+    if model_id not in _warned:
+        _warned.add(model_id)
+        log.warning(
+            "inline model %s: %s. Its function should return one answer a record, in order; it is "
+            "called again for fewer records at a time until the numbers agree, which costs time. "
+            "This is said once.",
+            model_id,
+            detail,
+        )
 
 
 def _compacted(answers: Sequence[Answer[A]]) -> Sequence[Answer[A]]:

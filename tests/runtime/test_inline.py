@@ -110,6 +110,20 @@ async def test_the_wrong_number_of_answers_costs_who_causes_it(wrong: list[Size]
     assert outcomes == [Size(1), Size(3), Size(4)]
 
 
+async def test_one_answer_for_a_whole_chunk_is_warned_of_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    predict = Function(lambda values: [Size(len(values))])
+    model = Inline("lumping", predict, answer=Size)
+    for _ in range(2):
+        assert await score_inline(model, chunk_of(b"a", b"b", b"c")) == [Size(1)] * 3
+    (warning,) = (record.getMessage() for record in caplog.records)
+    assert "lumping@1: lumping gave 1 answer for 3 records" in warning
+    assert "should return one answer a record, in order" in warning
+    await score_inline(Inline("lumping", predict, version="2", answer=Size), chunk_of(b"a", b"b"))
+    assert len(caplog.records) == 2
+
+
 async def test_an_answer_that_is_no_sequence_costs_every_record() -> None:
     predict = Function(iter)  # type: ignore[arg-type]
     outcomes = await score_inline(Inline("size", predict, answer=Size), chunk_of(b"a", b"b"))
