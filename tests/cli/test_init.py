@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
@@ -40,6 +41,20 @@ class TestProject:
         held = "".join(path.read_text() for path in folder.rglob("*") if path.is_file())
         assert "aimass-demo" not in held
         assert not list(folder.rglob("__pycache__"))
+
+    @pytest.mark.parametrize("empty", [False, True])
+    def test_it_is_installed_from_a_checkout_and_not_from_an_index(
+        self, tmp_path: Path, *, empty: bool
+    ) -> None:
+        create_project(tmp_path / "shop", empty=empty)
+        readme = (tmp_path / "shop/README.md").read_text()
+        assert "pip install --constraint CHECKOUT/constraints.txt CHECKOUT" in readme
+        held = "".join(path.read_text() for path in (tmp_path / "shop").rglob("*.*"))
+        assert "pypi.org" not in held
+        assert not re.search(r"pip install '?aimass|aimass-stream==", held)
+        if not empty:
+            wheel = f"./aimass_stream-{version('aimass-stream')}-py3-none-any.whl"
+            assert wheel in (tmp_path / "shop/docker-compose.yml").read_text()
 
     @pytest.mark.parametrize("part", ["agents", "models", "topics"])
     def test_every_page_of_the_reference_application_is_there(

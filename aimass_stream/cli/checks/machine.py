@@ -50,7 +50,7 @@ def check_packages() -> Finding:
         return fail(
             "packages",
             f"{len(wrong)} of {len(needed)} packages do not fit",
-            f"pip install --upgrade {DISTRIBUTION}",
+            f"In the checkout of {DISTRIBUTION}: pip install --constraint constraints.txt .",
             wrong,
         )
     return ok("packages", f"{DISTRIBUTION} {version}; all {len(needed)} packages it needs fit")
