@@ -112,8 +112,8 @@ def fine_tune_audio_folder(  # noqa: PLR0913 - a data set, its split, and where 
         progress: told after every epoch.
 
     Raises:
-        ConfigError: the folder has fewer than two classes, a file cannot be read as audio, or
-            the split leaves nothing to train on.
+        ConfigError: the folder is not there or has fewer than two classes, a file cannot be read
+            as audio, or the split leaves nothing to train on.
     """
     recipe = recipe or RECORDINGS
     files = labelled_files(data_folder, _SUFFIXES, noun="recordings", labels=labels)

@@ -30,6 +30,7 @@ from aimass_stream.errors import AimassError, ConfigError, RecordError
 from aimass_stream.records import Limits
 from aimass_stream.registry.files import scan
 from aimass_stream.registry.folder import publish
+from aimass_stream.training.folders import check_folder
 
 TASK = "visual-anomaly"
 """The task of every model made here."""
@@ -71,10 +72,12 @@ def fit_memory(  # noqa: PLR0913 - what is normal, by which network, and where t
         The version.
 
     Raises:
-        ConfigError: there are fewer than five images, or one cannot be read.
+        ConfigError: there is no such folder, it has fewer than five images, or one cannot
+            be read.
         SetupError: the network cannot be loaded or keeps no places.
     """
     scan(backbone)
+    check_folder(normal)
     files = sorted(one for one in normal.iterdir() if one.suffix.lower() in _SUFFIXES)
     if len(files) < _LEAST_IMAGES:
         raise ConfigError(f"{normal} holds {len(files)} images; give at least {_LEAST_IMAGES}.")

@@ -41,6 +41,16 @@ class Split:
     held_out: list[Labelled]
 
 
+def check_folder(folder: Path) -> None:
+    """See that a folder of files to learn from is there.
+
+    Raises:
+        ConfigError: it is not, or is a file.
+    """
+    if not folder.is_dir():
+        raise ConfigError(f"There is no folder {folder.absolute()}. Name the one to learn from")
+
+
 def labelled_files(
     folder: Path, suffixes: Collection[str], *, noun: str, labels: Labels = "folder"
 ) -> list[Labelled]:
@@ -54,8 +64,9 @@ def labelled_files(
             underscore of its name; a name without one has no label and does not count.
 
     Raises:
-        ConfigError: there are fewer than two classes.
+        ConfigError: there is no such folder, or it has fewer than two classes.
     """
+    check_folder(folder)
     found = []
     for path in sorted(folder.glob("*/*" if labels == "folder" else "*")):
         prefix, underscore, _ = path.name.partition("_")

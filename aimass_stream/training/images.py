@@ -95,8 +95,8 @@ def fine_tune_folder(  # noqa: PLR0913 - a data set, its split, and where the mo
         progress: told after every epoch.
 
     Raises:
-        ConfigError: the folder has fewer than two classes, a file cannot be read as an image,
-            or the split leaves nothing to train on.
+        ConfigError: the folder is not there or has fewer than two classes, a file cannot be read
+            as an image, or the split leaves nothing to train on.
         SetupError: `start` cannot be gone on from.
     """
     recipe = recipe or PHOTOS

@@ -29,12 +29,17 @@ def read_labelled(path: Path, encoding: str = "utf-8") -> list[LabelledText]:
         encoding: of lines of text.
 
     Raises:
-        ConfigError: the file cannot be read, or a line is not like that; its number is named.
+        ConfigError: the file is not there or cannot be read, or a line is not like that; its number
+            is named.
     """
     is_json = path.suffix.lower() in _JSON_SUFFIXES
     found = []
     try:
         lines = path.read_bytes().decode("utf-8-sig" if is_json else encoding).split("\n")
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"There is no file {path.absolute()}. Name the one to learn from"
+        ) from error
     except (OSError, UnicodeDecodeError, LookupError) as error:
         raise ConfigError(f"{path} cannot be read as {encoding}: {error}") from error
     for number, line in enumerate(lines, 1):

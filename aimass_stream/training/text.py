@@ -65,8 +65,8 @@ def fine_tune_text_file(  # noqa: PLR0913 - a data set, its split, and where the
         progress: told after every epoch.
 
     Raises:
-        ConfigError: a file cannot be read, a line has no label or no text, there are fewer than
-            two labels, or nothing to train on.
+        ConfigError: a file is not there or cannot be read, a line has no label or no text, there
+            are fewer than two labels, or nothing to train on.
     """
     recipe = recipe or LINES_RECIPE
     learnt = read_labelled(data_file, encoding)

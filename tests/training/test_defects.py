@@ -105,6 +105,8 @@ def test_a_coreset_leaves_no_group_out() -> None:
 
 
 def test_what_cannot_be_learnt_from_is_refused(backbone: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=f"There is no folder {tmp_path / 'none'}"):
+        fit_memory(tmp_path / "none", backbone, tmp_path, "cloth")
     few = normal(tmp_path / "few", 4)
     with pytest.raises(ConfigError, match="at least 5"):
         fit_memory(few, backbone, tmp_path, "cloth")

@@ -165,6 +165,8 @@ def test_files_to_train_on_can_be_named_and_a_model_gone_on_from(tmp_path: Path)
 
 
 def test_what_cannot_be_trained_on_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=f"There is no folder {tmp_path / 'photos'}"):
+        fine_tune_folder(tmp_path / "photos", tmp_path / "models", "m")
     models = tmp_path / "models"
     (tmp_path / "one" / "red").mkdir(parents=True)
     with pytest.raises(ConfigError, match="two classes"):

@@ -173,6 +173,8 @@ def test_window_is_as_long_as_most_recordings(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_trained_on_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=f"There is no folder {tmp_path / 'words'}"):
+        fine_tune_audio_folder(tmp_path / "words", tmp_path / "models", "m")
     models = tmp_path / "models"
     data = write_folder(tmp_path / "data", 2)
     with pytest.raises(ConfigError, match=r"two classes.*cat_1"):

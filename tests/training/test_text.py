@@ -152,6 +152,11 @@ def test_labelled_lines_are_read_from_text_and_json(tmp_path: Path) -> None:
     assert read_labelled(path) == [LabelledText("1", "我"), LabelledText("x", "我")]
 
 
+def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=f"There is no file {tmp_path / 'lines.txt'}"):
+        fine_tune_text_file(tmp_path / "lines.txt", tmp_path / "models", "m")
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
