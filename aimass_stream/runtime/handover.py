@@ -8,7 +8,7 @@ passed on when the body would wait or the unit is large, so that one delivery se
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from types import NoneType
 from typing import Any, Protocol
 
@@ -23,6 +23,8 @@ UNIT_ROWS = 1024
 WORK_ROWS = 256
 UNIT_BYTES = 512 * 1024
 
+# A union would be made anew at each call.
+_PLAIN = (dict, list, tuple)
 _encode_struct = msgspec.json.Encoder().encode
 
 
@@ -198,7 +200,7 @@ class Handover:
         Raises:
             RuntimeError: the body yielded before it was handed a record, or a list that does
                 not fit its batch.
-            TypeError: the output cannot be encoded as JSON.
+            TypeError: the output is nothing that `encode` takes.
         """
         held = self._held
         if held is None:
@@ -294,10 +296,16 @@ def encode(output: Any) -> bytes:
     """JSON of an output; bytes are taken as encoded already.
 
     Raises:
-        TypeError: the output is of a type JSON cannot hold.
+        TypeError: the output is no Struct, dict, list, dataclass or bytes, or holds what JSON
+            cannot.
     """
     if isinstance(output, bytes):
         return output
     if isinstance(output, msgspec.Struct):
         return _encode_struct(output)
+    if not isinstance(output, _PLAIN) and not is_dataclass(output):
+        raise TypeError(
+            f"the body yielded a value of type {type(output).__name__}; yield a msgspec.Struct, a "
+            "dict, a list, a dataclass or bytes"
+        )
     return orjson.dumps(output, option=orjson.OPT_SERIALIZE_NUMPY)

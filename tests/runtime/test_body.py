@@ -3,8 +3,10 @@
 import asyncio
 import gc
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import pytest
 
 from aimass_stream.errors import Reason, RecordError
@@ -190,6 +192,41 @@ async def test_a_batch_must_be_answered_in_line() -> None:
     assert all(fate == ("answered", [b"alone"]) for fate in fates.values())
 
 
+class Point(msgspec.Struct):
+    x: int
+
+
+@dataclass
+class Place:
+    x: int
+
+
+@pytest.mark.parametrize("in_batches", [False, True])
+async def test_an_output_is_an_object_or_encoded_already_and_nothing_else(
+    *, in_batches: bool
+) -> None:
+    outputs = [Point(1), Place(1), {"x": 1}, [1], b"1", 42, "text", 0.5, True, memoryview(b"1")]
+
+    async def one_by_one(stream: Stream[Record]) -> AsyncIterator[Any]:
+        async for record in stream:
+            yield outputs[record.offset]
+
+    async def batches(stream: Stream[Record]) -> AsyncIterator[list[Any]]:
+        async for batch in stream.batches():
+            yield [outputs[offset] for offset in batch.offsets]
+
+    engine = Engine()
+    fates = await engine.run(batches if in_batches else one_by_one, *[b"v"] * len(outputs))
+    encoded = [b'{"x":1}', b'{"x":1}', b'{"x":1}', b"[1]", b"1"]
+    assert [fates[offset] for offset in range(5)] == [("answered", [each]) for each in encoded]
+    assert {fates[offset][0] for offset in range(5, 10)} == {Reason.AGENT_ERROR}
+    details = [failure.error.detail for unit in engine.units for failure in unit.failures]
+    assert details[0] == (
+        "TypeError: the body yielded a value of type int; yield a msgspec.Struct, a dict, a list, "
+        "a dataclass or bytes"
+    )
+
+
 @pytest.mark.parametrize("when", ["at once", "after the first"])
 async def test_returning_early_stops_the_worker(when: str) -> None:
     async def short(stream: Stream[Record]) -> AsyncIterator[bytes]:
@@ -298,19 +335,19 @@ class Named(Model[Any]):
 def refuse_bad(record: Record) -> Any:
     if record.value == b"bad":
         return RecordError(Reason.UNDECODABLE, "no")
-    return record.bytes.decode().upper()
+    return record.bytes.upper()
 
 
 async def test_scored_records_come_with_their_answers_and_failures_are_not_handed_out() -> None:
     engine, scoring = Engine(), SlowScoring(refuse_bad)
 
-    async def body(stream: Stream[Record]) -> AsyncIterator[str]:
-        async for record, answer in ScoredStream[Record, str](scoring, [Named()], stream):
+    async def body(stream: Stream[Record]) -> AsyncIterator[bytes]:
+        async for record, answer in ScoredStream[Record, bytes](scoring, [Named()], stream):
             assert record.value != b"bad"
             yield answer
 
     fates = await engine.run(body, b"a", b"bad", None, b"c", None)
-    assert fates[0] == ("answered", [b'"A"'])
+    assert fates[0] == ("answered", [b"A"])
     assert fates[1][0] == Reason.UNDECODABLE
     assert [fates[offset][0] for offset in (2, 3, 4)] == ["quiet", "answered", "quiet"]
     assert engine.units[0].failures[0].model == "m@1"
@@ -319,9 +356,9 @@ async def test_scored_records_come_with_their_answers_and_failures_are_not_hande
 async def test_a_scored_record_was_checked_before_the_body_looks_at_it() -> None:
     engine, scoring = Engine(Even), SlowScoring(lambda record: record.value)
 
-    async def body(stream: Stream[Even]) -> AsyncIterator[int]:
-        async for record, _answer in ScoredStream[Even, str](scoring, [Named()], stream):
-            yield record.half
+    async def body(stream: Stream[Even]) -> AsyncIterator[bytes]:
+        async for record, _answer in ScoredStream[Even, bytes](scoring, [Named()], stream):
+            yield b"%d" % record.half
 
     fates = await engine.run(body, b"8", b"9")
     assert fates == {0: ("answered", [b"4"]), 1: (Reason.BAD_ENVELOPE, [])}
@@ -329,17 +366,19 @@ async def test_a_scored_record_was_checked_before_the_body_looks_at_it() -> None
 
 async def test_a_record_that_no_answer_is_due_for_is_quiet_and_not_handed_out() -> None:
     engine = Engine()
-    scoring = SlowScoring(lambda r: NOTHING_DUE if r.value == b"label" else r.bytes.decode())
+    scoring = SlowScoring(lambda r: NOTHING_DUE if r.value == b"label" else r.bytes)
 
-    async def one_by_one(stream: Stream[Record]) -> AsyncIterator[str]:
-        async for _record, answer in ScoredStream[Record, str](scoring, [Named()], stream):
+    async def one_by_one(stream: Stream[Record]) -> AsyncIterator[bytes]:
+        async for _record, answer in ScoredStream[Record, bytes](scoring, [Named()], stream):
             yield answer
 
     fates = await engine.run(one_by_one, b"label", b"a", b"label", b"b", b"label")
     assert [fate[0] for fate in fates.values()] == ["quiet", "answered"] * 2 + ["quiet"]
 
-    async def batches(stream: Stream[Record]) -> AsyncIterator[list[str]]:
-        async for chunk, answers in ScoredStream[Record, str](scoring, [Named()], stream).batches():
+    async def batches(stream: Stream[Record]) -> AsyncIterator[list[bytes]]:
+        async for chunk, answers in ScoredStream[Record, bytes](
+            scoring, [Named()], stream
+        ).batches():
             assert b"label" not in chunk.values
             yield answers
 
@@ -350,8 +389,8 @@ async def test_a_record_that_no_answer_is_due_for_is_quiet_and_not_handed_out() 
 async def test_what_is_scored_is_not_scored_again_after_an_exception() -> None:
     engine, scoring = Engine(), SlowScoring(refuse_bad)
 
-    async def body(stream: Stream[Record]) -> AsyncIterator[str]:
-        async for record, answer in ScoredStream[Record, str](scoring, [Named()], stream):
+    async def body(stream: Stream[Record]) -> AsyncIterator[bytes]:
+        async for record, answer in ScoredStream[Record, bytes](scoring, [Named()], stream):
             if record.offset in {2, 5}:
                 raise ValueError("no")
             yield answer
@@ -370,8 +409,8 @@ def count_works() -> int:
 async def test_what_is_resolved_is_freed_without_a_look_for_garbage() -> None:
     engine, scoring = Engine(), SlowScoring(refuse_bad)
 
-    async def body(stream: Stream[Record]) -> AsyncIterator[list[str]]:
-        scored = ScoredStream[Record, str](scoring, [Named()], stream)
+    async def body(stream: Stream[Record]) -> AsyncIterator[list[bytes]]:
+        scored = ScoredStream[Record, bytes](scoring, [Named()], stream)
         async for _batch, answers in scored.batches():
             yield answers
 
@@ -392,8 +431,8 @@ async def test_what_is_resolved_is_freed_without_a_look_for_garbage() -> None:
 async def test_scored_batches_leave_out_failures_and_split() -> None:
     engine, scoring = Engine(), SlowScoring(refuse_bad)
 
-    async def body(stream: Stream[Record]) -> AsyncIterator[list[str]]:
-        scored = ScoredStream[Record, str](scoring, [Named()], stream)
+    async def body(stream: Stream[Record]) -> AsyncIterator[list[bytes]]:
+        scored = ScoredStream[Record, bytes](scoring, [Named()], stream)
         async for batch, answers in scored.batches(max_rows=4):
             assert len(batch) == len(answers)
             if 6 in batch.offsets:
@@ -418,8 +457,8 @@ async def test_scored_batches_leave_out_failures_and_split() -> None:
 async def test_what_is_finished_is_passed_on_before_waiting_for_a_score() -> None:
     engine, scoring = Engine(), SlowScoring(refuse_bad)
 
-    async def body(stream: Stream[Record]) -> AsyncIterator[str]:
-        async for _, answer in ScoredStream[Record, str](scoring, [Named()], stream):
+    async def body(stream: Stream[Record]) -> AsyncIterator[bytes]:
+        async for _, answer in ScoredStream[Record, bytes](scoring, [Named()], stream):
             yield answer
 
     engine.put([b"a"])
