@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from aimass_stream.cli.app_report import AppQuestion
 from aimass_stream.errors import ConfigError
+from aimass_stream.runtime import project
+from aimass_stream.runtime.project import find_project, project_folder, put_first
 
 
 @pytest.fixture
@@ -16,6 +19,28 @@ def agents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "agents").mkdir()
     return tmp_path / "agents" / "__init__.py"
+
+
+def test_the_project_is_where_the_app_is_and_the_environment_stays_in_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here/no_such_shop").mkdir(parents=True)
+    (tmp_path / "here/no_such_shop/__init__.py").touch()
+    (tmp_path / "here/no_such_page.py").touch()
+    monkeypatch.chdir(tmp_path / "here")
+    assert find_project("no_such_shop.agents:app") == tmp_path / "here"
+    assert find_project("no_such_page") == tmp_path / "here"
+    assert find_project("no_such_package") is None
+    assert find_project("tests.cli") == Path(__file__).parents[2]
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setattr(project, "_put_first", [])
+    environment = Path(pytest.__file__).parents[1]
+    assert find_project("pytest") == environment
+    put_first(environment)
+    assert sys.path[0] != str(environment)
+    assert project_folder() == tmp_path / "here"
+    put_first(tmp_path)
+    assert (sys.path[0], project_folder()) == (str(tmp_path), tmp_path)
 
 
 def test_an_app_that_takes_too_long_is_given_up_with_a_way_out(agents: Path) -> None:
