@@ -7,8 +7,13 @@ import sysconfig
 import traceback
 from pathlib import Path
 
+from aimass_stream.errors import AimassError, ConfigError
+
 DETAIL_CHARS = 300
 TRACE_CHARS = 8_000
+SENTENCE_CHARS = 1_200
+CODE_MISTAKES = (TypeError, NameError, AttributeError, ImportError, SyntaxError)
+"""What Python raises where code is wrong, whatever the world around it is like."""
 
 _QUOTED = re.compile(r"'[^']+'|\"[^\"]+\"")
 
@@ -46,8 +51,7 @@ def place_of(error: BaseException) -> str:
     for file, line in reversed(places):
         path = Path(file)
         if not file.startswith("<") and not any(map(path.is_relative_to, _foreign_folders())):
-            near = path.is_relative_to(Path.cwd())
-            return f"{path.relative_to(Path.cwd()) if near else path}:{line}"
+            return near(path, line)
     return ""
 
 
@@ -57,6 +61,41 @@ def extra_missing(extra: str) -> str:
         f"The extra {extra!r} of aimass-stream is not installed: in its checkout, "
         f"pip install --constraint constraints.txt '.[{extra}]'"
     )
+
+
+def near(path: Path, line: int | None = None) -> str:
+    """A place in a file as `file:line`, the file told from the working directory if below it."""
+    file = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    return f"{file}:{line}" if line else str(file)
+
+
+def explain(error: BaseException) -> str:
+    """What is wrong and where, as one line for people: `TypeError: ... (models/digits.py:3)`.
+
+    An error of the engine's own speaks for itself, without its class.
+    """
+    if isinstance(error, AimassError):
+        text = str(error).partition("\n")[0]
+    elif isinstance(error, SyntaxError):
+        # Its text names the file once more, without its folder.
+        text = f"{type(error).__name__}: {error.msg}"
+    else:
+        text = describe(error)
+    place = place_of(error)
+    text = text[:SENTENCE_CHARS]
+    return f"{text} ({place})" if place else text
+
+
+def is_mistake(error: BaseException) -> bool:
+    """Whether an import failed for what its code says, so that the next one would fail as well.
+
+    What may have been the machine's fault, as a lack of memory or a device that is busy, is none.
+    """
+    if isinstance(error, AimassError):
+        return error.exit_code == ConfigError.exit_code
+    known = isinstance(error, (*CODE_MISTAKES, ValueError, LookupError))
+    # A library that finds no room in memory is reported as one that cannot be imported.
+    return known and not is_out_of_memory(error) and "Cannot allocate memory" not in str(error)
 
 
 def _foreign_folders() -> set[str]:

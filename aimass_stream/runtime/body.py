@@ -13,9 +13,17 @@ import inspect
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from aimass_stream.errors import AimassError, LostOutcomeError, Reason, RecordError
+from aimass_stream.error_text import CODE_MISTAKES, near, place_of
+from aimass_stream.errors import (
+    AimassError,
+    ConfigError,
+    LostOutcomeError,
+    Reason,
+    RecordError,
+)
 from aimass_stream.records import Topic
 from aimass_stream.runtime.streams import Stream
 
@@ -49,14 +57,22 @@ class Agent:
 
 
 class AgentError(AimassError):
-    """An agent's function cannot go on: it returned, or raised before its first record."""
+    """An agent's function raised before it took a record; another start may find it well."""
+
+
+class WrongAgentError(AgentError):
+    """An agent's code is wrong: it returned, or raised what only a mistake in it can raise."""
+
+    exit_code = ConfigError.exit_code
 
 
 async def run_body(name: str, body: Body, stream: Stream[Any]) -> None:
     """Call `body` over `stream`, again after each exception, until cancelled.
 
     Raises:
-        AgentError: the function returned, or raised before it took a record.
+        WrongAgentError: the function returned, or has a mistake in it that shows before its
+            first record.
+        AgentError: it raised something else before it took a record.
         AimassError: the engine's own errors pass through the function and end the worker.
     """
     while True:
@@ -67,17 +83,15 @@ async def run_body(name: str, body: Body, stream: Stream[Any]) -> None:
             raise
         except Exception as error:
             if stream.handover.handed_out == handed_out:
-                raise AgentError(
-                    f"agent {name} raised before it took a record: {_first_line(error)}"
-                ) from error
+                raise _broke_early(name, body, error, is_first=not handed_out) from error
             _blame_held(name, stream, error)
             stream.rewind()
             # A body that raises on everything would keep the loop to itself.
             await asyncio.sleep(0)
         else:
-            raise AgentError(
-                f"agent {name} returned, so its records would be left unanswered; "
-                "let it loop over its stream for as long as there is one"
+            raise WrongAgentError(
+                f"agent {name} returned, so its records would be left unanswered; let it loop "
+                f"over its stream for as long as there is one{_in_brackets(_place_of_body(body))}"
             )
 
 
@@ -86,12 +100,40 @@ async def _call(body: Body, stream: Stream[Any]) -> None:
     if inspect.isawaitable(running):
         await running
         return
+    if not hasattr(running, "__aiter__"):
+        raise TypeError(
+            f"it gives a {type(running).__name__}; write it with `async def`, and loop with "
+            "`async for`"
+        )
     try:
         async for output in running:
             stream.handover.collect(output)
     finally:
         if inspect.isasyncgen(running):
             await running.aclose()
+
+
+def _broke_early(name: str, body: Body, error: Exception, *, is_first: bool) -> AgentError:
+    """The end of a body that raised before it took a record.
+
+    After its first record a mistake may come of what it met meanwhile, which a restart forgets.
+    """
+    place = place_of(error)
+    kind = AgentError
+    if is_first and isinstance(error, CODE_MISTAKES):
+        kind, place = WrongAgentError, place or _place_of_body(body)
+    where = _in_brackets(place)
+    return kind(f"agent {name} raised before it took a record: {_first_line(error)}{where}")
+
+
+def _place_of_body(body: Body) -> str:
+    """Where a body is written; empty for one that is no function of Python."""
+    code = getattr(inspect.unwrap(body), "__code__", None)
+    return "" if code is None else near(Path(code.co_filename), code.co_firstlineno)
+
+
+def _in_brackets(place: str) -> str:
+    return f" ({place})" if place else ""
 
 
 def _blame_held(name: str, stream: Stream[Any], error: Exception) -> None:

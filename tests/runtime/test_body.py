@@ -13,7 +13,7 @@ from aimass_stream.errors import Reason, RecordError
 from aimass_stream.model import Model, ModelSpec
 from aimass_stream.records import Chunk, Limits, Record
 from aimass_stream.runtime.batch import Hear
-from aimass_stream.runtime.body import AgentError, Body, run_body
+from aimass_stream.runtime.body import AgentError, Body, WrongAgentError, run_body
 from aimass_stream.runtime.handover import WORK_ROWS, Handover, Unit, Work
 from aimass_stream.runtime.scored import NOTHING_DUE, WORKS_AHEAD, Outcomes, ScoredStream
 from aimass_stream.runtime.streams import Stream
@@ -239,8 +239,11 @@ async def test_returning_early_stops_the_worker(when: str) -> None:
         return
         yield b""
 
-    with pytest.raises(AgentError, match="returned"):
+    with pytest.raises(
+        WrongAgentError, match=r"returned.* \(tests/runtime/test_body\.py:\d+\)"
+    ) as end:
         await Engine().run(short if when == "after the first" else empty, b"a", b"b")
+    assert end.value.exit_code == 78
 
 
 async def test_raising_before_the_first_record_stops_the_worker() -> None:
@@ -248,8 +251,65 @@ async def test_raising_before_the_first_record_stops_the_worker() -> None:
         raise RuntimeError("no settings")
         yield b""
 
-    with pytest.raises(AgentError, match="no settings"):
+    with pytest.raises(AgentError, match=r"no settings \(tests/runtime/test_body\.py:\d+\)") as end:
         await Engine().run(broken, b"a")
+    assert end.value.exit_code == 1, "another start may find what it misses"
+
+
+async def plain_loop(stream: Stream[Record]) -> AsyncIterator[bytes]:
+    for record in stream:  # type: ignore[attr-defined]
+        yield record
+
+
+def plain_function(stream: Stream[Record]) -> Any:
+    yield from stream  # type: ignore[misc]
+
+
+async def misspelt(stream: Stream[Record]) -> AsyncIterator[bytes]:
+    stream.next_recrod()  # type: ignore[attr-defined]
+    yield b""
+
+
+async def without_library(stream: Stream[Record]) -> AsyncIterator[bytes]:
+    import no_such_library  # type: ignore[import-not-found]
+
+    yield no_such_library.answer(stream)
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        (plain_loop, "TypeError: 'Stream' object is not iterable"),
+        (plain_function, "TypeError: it gives a generator; write it with `async def`"),
+        (misspelt, "AttributeError: 'Stream' object has no attribute 'next_recrod'"),
+        (without_library, "ModuleNotFoundError: No module named 'no_such_library'"),
+    ],
+)
+async def test_a_mistake_before_the_first_record_is_one_that_no_restart_mends(
+    body: Body, says: str
+) -> None:
+    with pytest.raises(WrongAgentError) as end:
+        await Engine().run(body, b"a")
+    assert end.value.exit_code == 78
+    assert f"agent agent raised before it took a record: {says}" in str(end.value)
+    assert "(tests/runtime/test_body.py:" in str(end.value)
+
+
+async def test_a_mistake_after_the_first_record_may_be_gone_after_a_restart() -> None:
+    calls = 0
+
+    async def forgetful(stream: Stream[Record]) -> AsyncIterator[bytes]:
+        nonlocal calls
+        calls += 1
+        if calls > 1:
+            raise TypeError("what it met is None now")
+        async for _ in stream:
+            raise ValueError("no")
+        yield b""
+
+    with pytest.raises(AgentError, match="raised before it took a record") as end:
+        await Engine().run(forgetful, b"a", b"b")
+    assert end.value.exit_code == 1
 
 
 async def test_a_coroutine_that_yields_nothing_is_quiet() -> None:
