@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from aimass_stream.errors import DeviceError
+from aimass_stream.runtime.death_notes import note_deaths
 from aimass_stream.runtime.device_child import DeviceChild, DeviceProgram
 from aimass_stream.runtime.device_spare import DeviceSpare
 from aimass_stream.runtime.messages import HUNG_EXIT_CODE, LOST_EXIT_CODE, TAKE_OVER
@@ -260,6 +261,7 @@ class DeviceHost:
             reason = f"{_OWN_EXITS[death.code]}, {death.reason}"
             death = Exit(death.pid, death.code, reason, death.last_words, death.lived_s)
         self.deaths.append(death)
+        note_deaths(self.socket_path, self.deaths)
         self._options.on_event(f"device {self._device} died ({death.reason})")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +13,7 @@ from aimass_stream.error_text import describe
 from aimass_stream.errors import DeviceError, SetupError
 from aimass_stream.model import ModelSpec
 from aimass_stream.runtime.batch import BatchFailed, Hear, Scored
+from aimass_stream.runtime.death_notes import said_last, tell_death
 from aimass_stream.runtime.frames import FrameError, Payload
 from aimass_stream.runtime.session import LinkOptions, Session, SessionLostError
 
@@ -34,6 +35,7 @@ _DEFAULT_OPTIONS = LinkOptions()
 class _Model:
     spec: ModelSpec
     deaths: int = 0
+    died: list[int] = field(default_factory=list)
     error: SetupError | None = None
 
 
@@ -210,11 +212,19 @@ class DeviceLink:
             elif session.lost_batches == 0:
                 # With batches in flight, one of them may have been the cause.
                 model.deaths += 1
+                model.died.append(session.hello.pid)
             if model.deaths >= MAX_LOAD_DEATHS:
-                model.error = SetupError(
-                    f"the device process died {MAX_LOAD_DEATHS} times while loading {model_id}; "
-                    "its own log says more"
-                )
+                model.error = self._gave_up(model)
+
+    def _gave_up(self, model: _Model) -> SetupError:
+        reason, words = tell_death(Path(self._path), model.died)
+        how = f", with {reason}" if reason else ""
+        return SetupError(
+            f"the device process died {MAX_LOAD_DEATHS} times while loading {model.spec.id}{how}. "
+            "If it was killed, give it more memory, or fewer models beside this one; if it ended "
+            "by itself, see whether `aimass models verify` finds the files whole, and whether the "
+            f"model's library loads them in a plain `python`{said_last(words)}"
+        )
 
     def _connected(self) -> Session | None:
         future = self._session

@@ -175,8 +175,10 @@ async def test_two_links_survive_deaths_in_quick_succession(
 async def test_a_model_that_kills_each_process_that_loads_it_is_given_up(
     host: DeviceHost, link: DeviceLink
 ) -> None:
-    with pytest.raises(SetupError, match="died 5 times while loading deadly@1"):
+    dies = r"died 5 times while loading deadly@1, with exit code 9\. .*`aimass models verify`"
+    with pytest.raises(SetupError, match=dies) as failed:
         await link.load(spec("deadly", exit=9))
+    assert "imported no adapters" in str(failed.value).partition("it last said:\n")[2]
     await usable_again_s(link)
 
 
