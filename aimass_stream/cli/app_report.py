@@ -19,8 +19,8 @@ import msgspec
 from aimass_stream.cli.lacks import Lack, lacks_of
 from aimass_stream.cli.terminal import say
 from aimass_stream.config import settings
-from aimass_stream.error_text import describe, place_of
-from aimass_stream.errors import AimassError, ConfigError
+from aimass_stream.error_text import explain
+from aimass_stream.errors import ConfigError
 from aimass_stream.kafka.topics import TopicPlan
 from aimass_stream.records import Example, Record, Topic
 from aimass_stream.records.payload import PayloadRecord
@@ -293,10 +293,7 @@ def main(name: str, examples: int, seed: int) -> int:
         with redirect_stdout(sys.stderr):
             report = report_app(load_app(name), examples, seed)
     except Exception as error:
-        known = isinstance(error, AimassError)
-        text = str(error).partition("\n")[0] if known else describe(error)
-        place = place_of(error)
-        sys.stderr.write(f"{text} ({place})\n" if place else f"{text}\n")
+        sys.stderr.write(f"{explain(error)}\n")
         return 1
     sys.stdout.buffer.write(msgspec.json.encode(report))
     return 0

@@ -19,7 +19,7 @@ import faust
 from faust.cli.base import find_app
 
 from aimass_stream.app import App
-from aimass_stream.error_text import describe, place_of
+from aimass_stream.error_text import explain, is_mistake, place_of
 from aimass_stream.errors import AimassError, ConfigError
 from aimass_stream.runtime.allocator import keep_freed_memory
 from aimass_stream.runtime.log_form import LOG_FORM
@@ -38,9 +38,11 @@ def load_app(name: str) -> App:
     put_first(Path.cwd())
     try:
         app = find_app(name)
-    except (ImportError, AttributeError) as error:
-        if place := place_of(error):
-            raise ConfigError(f"{describe(error)} ({place})") from error
+    except Exception as error:
+        if not is_mistake(error):
+            raise
+        if place_of(error) or not isinstance(error, (ImportError, AttributeError)):
+            raise ConfigError(explain(error)) from error
         raise ConfigError(
             f"No app in {name!r} from {Path.cwd()}: {error}. Run this in the folder that holds "
             "the package, or name another one: aimass worker --app PACKAGE"

@@ -18,7 +18,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types.tuples import TP
 
 from aimass_stream.config import settings
-from aimass_stream.error_text import describe, place_of
+from aimass_stream.error_text import explain, place_of
 from aimass_stream.errors import BrokerError, ConfigError, LostOutcomeError
 from aimass_stream.kafka.assignment import Assignment
 from aimass_stream.kafka.changelogs import Changelogs
@@ -272,10 +272,11 @@ class WorkerApp(faust.App):
             ConfigError: always; Faust itself would go on without the module.
         """
         error = cast(BaseException, sys.exc_info()[1])
-        place = place_of(error)
-        why = f"{describe(error)} ({place})" if place else describe(error)
-        trace = "".join(traceback.format_exception(error))
-        raise ConfigError(f"{name} cannot be imported: {why}\n{trace}".rstrip()) from error
+        # Without a place in the project's own code, the trace is all that says where.
+        trace = "" if place_of(error) else "".join(traceback.format_exception(error))
+        raise ConfigError(
+            f"{name} cannot be imported: {explain(error)}\n{trace}".rstrip()
+        ) from error
 
     # -- Faust's own settings ------------------------------------------------------------
 

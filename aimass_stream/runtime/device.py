@@ -1,8 +1,8 @@
 """The device process: holds the models of one device and answers batches over a Unix socket.
 
 Started by a `DeviceHost` as `python -m aimass_stream.runtime.device`. It reports `warm` and
-`ready` as lines on its stdout; what models print goes to stderr. Its stdin is held open by
-the owner: a line tells a spare to take over, the end of it tells any to exit at once.
+`ready`, or why it `failed`, as lines on its stdout; what models print goes to stderr. Its stdin is
+held open by the owner: a line tells a spare to take over, the end of it tells any to exit at once.
 
 Threads: the event loop (connections), `decode`, `predict` and `collect` (see `pipeline`),
 `load`, `watchdog`, and one that reads stdin.
@@ -26,8 +26,8 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from aimass_stream.error_text import TRACE_CHARS, describe
-from aimass_stream.errors import Reason
+from aimass_stream.error_text import TRACE_CHARS, describe, explain, is_mistake
+from aimass_stream.errors import ConfigError, Reason
 from aimass_stream.learner import Learner
 from aimass_stream.model import Model
 from aimass_stream.runtime.allocator import keep_freed_memory
@@ -37,6 +37,7 @@ from aimass_stream.runtime.heap import importing
 from aimass_stream.runtime.job import Job
 from aimass_stream.runtime.log_form import LOG_FORM
 from aimass_stream.runtime.messages import (
+    FAILED,
     HUNG_EXIT_CODE,
     LEARNERS,
     LOST_EXIT_CODE,
@@ -232,6 +233,22 @@ def _warm_up(options: DeviceOptions) -> None:
         raise failures[0]
 
 
+def _begin(options: DeviceOptions, report: BinaryIO) -> None:
+    """Import what the models need; the owner is told in a sentence where that fails.
+
+    Raises:
+        SystemExit: the declarations are wrong, which the sentence says better than a trace.
+        Exception: whatever else a module of the project raises.
+    """
+    try:
+        _warm_up(options)
+    except Exception as error:
+        report.write(FAILED + explain(error).encode(errors="replace") + b"\n")
+        if is_mistake(error):
+            raise SystemExit(ConfigError.exit_code) from error
+        raise
+
+
 def _exit_orphaned(socket_path: Path) -> None:
     with contextlib.suppress(OSError):
         socket_path.unlink()
@@ -288,7 +305,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     read_stdin(lambda line: taking_over.set(), partial(_exit_orphaned, options.socket_path))
     if options.project is not None:
         put_first(options.project)
-    _warm_up(options)
+    _begin(options, report)
     report.write(WARM + b"\n")
     if options.spare:
         taking_over.wait()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from aimass_stream.runtime.messages import READY, WARM
+from aimass_stream.runtime.messages import FAILED, READY, WARM
 from aimass_stream.runtime.processes import Child, Command
 
 _ENV = {
@@ -79,11 +79,13 @@ class DeviceChild:
         ready: whether it accepts connections; done when that is known.
         is_warm: its imports are done.
         gives_way: they yield to everything else.
+        failure: why they failed, as a sentence; empty while nothing is known of that.
     """
 
     def __init__(self, command: Command, on_stderr: Callable[[bytes], None]) -> None:
         self.is_warm = False
         self.gives_way = False
+        self.failure = ""
         self.ready: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self.child = Child.start(command, self._on_stdout, on_stderr)
         self.child.exited.add_done_callback(lambda exited: self._settle(ready=False))
@@ -96,6 +98,9 @@ class DeviceChild:
     def _on_stdout(self, data: bytes) -> None:
         lines = data.split(b"\n")
         self.is_warm = self.is_warm or WARM in lines
+        for line in lines:
+            if line.startswith(FAILED):
+                self.failure = line.removeprefix(FAILED).decode(errors="replace")
         if READY in lines:
             self._settle(ready=True)
 

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from aimass_stream.errors import DeviceError
-from aimass_stream.runtime.death_notes import note_deaths
+from aimass_stream.errors import ConfigError, DeviceError
+from aimass_stream.runtime.death_notes import note_deaths, said_last
 from aimass_stream.runtime.device_child import DeviceChild, DeviceProgram
 from aimass_stream.runtime.device_spare import DeviceSpare
 from aimass_stream.runtime.messages import HUNG_EXIT_CODE, LOST_EXIT_CODE, TAKE_OVER
@@ -138,6 +138,7 @@ class DeviceHost:
 
         Raises:
             DeviceError: processes die while they start; the text has their last words.
+            ConfigError: the project's declarations are wrong; the text says which, and where.
         """
         ready = asyncio.create_task(self._ready.wait())
         failed = asyncio.create_task(self.watch())
@@ -154,7 +155,7 @@ class DeviceHost:
 
         Raises:
             DeviceError: it dies while it starts; nothing is left running.
-            ConfigError: the folder does not exist.
+            ConfigError: the folder does not exist, or the project's declarations are wrong.
         """
         self.launch()
         try:
@@ -168,6 +169,7 @@ class DeviceHost:
 
         Raises:
             DeviceError: it cannot; the text has the last words of the last process.
+            ConfigError: the project's declarations are wrong; the text says which, and where.
         """
         if self._task is not None:
             await asyncio.shield(self._task)
@@ -223,11 +225,14 @@ class DeviceHost:
             else:
                 death = await active.child.exited
                 failed_starts += 1
-            self._record(death)
             # What ended by itself before it was ever ready would do so again.
             ended_itself = not was_ready and death.code >= 0
-            if failed_starts and (ended_itself or failed_starts >= MAX_FAILED_STARTS):
-                raise _cannot_start(self._device, death)
+            is_lost = failed_starts and (ended_itself or failed_starts >= MAX_FAILED_STARTS)
+            if is_lost and active.failure and death.code == ConfigError.exit_code:
+                raise ConfigError(active.failure)
+            self._record(death, "" if is_lost else active.failure)
+            if is_lost:
+                raise _cannot_start(self._device, death, active.failure)
             if failed_starts:
                 await asyncio.sleep(backoff.delay_s(lived_s=0))
             self.restarts += 1
@@ -256,17 +261,17 @@ class DeviceHost:
                     break
         return await asyncio.shield(active.child.exited)
 
-    def _record(self, death: Exit) -> None:
+    def _record(self, death: Exit, failure: str) -> None:
         if death.code in _OWN_EXITS:
             reason = f"{_OWN_EXITS[death.code]}, {death.reason}"
             death = Exit(death.pid, death.code, reason, death.last_words, death.lived_s)
         self.deaths.append(death)
         note_deaths(self.socket_path, self.deaths)
-        self._options.on_event(f"device {self._device} died ({death.reason})")
+        why = f": {failure}" if failure else ""
+        self._options.on_event(f"device {self._device} died ({death.reason}){why}")
 
 
-def _cannot_start(device: str, death: Exit) -> DeviceError:
-    said = f"; it last said:\n{death.last_words}" if death.last_words else ""
-    return DeviceError(
-        f"the process of device {device} dies while it starts ({death.reason}){said}"
-    )
+def _cannot_start(device: str, death: Exit, failure: str) -> DeviceError:
+    # The sentence stands for the trace that it has written by then.
+    why = f": {failure}" if failure else said_last(death.last_words)
+    return DeviceError(f"the process of device {device} dies while it starts ({death.reason}){why}")

@@ -73,5 +73,6 @@ class DeviceSpare:
             spare.gives_way = niceness > 0
             death = await asyncio.shield(spare.child.exited)
             self.child = None
-            self._on_event(f"the spare of device {self._program.device} died ({death.reason})")
+            why = f": {spare.failure}" if spare.failure else ""
+            self._on_event(f"the spare of device {self._program.device} died ({death.reason}){why}")
             await asyncio.sleep(backoff.delay_s(death.lived_s))

@@ -19,6 +19,8 @@ WARM = b"warm"
 """A line on a device process's stdout: its imports are done."""
 READY = b"ready"
 """A line on its stdout: it accepts connections."""
+FAILED = b"failed "
+"""How a line on its stdout begins that says why its imports failed; it ends then."""
 TAKE_OVER = b"take over"
 """A line on its stdin: a spare becomes the active process."""
 HUNG_EXIT_CODE = 75

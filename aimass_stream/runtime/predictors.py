@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import importlib
 import importlib.util
@@ -10,7 +11,7 @@ import os
 import pkgutil
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -19,8 +20,8 @@ from types import ModuleType
 from typing import Any, cast
 
 from aimass_stream.adapters.lean_imports import NEEDED_BY, import_lean
-from aimass_stream.error_text import describe
-from aimass_stream.errors import SetupError
+from aimass_stream.error_text import describe, explain, is_mistake, near
+from aimass_stream.errors import ConfigError, SetupError
 from aimass_stream.learner import Learner
 from aimass_stream.model import (
     LaunchingPredictor,
@@ -178,6 +179,7 @@ def import_declared(package: str, kind: type[Model[Any]] | type[Learner[Any]]) -
         The adapters' modules. None where the package does not exist.
 
     Raises:
+        ConfigError: a declaration names an adapter that cannot be imported.
         Exception: whatever a module of the project raises when it is imported.
     """
     if _is_absent(package):
@@ -185,17 +187,46 @@ def import_declared(package: str, kind: type[Model[Any]] | type[Learner[Any]]) -
     modules = [importlib.import_module(package)]
     found = pkgutil.walk_packages(getattr(modules[0], "__path__", ()), f"{package}.")
     modules.extend(importlib.import_module(module.name) for module in found)
-    adapters = {
-        each.adapter.partition(":")[0]
-        for module in modules
-        for value in _held_in(module, kind)
-        for each in ([value, *all_parts(value)] if isinstance(value, Model) else [value])
-    }
-    if any(adapter.startswith(NEEDED_BY) for adapter in adapters):
+    declared: dict[str, list[tuple[ModuleType, str]]] = {}
+    for module in modules:
+        for name, value in _held_in(module, kind):
+            for each in [value, *all_parts(value)] if isinstance(value, Model) else [value]:
+                declared.setdefault(each.adapter.partition(":")[0], []).append((module, name))
+    if any(adapter.startswith(NEEDED_BY) for adapter in declared):
         import_lean()
-    for adapter in sorted(adapters):
+    for adapter in sorted(declared):
+        _import_adapter(adapter, declared[adapter])
+    return sorted(declared)
+
+
+def _import_adapter(adapter: str, declared: Sequence[tuple[ModuleType, str]]) -> None:
+    """Import an adapter's module on behalf of declarations: modules, and their names there."""
+    try:
         importlib.import_module(adapter)
-    return sorted(adapters)
+    except (ImportError, ValueError) as error:
+        if not is_mistake(error):
+            raise
+        # A module that imports a declaration from another one has no line for it.
+        lines = [(_line_of(module, name), module, name) for module, name in declared]
+        line, module, name = next((each for each in lines if each[0]), lines[0])
+        place = near(Path(module.__file__ or module.__name__), line)
+        raise ConfigError(
+            f"{name} ({place}) needs the adapter {adapter}, which cannot be imported: "
+            f"{explain(error)}"
+        ) from error
+
+
+def _line_of(module: ModuleType, name: str) -> int | None:
+    """Where a module gives a name its value; None where that is nowhere to be seen."""
+    try:
+        tree = ast.parse(Path(module.__file__ or "").read_bytes())
+    except (OSError, SyntaxError):
+        return None
+    for node in tree.body:
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+            return node.lineno
+    return None
 
 
 def _is_absent(package: str) -> bool:
@@ -207,5 +238,5 @@ def _is_absent(package: str) -> bool:
 
 def _held_in(
     module: ModuleType, kind: type[Model[Any]] | type[Learner[Any]]
-) -> list[Model[Any] | Learner[Any]]:
-    return [value for value in vars(module).values() if isinstance(value, kind)]
+) -> list[tuple[str, Model[Any] | Learner[Any]]]:
+    return [(name, value) for name, value in vars(module).items() if isinstance(value, kind)]

@@ -15,7 +15,7 @@ import psutil
 import pytest
 import pytest_asyncio
 
-from aimass_stream.errors import DeviceError, Reason, SetupError
+from aimass_stream.errors import ConfigError, DeviceError, Reason, SetupError
 from aimass_stream.runtime import device_host
 from aimass_stream.runtime.device_host import DeviceHost, HostOptions
 from aimass_stream.runtime.link import BatchFailed, DeviceLink, LinkOptions
@@ -265,18 +265,6 @@ def on_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
 
 
-@pytest.mark.usefixtures("on_path")
-async def test_a_broken_project_says_what_is_wrong_with_it(tmp_path: Path) -> None:
-    project = write_project(tmp_path, broken="import no_such_library")
-    host = DeviceHost(project)
-    with pytest.raises(DeviceError) as failed:
-        await host.start()
-    assert "No module named 'no_such_library'" in str(failed.value)
-    assert "broken.py" in str(failed.value)
-    assert host.pid is None
-    assert not [child for child in psutil.Process().children() if child.cwd() == str(tmp_path)]
-
-
 DECLARATION = """
 from dataclasses import dataclass
 from typing import ClassVar
@@ -288,6 +276,76 @@ class Declared(Model[int]):
 
 declared = Declared()
 """
+
+TRANSFORMERS = """
+from aimass_stream.adapters.transformers import Transformers
+
+wants = Transformers("text-classification", "models://wants", {settings})
+"""
+
+
+@pytest.mark.usefixtures("on_path")
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("import no_such_library", "ModuleNotFoundError: No module named 'no_such_library' (%s:1)"),
+        ("\ndef broken(:\n", "SyntaxError: invalid syntax (%s:2)"),
+        (
+            TRANSFORMERS.format(settings="latency_ms=-1"),
+            "Transformers('models://wants'): latency_ms=-1: it must be a number above 0 (%s:4)",
+        ),
+        (TRANSFORMERS.format(settings="latency_ms='50'"), "latency_ms='50': it must be a number"),
+        (TRANSFORMERS.format(settings="latncy_ms=50"), "it takes no latncy_ms"),
+        (TRANSFORMERS.format(settings="engine='openvino'"), "engine"),
+        (
+            DECLARATION,
+            "declared (%s:10) needs the adapter models.slow_library, which cannot be imported: "
+            "ModuleNotFoundError: No module named 'models.slow_library'",
+        ),
+    ],
+    ids=["import", "syntax", "value", "type", "keyword", "engine", "adapter"],
+)
+async def test_a_wrong_declaration_is_told_in_a_sentence_and_not_tried_again(
+    tmp_path: Path, text: str, says: str
+) -> None:
+    project, said, events = write_project(tmp_path, wrong=text), list[bytes](), list[str]()
+    host = DeviceHost(project, options=HostOptions(on_stderr=said.append, on_event=events.append))
+    with pytest.raises(ConfigError) as failed:
+        await host.start()
+    assert says.replace("%s", "models/wrong.py") in str(failed.value)
+    assert "(models/wrong.py:" in str(failed.value)
+    assert "\n" not in str(failed.value)
+    assert (b"".join(said), events, host.restarts) == (b"", [], 0)
+    assert host.pid is None
+    assert not [child for child in psutil.Process().children() if child.cwd() == str(tmp_path)]
+
+
+@pytest.mark.usefixtures("on_path")
+async def test_what_may_be_the_machines_fault_is_no_wrong_declaration(tmp_path: Path) -> None:
+    busy = "raise RuntimeError('CUDA error: all devices are busy')"
+    said: list[bytes] = []
+    host = DeviceHost(
+        write_project(tmp_path, busy=busy), options=HostOptions(on_stderr=said.append)
+    )
+    with pytest.raises(DeviceError, match=r"all devices are busy \(models/busy\.py:1\)$") as failed:
+        await host.start()
+    assert b"".join(said).count(b"Traceback") == 1
+    assert "Traceback" not in str(failed.value)
+
+
+@pytest.mark.usefixtures("on_path")
+async def test_a_spare_that_cannot_start_any_more_says_why(tmp_path: Path) -> None:
+    events: list[str] = []
+    project = write_project(tmp_path)
+    host = DeviceHost(project, options=HostOptions(on_event=events.append))
+    await host.start()
+    await until(lambda: host.spare_pid, "a spare")
+    project.joinpath("models", "broken.py").write_text("import no_such_library")
+    kill(host.spare_pid)
+    why = "(exit code 78): ModuleNotFoundError: No module named 'no_such_library'"
+    await until(lambda: any(why in event for event in events), "the reason")
+    assert host.pid is not None
+    await host.stop()
 
 
 @pytest.mark.usefixtures("on_path")
@@ -320,19 +378,32 @@ async def test_a_project_elsewhere_comes_before_the_working_directory(tmp_path: 
 
 
 @pytest.mark.usefixtures("on_path")
+@pytest.mark.parametrize(
+    ("text", "error", "said"),
+    [
+        ("raise RuntimeError('broken since')", DeviceError, 3),
+        # It may be in the middle of being written, and is not when it is looked at again.
+        ("raise TypeError('broken since')", ConfigError, 2),
+    ],
+)
 async def test_a_project_that_breaks_later_is_given_up_after_a_few_starts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+    error: type[Exception],
+    said: int,
 ) -> None:
     monkeypatch.setattr(device_host, "MAX_FAILED_STARTS", 2)
     events: list[str] = []
     project = write_project(tmp_path)
     host = DeviceHost(project, options=HostOptions(spare=False, on_event=events.append))
     await host.start()
-    project.joinpath("models", "broken.py").write_text("raise RuntimeError('broken since')")
+    project.joinpath("models", "broken.py").write_text(text)
     kill(host.pid)
-    with pytest.raises(DeviceError, match="broken since"):
+    with pytest.raises(error, match=r"broken since \(models/broken.py:1\)"):
         await asyncio.wait_for(host.watch(), 10)
-    assert len([event for event in events if "died" in event]) == 3
+    assert len([event for event in events if "died" in event]) == said
+    assert "broken since (models/broken.py:1)" in events[1]
     await host.stop()
 
 

@@ -1,0 +1,3 @@
+"""A package of declarations with a mistake in it."""
+
+raise TypeError("told to be wrong")
