@@ -72,6 +72,32 @@ class Seldom(logging.Filter):
         return True
 
 
+class NoSteps(logging.Filter):
+    """Leaves out the steps by which Faust starts and stops the parts of an app.
+
+    Around the one sentence that says why a worker ends they would be what is read first. That the
+    app itself starts and stops is said.
+    """
+
+    _STEPS = (
+        "Starting...",
+        "Stopping...",
+        "Cleanup",
+        "Wait for streams...",
+        "Flush producer buffer...",
+        "Consumer shutting down for user cancel.",
+    )
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a record is no such step."""
+        if record.levelno != logging.INFO or not record.name.startswith("aimass_stream."):
+            return True
+        said = record.getMessage()
+        if record.name == App.__module__:
+            return not said.endswith(self._STEPS[2:])
+        return not said.endswith(self._STEPS)
+
+
 class Worker(faust.Worker):
     """Faust's worker, that leaves the last word to `main` and does not linger."""
 
@@ -108,6 +134,7 @@ def configure_logging() -> None:
     handler = logging.getLogger().handlers[0]
     handler.addFilter(Seldom())
     if level == "INFO":
+        handler.addFilter(NoSteps())
         for name in QUIET_LOGGERS:
             logging.getLogger(name).setLevel(logging.WARNING)
 

@@ -17,6 +17,8 @@ from aimass_stream.runtime.streams import Stream
 BACKLOG = "delivery backlog"
 FROZEN = "frozen"
 
+_BODY = 1
+
 
 class AgentRun:
     """Runs an agent's body over one partition for as long as this worker owns it.
@@ -81,11 +83,24 @@ class AgentRun:
         """Whether the body stands still because the broker has not taken its answers."""
         return self.stream.is_closed_for(BACKLOG)
 
+    @property
+    def holds_records(self) -> bool:
+        """Whether the body has a record in its hands, or what it made of one is not delivered."""
+        return self.stream.handover.held is not None or self.is_delivering
+
     async def settle(self) -> None:
         """Wait until the body waits and everything it finished is reported to the ledger."""
         if self._tasks:
-            await self.stream.wait_idle()
+            await self._wait_body()
             await self._delivery.wait_empty()
+
+    async def _wait_body(self) -> None:
+        """Wait until the body waits; one that has ended never will."""
+        idle = asyncio.create_task(self.stream.wait_idle())
+        try:
+            await asyncio.wait({idle, self._tasks[_BODY]}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            idle.cancel()
 
     def _take(self, unit: Unit) -> None:
         """Have a unit delivered; once too much has failed it is left for the next worker."""

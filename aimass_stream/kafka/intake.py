@@ -227,15 +227,20 @@ class Intake:
                 run.freeze()
 
     async def settle(self, timeout_s: float) -> bool:
-        """Wait for frozen bodies to finish what they hold; whether all did in time."""
+        """Wait for frozen bodies to finish what they hold.
+
+        Returns:
+            Whether none holds a record any more. One that is late for something else, as for a
+            database before its first record, holds none.
+        """
         runs = [run for feed in self.feeds.values() for run in feed.runs]
         if not runs:
             return True
-        tasks = [asyncio.create_task(run.settle()) for run in runs]
+        tasks = {asyncio.create_task(run.settle()): run for run in runs}
         _, late = await asyncio.wait(tasks, timeout=timeout_s)
         for task in late:
             task.cancel()
-        return not late
+        return not any(tasks[task].holds_records for task in late)
 
     async def keep(self, assigned: Iterable[TP], generation: int) -> None:
         """Keep the feeds that nobody else can have owned meanwhile; end the others."""

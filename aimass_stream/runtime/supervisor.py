@@ -16,7 +16,12 @@ from typing import Any
 from aimass_stream.errors import AimassError, ConfigError
 from aimass_stream.runtime.device_host import DeviceHost
 from aimass_stream.runtime.parent import SUPERVISED
-from aimass_stream.runtime.processes import Command, KeptProcess, ProcessStatus
+from aimass_stream.runtime.processes import (
+    CONFIG_EXIT_CODE,
+    Command,
+    KeptProcess,
+    ProcessStatus,
+)
 
 log = logging.getLogger("aimass.supervisor")
 
@@ -96,6 +101,9 @@ class Supervisor:
                 code = await self._run_until_stopped()
             finally:
                 drained = await self._drain()
+            if self.reason:
+                # Last, so that nobody has to look for it above what others said of their end.
+                self._on_event(self.reason)
             return code or drained
         finally:
             for number in _SIGNALS:
@@ -124,7 +132,6 @@ class Supervisor:
             error = task.exception() if task.done() else None
             if isinstance(error, AimassError):
                 self.reason = str(error)
-                self._on_event(self.reason)
                 return error.exit_code
             if error is not None:
                 raise error
@@ -161,7 +168,9 @@ class Supervisor:
             # Who ended of the signal itself had not come as far as to hold anything.
             if end is None or end.code in (0, -signal.SIGTERM):
                 continue
-            self._on_event(f"{worker.status.name} could not drain ({end.reason})")
+            # Who cannot work has said why, and nothing of that is about the drain.
+            if not (self.reason and end.code == CONFIG_EXIT_CODE):
+                self._on_event(f"{worker.status.name} could not drain ({end.reason})")
             return end.code if end.code > 0 else 128 + self._last_signal
         if all(end is not None and end.code == 0 for end in ends):
             log.info("everything that was in hand is finished and committed")

@@ -127,6 +127,7 @@ async def test_a_wrong_configuration_stops_everything(supervise: Supervise) -> N
     running = await supervise("misconfigured", models="no-such-package")
     assert await running.exit_code() == 78
     assert running.said(r"reason (.*)") == ["worker 1 cannot work (exit code 78)"]
+    assert running.said(r"event (.*)") == ["worker 1 cannot work (exit code 78)"]
     assert running.said(r"left (.*)") == ["[]"]
 
 
@@ -144,6 +145,17 @@ async def test_a_device_that_cannot_start_stops_everything(supervise: Supervise)
     assert await running.exit_code() == 75
     (reason,) = running.said(r"reason (.*)")
     assert "told to break" in reason
+    assert not any(map(is_alive, running.workers()))
+
+
+async def test_wrong_declarations_stop_everything_and_are_said_once_and_last(
+    supervise: Supervise,
+) -> None:
+    running = await supervise("obedient", models="tests.runtime.wrong_project")
+    assert await running.exit_code() == 78
+    sentence = "TypeError: told to be wrong (tests/runtime/wrong_project/__init__.py:3)"
+    assert running.said(r"event (.*)") == [sentence]
+    assert running.said(r"reason (.*)") == [sentence]
     assert not any(map(is_alive, running.workers()))
 
 
