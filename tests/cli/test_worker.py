@@ -138,6 +138,141 @@ def test_a_module_that_cannot_be_imported_is_not_left_out(
     assert f"agents.more cannot be imported: {why}" in done.stdout + done.stderr
 
 
+def write_models(project: Path, text: str) -> None:
+    """Give a project a package of declarations."""
+    (project / "models").mkdir()
+    (project / "models" / "__init__.py").touch()
+    (project / "models" / "wants.py").write_text(text)
+
+
+def run_worker(env: dict[str, str], project: Path) -> tuple[int, list[str]]:
+    """Run `aimass worker` until it ends by itself: its exit code, and what it said."""
+    done = aimass("worker", env=env, cwd=project, timeout_s=90)
+    said = done.stderr.rstrip()
+    for noise in ("Traceback", "restarted", "could not drain", "still busy"):
+        assert noise not in said
+    return done.returncode, said.splitlines()
+
+
+TRANSFORMERS = """
+from aimass_stream.adapters.transformers import Transformers
+
+wants = Transformers("text-classification", "models://wants", {settings})
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (TRANSFORMERS.format(settings="latency_ms=-1"), "latency_ms=-1: it must be a number above"),
+        (TRANSFORMERS.format(settings="latncy_ms=50"), "it takes no latncy_ms"),
+        ("def broken(:\n", "SyntaxError: invalid syntax"),
+        ("import no_such_module\n", "ModuleNotFoundError: No module named 'no_such_module'"),
+    ],
+)
+def test_a_wrong_declaration_ends_a_worker_at_once_with_a_sentence(
+    worker_env: dict[str, str], project: Path, text: str, says: str
+) -> None:
+    write_models(project, text)
+    code, said = run_worker({**worker_env, "AIMASS_WEB_PORT": "17400"}, project)
+    assert code == 78
+    assert says in said[-1]
+    assert "(models/wants.py:" in said[-1]
+    assert sum(says in line for line in said) == 1
+
+
+def test_a_mistake_in_the_modules_of_an_app_is_told_in_a_sentence(
+    worker_env: dict[str, str], project: Path
+) -> None:
+    agents = project / "agents" / "__init__.py"
+    agents.write_text(agents.read_text().replace("answer=bytes)", "answer=bytes, latency_ms=-1)"))
+    code, said = run_worker({**worker_env, "AIMASS_WEB_PORT": "17450"}, project)
+    assert code == 78
+    assert said[-1].endswith("worker 1 cannot work (exit code 78)")
+    assert "Inline" in said[-2]
+    assert "(agents/__init__.py:9)" in said[-2]
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "says"),
+    [
+        ("    async for", "    for", "TypeError: 'ScoredStream' object is not iterable"),
+        ("    async for", "    return\n    async for", "returned"),
+        ("    async for", "    echo.nope\n    async for", "AttributeError: 'Inline' object has no"),
+    ],
+    ids=["for", "return", "attribute"],
+)
+def test_an_agent_with_a_mistake_in_it_is_not_started_again(
+    worker_env: dict[str, str], project: Path, right: str, wrong: str, says: str
+) -> None:
+    agents = project / "agents" / "__init__.py"
+    agents.write_text(agents.read_text().replace(right, wrong))
+    code, said = run_worker({**worker_env, "AIMASS_WEB_PORT": "17500"}, project)
+    assert code == 78
+    assert said[-1].endswith("worker 1 cannot work (exit code 78)")
+    assert f"agent repeat {says}" in said[-2] or f"took a record: {says}" in said[-2]
+    assert "(agents/__init__.py:" in said[-2]
+
+
+async def test_an_agent_that_misses_something_is_started_again(
+    worker_env: dict[str, str], project: Path
+) -> None:
+    agents = project / "agents" / "__init__.py"
+    away = "    raise ConnectionError('no database yet')\n    async for"
+    agents.write_text(agents.read_text().replace("    async for", away))
+    errors = project / "errors.log"
+    env = {**worker_env, "AIMASS_WEB_PORT": "17550"}
+    worker = start_aimass("worker", env=env, cwd=project, errors=errors)
+    try:
+        again = "worker 1 died (exit code 1), restarted"
+        await until(lambda: again in errors.read_text(), "another start", timeout_s=60)
+        assert "took a record: ConnectionError: no database yet" in errors.read_text()
+    finally:
+        worker.kill()
+        worker.communicate()
+
+
+def test_a_model_that_cannot_be_loaded_is_said_right_before_the_end(
+    worker_env: dict[str, str], project: Path
+) -> None:
+    write_models(project, TRANSFORMERS.format(settings="latency_ms=50"))
+    agents = project / "agents" / "__init__.py"
+    scored = agents.read_text().replace("app.score(echo,", "app.score(wants,")
+    agents.write_text("from models.wants import wants\n" + scored)
+    env = {**worker_env, "AIMASS_WEB_PORT": "17600", "AIMASS_MODELS": str(project / "none")}
+    code, said = run_worker(env, project)
+    assert code == 78
+    assert "Model wants is not in the registry" in said[-2]
+    assert said[-1].endswith("worker 1 cannot work (exit code 78)")
+    steps = [line for line in said if line.endswith("...")]
+    assert len(steps) == 2, "that the app starts, and that it stops"
+
+
+@pytest.mark.parametrize("holds", [True, False])
+async def test_only_an_agent_that_holds_a_record_is_said_to_be_busy(
+    broker_url: str, topic_name: str, worker_env: dict[str, str], project: Path, *, holds: bool
+) -> None:
+    agents = project / "agents" / "__init__.py"
+    waits = "{0}print('it waits', file=sys.stderr, flush=True)\n{0}await asyncio.Event().wait()\n"
+    line, indent = ("        yield", " " * 8) if holds else ("    async for", " " * 4)
+    text = agents.read_text().replace(line, waits.format(indent) + line)
+    agents.write_text("import asyncio\nimport sys\n" + text)
+    client = {"bootstrap_servers": bootstrap_servers(broker_url)}
+    await create_topics(client, [TopicPlan(f"{topic_name}.source", 1)], 1)
+    await send(broker_url, f"{topic_name}.source", b"a")
+    errors = project / "errors.log"
+    env = {**worker_env, "AIMASS_WEB_PORT": "17650"}
+    worker = start_aimass("worker", env=env, cwd=project, errors=errors)
+    try:
+        await until(lambda: "it waits" in errors.read_text(), "an agent that waits", timeout_s=60)
+        worker.terminate()
+        assert await asyncio.to_thread(worker.wait, 30) == 0
+        assert ("agents still busy" in errors.read_text()) == holds
+    finally:
+        worker.kill()
+        worker.communicate()
+
+
 def start_supervised(
     argv: list[str], env: dict[str, str], folder: Path, log: Path
 ) -> subprocess.Popen[bytes]:
