@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
 import orjson
@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from aimass_stream.cli.app_report import AppQuestion, AppReport
+from aimass_stream.cli.record_text import escape
 from aimass_stream.cli.terminal import make_console, say, use_broker
 from aimass_stream.cli.units import count_text
 from aimass_stream.config import load_settings
@@ -70,7 +71,24 @@ async def _read(url: str, report: AppReport) -> list[Audit]:
         if not oracle.settled():
             # Answers lie before their outcomes, and may have come behind the end of their topic.
             await oracle.catch_up()
-        return [audit(each, oracle.accounts[each.agent], committed, replays) for each in watched]
+        return [
+            audit(
+                each,
+                oracle.accounts[each.agent],
+                committed,
+                replays,
+                _foreign_to(each, oracle.foreign, report),
+            )
+            for each in watched
+        ]
+
+
+def _foreign_to(
+    watched: Watched, foreign: Mapping[str, int], report: AppReport
+) -> Mapping[str, int]:
+    """Of what no engine wrote, what an agent's account leaves out, by topic in order of name."""
+    read = {watched.to, *report.own_topics}
+    return {topic: count for topic, count in sorted(foreign.items()) if topic in read}
 
 
 async def _catch_up(oracle: Oracle) -> None:
@@ -118,4 +136,10 @@ def _sentences(audits: Sequence[Audit]) -> list[str]:
         lines.append(f"{lost:,} are committed, and nothing speaks of them.")
     if not any(each.unborne or each.waiting or each.lost for each in audits):
         lines.append("Every record has its outcome.")
+    foreign = {topic: count for each in audits for topic, count in each.foreign.items()}
+    if foreign:
+        where = ", ".join(
+            f"{count_text(count, 'record')} on {escape(topic)}" for topic, count in foreign.items()
+        )
+        lines.append(f"Left out, since no engine wrote it: {where}.")
     return lines

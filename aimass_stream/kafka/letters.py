@@ -21,6 +21,8 @@ Place = tuple[int, int]
 """Partition and offset of a dead letter."""
 
 _SUFFIX = dead_letters_topic("")
+_OFFSET_DIGITS = 19
+"""Kafka counts with 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +232,10 @@ def parse_place(text: str) -> tuple[str, int, int]:
     """Topic, partition and offset of `topic/partition/offset`; no topic where it is no place."""
     topic, _, rest = text.rpartition("/")
     topic, _, partition = topic.rpartition("/")
-    if not (topic and partition.isdecimal() and rest.isdecimal()):
+    if not (topic and _is_count(partition) and _is_count(rest)):
         return "", -1, -1
     return topic, int(partition), int(rest)
+
+
+def _is_count(text: str) -> bool:
+    return text.isdecimal() and len(text) <= _OFFSET_DIGITS

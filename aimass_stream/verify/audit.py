@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from aimass_stream.kafka.letters import parse_place
 from aimass_stream.kafka.reader import Offsets
 from aimass_stream.kafka.replays import Replay
-from aimass_stream.verify.oracle import Account, Place, Watched
+from aimass_stream.verify.oracle import Account, Watched
+from aimass_stream.verify.written import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Audit:
         replays: of those that came, records of dead letters that were sent again.
         answered_since: of those dead-lettered, records that were sent again and then answered,
             or quiet.
+        foreign: records that no engine wrote, by topic: of its answers, and of the outcomes and
+            dead letters of its app. They are left out of all counts but `came`.
     """
 
     agent: str
@@ -47,6 +51,7 @@ class Audit:
     differing: int
     replays: int = 0
     answered_since: int = 0
+    foreign: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_sound(self) -> bool:
@@ -55,7 +60,11 @@ class Audit:
 
 
 def audit(
-    watched: Watched, account: Account, committed: Offsets, replays: Sequence[Replay] = ()
+    watched: Watched,
+    account: Account,
+    committed: Offsets,
+    replays: Sequence[Replay] = (),
+    foreign: Mapping[str, int] = MappingProxyType({}),
 ) -> Audit:
     """Add up an account.
 
@@ -64,6 +73,7 @@ def audit(
         account: what its topics say, read to ends that were asked for after `committed`.
         committed: where the app's group stood.
         replays: of the app's dead letters, oldest first.
+        foreign: records that no engine wrote, by topic, on whichever topics of the app.
     """
     sent = list(_sent(watched.topic, replays))
     new_places = {to for _, to, _ in sent}
@@ -89,6 +99,7 @@ def audit(
         answered_since=_answered_since(
             account, {old: to for old, to, agent in sent if agent == watched.agent}
         ),
+        foreign=dict(foreign),
     )
 
 

@@ -31,6 +31,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         longest_wait_s: the longest that a record waited for its outcome, counted from the fault.
         problems: what is not as promised; none is a pass.
         measured: further figures, each with its unit in its name.
+        foreign: records on topics that the engine writes which no engine wrote, by topic; they
+            are left out.
     """
 
     records: int = 0
@@ -44,6 +46,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     longest_wait_s: float | None = None
     problems: list[str] = []
     measured: dict[str, float] = {}
+    foreign: dict[str, int] = {}
 
 
 class Row(Finding, frozen=True, kw_only=True):

@@ -2,13 +2,14 @@
 
 It reads an agent's source topic, its answers, and the app's outcomes and dead letters, and
 knows nothing of workers, groups or committed offsets. A record is lost when no outcome speaks
-of it, or when its outcome speaks of an answer or a dead letter that is not on its topic.
+of it, or when its outcome speaks of an answer or a dead letter that is not on its topic. What
+others have put onto the topics that the engine writes is counted, and otherwise left out.
 """
 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -16,18 +17,16 @@ import msgspec
 import orjson
 
 from aimass_stream.kafka.dead_letters import dead_letters_topic
-from aimass_stream.kafka.outcomes import Outcomes, decode, outcomes_topic
+from aimass_stream.kafka.outcomes import Outcomes, outcomes_topic
 from aimass_stream.kafka.reader import Offsets, TopicReader
 from aimass_stream.records import Chunk, Embedding, Headers, identity
+from aimass_stream.verify.written import Place, buried_of, outcomes_in, source_of, text_of
 
 TOLERANCE = 1e-4
 """By how much a score may differ between repeats."""
 
 RECENT = 500
 """Latencies kept for a live view."""
-
-Place = tuple[int, int]
-"""Partition and offset on the source topic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +122,11 @@ class Oracle:
         watched: the agents.
         since: offsets to begin at, of any of the topics; the beginning where not given.
 
+    Attributes:
+        accounts: of each agent, by its name.
+        foreign: records that no engine wrote, by the topic of answers, outcomes or dead letters
+            that they lie on.
+
     Use as an async context manager, then `follow` as often as wanted.
     """
 
@@ -137,6 +141,7 @@ class Oracle:
         self._reader = TopicReader(url, sorted(topics))
         self._since = since or {}
         self.accounts: dict[str, Account] = {w.agent: Account() for w in self._watched}
+        self.foreign: Counter[str] = Counter()
 
     async def __aenter__(self) -> Self:
         """Connect.
@@ -176,22 +181,26 @@ class Oracle:
     def _read(self, chunk: Chunk) -> None:
         if chunk.topic == self._outcomes:
             for value, timestamp_ms in zip(chunk.values, chunk.timestamps_ms, strict=True):
-                self._note_outcomes(decode(value or b""), timestamp_ms)
+                self._note_outcomes(outcomes_in(value), timestamp_ms)
         elif chunk.topic == self._dead_letters:
             for value, headers in zip(chunk.values, chunk.headers, strict=True):
                 self._note_dead_letter(value or b"", headers)
         for watched in self._watched:
             if chunk.topic == watched.topic:
                 self._note_arrivals(self.accounts[watched.agent], chunk)
-            if chunk.topic == watched.to:
-                self._note_answers(watched, chunk)
+        writers = [watched for watched in self._watched if watched.to == chunk.topic]
+        if writers:
+            self._note_answers(writers, chunk)
 
     @staticmethod
     def _note_arrivals(account: Account, chunk: Chunk) -> None:
         for offset, timestamp_ms in zip(chunk.offsets, chunk.timestamps_ms, strict=True):
             account.arrived_ms[chunk.partition, offset] = timestamp_ms
 
-    def _note_outcomes(self, outcomes: Outcomes, timestamp_ms: int) -> None:
+    def _note_outcomes(self, outcomes: Outcomes | None, timestamp_ms: int) -> None:
+        if outcomes is None:
+            self.foreign[self._outcomes] += 1
+            return
         account = self.accounts.get(outcomes.agent)
         if account is None:
             return
@@ -207,28 +216,36 @@ class Oracle:
                         arrived_ms = account.arrived_ms.get(place, timestamp_ms)
                         account.recent_ms.append(timestamp_ms - arrived_ms)
 
-    def _note_answers(self, watched: Watched, chunk: Chunk) -> None:
-        account = self.accounts[watched.agent]
+    def _note_answers(self, writers: Sequence[Watched], chunk: Chunk) -> None:
         for value, headers in zip(chunk.values, chunk.headers, strict=True):
-            topic, place = _source(headers)
-            if topic == watched.topic:
-                account.answers[place] = value or b""
-                account.roots[_text(headers, identity.ROOT)] = value or b""
-                _note_id(account, account.ids, headers, value or b"")
+            source = source_of(headers)
+            if source is None:
+                self.foreign[chunk.topic] += 1
+                continue
+            topic, place = source
+            for watched in writers:
+                if topic == watched.topic:
+                    account = self.accounts[watched.agent]
+                    account.answers[place] = value or b""
+                    account.roots[text_of(headers, identity.ROOT)] = value or b""
+                    _note_id(account, account.ids, headers, value or b"")
 
     def _note_dead_letter(self, value: bytes, headers: Headers) -> None:
-        account = self.accounts.get(_text(headers, identity.AGENT))
+        place = buried_of(headers)
+        if place is None:
+            self.foreign[self._dead_letters] += 1
+            return
+        account = self.accounts.get(text_of(headers, identity.AGENT))
         if account is not None:
-            _, place = _source(headers)
-            reason = _text(headers, identity.REASON)
+            reason = text_of(headers, identity.REASON)
             account.dead[place] = reason
-            root, model = _text(headers, identity.ROOT), _text(headers, identity.MODEL)
+            root, model = text_of(headers, identity.ROOT), text_of(headers, identity.MODEL)
             account.burials[place] = Burial(root, model, reason)
             _note_id(account, account.dead_ids, headers, value)
 
 
 def _note_id(account: Account, ids: dict[str, bytes], headers: Headers, value: bytes) -> None:
-    answer_id = _text(headers, identity.ID)
+    answer_id = text_of(headers, identity.ID)
     known = ids.get(answer_id)
     if known is None:
         ids[answer_id] = value
@@ -268,12 +285,3 @@ def _alike(first: Any, second: Any) -> bool:
     if isinstance(first, list) and isinstance(second, list):
         return len(first) == len(second) and all(map(_alike, first, second))
     return type(first) is type(second) and first == second
-
-
-def _source(headers: Headers) -> tuple[str, Place]:
-    topic, partition, offset = _text(headers, identity.SOURCE).rsplit("/", 2)
-    return topic, (int(partition), int(offset))
-
-
-def _text(headers: Headers, name: str) -> str:
-    return next((value.decode() for key, value in reversed(headers) if key == name), "")

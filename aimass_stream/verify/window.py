@@ -281,5 +281,8 @@ class Window(Load):
         """
         finding = judge(self.evidence, self.sent.total(), recovers_within_s)
         return msgspec.structs.replace(
-            finding, problems=[*self.problems, *finding.problems], measured=self.measured
+            finding,
+            problems=[*self.problems, *finding.problems],
+            measured=self.measured,
+            foreign=dict(self._oracle.foreign),
         )

@@ -96,6 +96,23 @@ async def test_the_command_accounts_for_what_a_worker_did(
         assert (row["waiting"], row["lost"], row["unborne"], row["differing"]) == (3, 0, 0, 0)
         shown = aimass("audit", "--app", app, env=env, cwd=root)
         assert "3 have no outcome yet: a worker reads them next." in shown.stdout
+        assert row["foreign"] == {}
+        assert "no engine wrote" not in shown.stdout
+        foreign = {
+            f"{topic_name}.answers": 1,
+            f"{topic_name}.dead_letters": 1,
+            f"{topic_name}.outcomes": 2,
+        }
+        for topic, count in foreign.items():
+            await send(broker_url, topic, [b"garbage"] * count)
+        again = aimass("audit", "--app", app, "--json", env=env, cwd=root)
+        assert again.returncode == 0, again.stderr
+        assert json.loads(again.stdout) == {**row, "foreign": foreign}
+        shown = aimass("audit", "--app", app, env=env, cwd=root)
+        assert (
+            f"Left out, since no engine wrote it: 1 record on {topic_name}.answers, "
+            f"1 record on {topic_name}.dead_letters, 2 records on {topic_name}.outcomes."
+        ) in " ".join(shown.stdout.split())
 
 
 def test_an_app_that_is_not_there_is_named(tmp_path: Path) -> None:

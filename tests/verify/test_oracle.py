@@ -85,3 +85,56 @@ def test_the_latest_outcome_counts_and_differs_unless_somebody_replayed(
     assert account.fates == {(0, 7): "answered"}
     assert account.lost() == []
     assert (account.duplicated, account.differing) == (0, differing)
+
+
+GOOD = [
+    (identity.SOURCE, b"in/0/7"),
+    (identity.ID, b"id"),
+    (identity.AGENT, b"agent"),
+    (identity.REASON, b"model_error"),
+]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [None, b"", b"in", b"in/0", b"in/zero/7", b"in/0/-1", b"\xff/\xfe", b"in/0/" + b"9" * 5000],
+)
+@pytest.mark.parametrize("topic", ["out", "app.dead_letters"])
+def test_a_record_that_names_no_source_is_foreign(topic: str, source: bytes | None) -> None:
+    oracle = Oracle("kafka://127.0.0.1:1", "app", [Watched("agent", "in", "out")])
+    others = [(name, held) for name, held in GOOD if name != identity.SOURCE]
+    foreign = others if source is None else [*others, (identity.SOURCE, source)]
+    oracle._read(
+        Chunk(topic, 0, [0, 1], [0, 0], [None, None], [b"garbage", b"good"], [foreign, GOOD])
+    )
+    account = oracle.accounts["agent"]
+    assert oracle.foreign == {topic: 1}
+    assert [*account.answers, *account.dead] == [(0, 7)]
+    assert account.duplicated == 0
+
+
+def test_a_dead_letter_without_a_reason_or_an_agent_is_foreign() -> None:
+    oracle = Oracle("kafka://127.0.0.1:1", "app", [Watched("agent", "in", "out")])
+    for missing in (identity.REASON, identity.AGENT):
+        headers = [(name, held) for name, held in GOOD if name != missing]
+        oracle._read(Chunk("app.dead_letters", 0, [0], [0], [None], [b"x"], [headers]))
+    assert oracle.foreign == {"app.dead_letters": 2}
+    assert oracle.accounts["agent"].dead == {}
+
+
+@pytest.mark.parametrize(
+    "value", [None, b"", b"garbage", b"\xff\xfe", b"{}", b'{"agent":1}', b"[" * 100_000]
+)
+def test_what_is_no_outcome_is_foreign(value: bytes | None) -> None:
+    oracle = Oracle("kafka://127.0.0.1:1", "app", [Watched("agent", "in", "out")])
+    oracle._read(Chunk("app.outcomes", 0, [0], [0], [None], [value], [()]))
+    oracle._read(outcomes("quiet"))
+    assert oracle.foreign == {"app.outcomes": 1}
+    assert oracle.accounts["agent"].fates == {(0, 7): "quiet"}
+
+
+def test_a_foreign_record_is_counted_once_however_many_agents_write_its_topic() -> None:
+    watched = [Watched("agent", "in", "out"), Watched("other", "more", "out")]
+    oracle = Oracle("kafka://127.0.0.1:1", "app", watched)
+    oracle._read(Chunk("out", 0, [0], [0], [None], [b"garbage"], [()]))
+    assert oracle.foreign == {"out": 1}

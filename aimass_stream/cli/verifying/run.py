@@ -107,6 +107,11 @@ def _tell(console: Console, report: Report, file: Path | None) -> None:
     if report.faults:
         console.print(result_table(report.faults))
         console.print(summary_of(report.faults), soft_wrap=True)
+    if foreign := sum((Counter(row.foreign) for row in report.faults), Counter[str]()):
+        where = ", ".join(f"{count:,} on {topic}" for topic, count in sorted(foreign.items()))
+        console.print(
+            f"Left out, since no engine wrote them: {where}.", soft_wrap=True, markup=False
+        )
     for row in report.faults:
         if row.why:
             console.print(f"{row.fault}: {row.why}", soft_wrap=True, markup=False)
