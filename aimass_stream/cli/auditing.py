@@ -13,6 +13,7 @@ from rich.text import Text
 
 from aimass_stream.cli.app_report import AppQuestion, AppReport
 from aimass_stream.cli.record_text import escape
+from aimass_stream.cli.tables import Name, print_table
 from aimass_stream.cli.terminal import make_console, say, use_broker
 from aimass_stream.cli.units import count_text
 from aimass_stream.config import load_settings
@@ -111,11 +112,11 @@ def _show(app_id: str, audits: Sequence[Audit]) -> None:
         table.add_column(header, justify="left" if name == "agent" else "right")
     for each in audits:
         numbers = [f"{getattr(each, name):,}" for name in list(COLUMNS)[1:]]
-        table.add_row(each.agent, *numbers, style=None if each.is_sound else "red")
+        table.add_row(Name(each.agent), *numbers, style=None if each.is_sound else "red")
     console = make_console()
-    console.print(table)
+    print_table(console, table)
     for line in _sentences(audits):
-        console.print(Text(line))
+        console.print(Text(line), soft_wrap=not console.is_terminal)
 
 
 def _sentences(audits: Sequence[Audit]) -> list[str]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from io import StringIO
 
+import pytest
 from rich.console import Console
 
+from aimass_stream.cli.auditing import _show
 from aimass_stream.cli.demo.patience import Patience
 from aimass_stream.cli.demo.report import _outcomes_table
 from aimass_stream.cli.demo.view import Gauges, Moment, Row, View, observe
+from aimass_stream.cli.tables import fold
+from aimass_stream.verify.audit import Audit
 from aimass_stream.verify.oracle import Account
 
 
@@ -31,6 +35,53 @@ def test_topics_whose_names_begin_alike_are_told_apart_on_a_narrow_terminal() ->
     with console.capture() as drawn:
         console.print(table)
     assert "…" not in drawn.get()
+
+
+@pytest.mark.parametrize(
+    ("width", "lines"),
+    [
+        (40, ["intent-quality.predictions.text"]),
+        (16, ["intent-quality.", "predictions.text"]),
+        (14, ["intent-", "quality.", "predictions.", "text"]),
+        (9, ["intent-", "quality.", "predictio", "ns.text"]),
+        (0, [*"intent-quality.predictions.text"]),
+    ],
+)
+def test_a_name_is_folded_behind_a_dot_or_a_dash_where_one_is_near(
+    width: int, lines: list[str]
+) -> None:
+    assert fold("intent-quality.predictions.text", width) == lines
+
+
+NAMES = ["intent-quality.predictions.text", "intent-quality.predictions.intents"]
+
+
+def audits() -> list[Audit]:
+    return [Audit(name, "t", 123_456, 123_456, 0, 0, 0, 0, 0, 0, 0) for name in NAMES]
+
+
+def test_an_audit_on_a_narrow_terminal_keeps_names_whole(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "dumb")
+    _show("app", audits())
+    shown = capsys.readouterr().out
+    assert "…" not in shown
+    first_words = "".join(line.split()[0] for line in shown.splitlines()[2:])
+    assert first_words.startswith("".join(NAMES))
+
+
+def test_an_audit_that_goes_to_no_terminal_has_a_line_for_each_agent(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    _show("app", audits())
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[:3] for line in lines[2:4]] == [
+        [name, "123,456", "123,456"] for name in NAMES
+    ]
 
 
 def test_patience_lasts_while_outcomes_come() -> None:

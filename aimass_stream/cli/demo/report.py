@@ -13,6 +13,7 @@ from rich.table import Table
 from aimass_stream.cli.demo.acts import Act
 from aimass_stream.cli.demo.stream import Stream
 from aimass_stream.cli.demo.view import percentile
+from aimass_stream.cli.tables import Name, print_table
 from aimass_stream.kafka.reader import Offsets
 from aimass_stream.verify.audit import audit
 from aimass_stream.verify.oracle import Account, Watched
@@ -133,8 +134,8 @@ def _judgements(acts: Sequence[Act], accounts: Mapping[str, Account]) -> dict[st
 
 def print_report(console: Console, report: dict[str, Any]) -> None:
     """The report as tables for people."""
-    console.print(_outcomes_table(report))
-    console.print(_quality_table(report))
+    print_table(console, _outcomes_table(report))
+    print_table(console, _quality_table(report))
     for name, figure in report["quality"]["text"].items():
         for drift in figure.get("drifts", ()):
             console.print(f"drift of {name}: {drift}", highlight=False)
@@ -143,13 +144,13 @@ def print_report(console: Console, report: dict[str, Any]) -> None:
 def _outcomes_table(report: dict[str, Any]) -> Table:
     missing = report["lost"] or report["waiting"]
     table = Table(title=None if missing else "aimass demo: every record accounted for")
-    table.add_column("topic", overflow="fold")
+    table.add_column("topic")
     for column in ("in", "answered", "quiet", "dead", "p50 ms", "p99 ms", "first"):
         table.add_column(column, justify="right")
     for topic, counts in report["topics"].items():
         first, latency = counts["seconds_to_first_answer"], counts["latency_ms"]
         table.add_row(
-            topic,
+            Name(topic),
             *(f"{counts[fate]:,}" for fate in FATES),
             f"{latency['p50']:,.0f}",
             f"{latency['p99']:,.0f}",
@@ -181,7 +182,7 @@ def _quality_table(report: dict[str, Any]) -> Table:
                 if part.startswith("baseline") or not isinstance(value, float | None):
                     continue
                 table.add_row(
-                    topic,
+                    Name(topic),
                     f"{name.replace('_', ' ')}: {part.replace('_', ' ')}",
                     _percent(value),
                     _percent(figure.get(f"baseline_{part}", figure.get("baseline"))),
