@@ -90,6 +90,8 @@ async def test_every_record_is_accounted_for_and_the_answers_are_right(
         report = await demo.finish()
         took_s = time.monotonic() - demo.started_at
         assert demo.processes() == []
+        said = demo.output()
+    assert "aimass dlq list --app-id aimass-demo" in said
     assert_broken_records_cost_themselves(report)
     assert_every_record_accounted_for(report)
     assert report["topics"]["images"]["in"] > 40 * STREAM_S

@@ -55,7 +55,7 @@ STOP_S = 60.0
 """How long the worker has to end."""
 NEXT_STEPS = """Next:
   aimass watch predictions.images --from beginning   # the answers; any topic above
-  aimass dlq list                                    # what could not be answered, and why
+  aimass dlq list --app-id aimass-demo               # what could not be answered, and why
 README.md says how to make it your own."""
 REFRESH_S = 0.25
 
