@@ -15,8 +15,13 @@ UNSOUND = 1
 def audit(
     *,
     app_name: Annotated[
-        str, typer.Option("--app", help="Package that holds the app, as for aimass worker.")
-    ] = "agents",
+        str | None,
+        typer.Option(
+            "--app",
+            help="Package that holds the app, as for aimass worker.",
+            show_default="agents, of this folder",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One line of JSON for each agent.")
     ] = False,

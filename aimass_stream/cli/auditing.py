@@ -11,6 +11,7 @@ import orjson
 from rich.table import Table
 from rich.text import Text
 
+from aimass_stream.cli.app_place import check_app
 from aimass_stream.cli.app_report import AppQuestion, AppReport
 from aimass_stream.cli.record_text import escape
 from aimass_stream.cli.tables import Name, print_table
@@ -39,15 +40,19 @@ COLUMNS = {
 }
 
 
-def run_audit(package: str, *, as_json: bool) -> bool:
+def run_audit(package: str | None, *, as_json: bool) -> bool:
     """Read the topics of an app, print what its records became, and say whether all is sound.
+
+    Args:
+        package: that holds the app; None for the one of this folder.
+        as_json: print JSON.
 
     Raises:
         BrokerError: the broker cannot be reached.
         ConfigError: there is no such app.
         NeverRanError: no worker of it has run yet.
     """
-    report = AppQuestion(package).answer()
+    report = AppQuestion(check_app(package)).answer()
     with use_broker(load_settings(), is_brief=True) as url:
         audits = asyncio.run(_read(url, report))
     if as_json:

@@ -23,8 +23,13 @@ COLOURS = {"OK": "green", "WARN": "yellow", "FAIL": "bold red"}
 def doctor(
     *,
     app_name: Annotated[
-        str, typer.Option("--app", help="Package that holds the app, as for aimass worker.")
-    ] = "agents",
+        str | None,
+        typer.Option(
+            "--app",
+            help="Package that holds the app, as for aimass worker.",
+            show_default="agents, of this folder",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Look at everything a worker needs: versions, broker, topics, models, disk, device.
@@ -45,9 +50,14 @@ def doctor(
         raise typer.Exit(1)
 
 
-def examine(app_name: str) -> Iterator[Finding]:
-    """Run every check; what takes long runs beside the rest."""
-    from aimass_stream.cli.app_report import AppQuestion, has_app
+def examine(name: str | None) -> Iterator[Finding]:
+    """Run every check; what takes long runs beside the rest.
+
+    Args:
+        name: the package that holds the app; None for the one of this folder.
+    """
+    from aimass_stream.cli.app_place import DEFAULT, is_app_there
+    from aimass_stream.cli.app_report import AppQuestion
     from aimass_stream.cli.checks.machine import (
         check_device,
         check_disk,
@@ -56,7 +66,8 @@ def examine(app_name: str) -> Iterator[Finding]:
     )
     from aimass_stream.cli.checks.settings import check_settings
 
-    question = AppQuestion(app_name) if has_app(app_name) else None
+    app_name = name or DEFAULT
+    question = AppQuestion(app_name) if is_app_there(name) else None
     try:
         yield check_python()
         yield check_packages()
@@ -96,7 +107,10 @@ def _ask(app_name: str, question: AppQuestion | None) -> tuple[AppReport | None,
     from aimass_stream.errors import ConfigError
 
     if question is None:
-        fix = "Type this in the folder that holds it, or name another one: aimass doctor --app NAME"
+        fix = (
+            "Go to the folder of your project, make one with aimass init DIR, or name its package: "
+            "aimass doctor --app PACKAGE"
+        )
         return None, warn("app", f"no package {app_name} in {Path.cwd()}", fix)
     try:
         report = question.answer()

@@ -67,8 +67,13 @@ def begin(
 @command
 def run_worker(
     name: Annotated[
-        str, typer.Option("--app", help="Package that holds the app, as for faust -A.")
-    ] = "agents",
+        str | None,
+        typer.Option(
+            "--app",
+            help="Package that holds the app, as for faust -A.",
+            show_default="agents, of this folder",
+        ),
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
     device: Annotated[str, typer.Option(help="cpu, or a CUDA device such as cuda:0.")] = "cpu",
     drain_s: Annotated[

@@ -10,10 +10,11 @@ import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from aimass_stream.cli.app_place import check_app
 from aimass_stream.cli.checks.machine import check_device_named
 from aimass_stream.cli.terminal import say, use_broker
 from aimass_stream.config import Settings, load_settings
-from aimass_stream.errors import BrokerError, ConfigError
+from aimass_stream.errors import BrokerError
 from aimass_stream.runtime.device_host import DeviceHost, HostOptions
 from aimass_stream.runtime.log_form import LOG_FORM
 from aimass_stream.runtime.memory_limit import memory_limit_bytes
@@ -31,9 +32,13 @@ log = logging.getLogger("aimass.worker")
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """What `aimass worker` was asked for; see its help."""
+    """What `aimass worker` was asked for; see its help.
 
-    app: str = "agents"
+    Attributes:
+        app: the package that was named; None for the one of this folder.
+    """
+
+    app: str | None = None
     workers: int = 1
     device: str = "cpu"
     drain_s: float = 15.0
@@ -51,7 +56,7 @@ def supervise(options: WorkerOptions) -> int:
         BrokerError: no broker listens.
         ConfigError: there is no such package, or no such device.
     """
-    project = check_app(options.app)
+    app = check_app(options.app)
     check_device_named(options.device)
     watch_parent(options.drain_s + 10)
     logging.basicConfig(level=logging.INFO, format=LOG_FORM)
@@ -64,7 +69,7 @@ def supervise(options: WorkerOptions) -> int:
         commands = [
             Command(
                 name=f"worker {number}",
-                argv=[sys.executable, "-m", "aimass_stream.cli.worker_process", options.app],
+                argv=[sys.executable, "-m", "aimass_stream.cli.worker_process", app],
                 env={**env, "AIMASS_WEB_PORT": str(port), SLOT: str(number)},
                 log=options.log,
             )
@@ -72,7 +77,7 @@ def supervise(options: WorkerOptions) -> int:
         ]
         supervisor = Supervisor(
             commands,
-            make_hosts(conf, options.device, project),
+            make_hosts(conf, options.device, find_project(app)),
             drain_s=options.drain_s,
         )
         ports = ", ".join(command.env["AIMASS_WEB_PORT"] for command in commands)
@@ -82,26 +87,7 @@ def supervise(options: WorkerOptions) -> int:
         return asyncio.run(supervisor.run())
 
 
-def check_app(name: str) -> Path:
-    """See that there is a package to look for the app in, before a Kafka is started for it.
-
-    Returns:
-        The folder that holds it.
-
-    Raises:
-        ConfigError: there is none, in this folder or installed.
-    """
-    folder = find_project(name)
-    if folder is None:
-        package = name.partition(":")[0].partition(".")[0]
-        raise ConfigError(
-            f"There is no package {package!r} in {Path.cwd()}. Run this in the folder that holds "
-            "it, or name another one: aimass worker --app PACKAGE"
-        )
-    return folder
-
-
-def make_hosts(conf: Settings, device: str, project: Path) -> dict[str, DeviceHost]:
+def make_hosts(conf: Settings, device: str, project: Path | None) -> dict[str, DeviceHost]:
     """The owners of the model processes, by the variable that tells workers their socket."""
     limit_bytes = memory_limit_bytes(conf)
     models = HostOptions(on_event=log.warning, rss_limit_bytes=limit_bytes, project=project)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import signal
 import socket
@@ -50,6 +51,39 @@ def test_a_package_that_is_not_there_is_refused_before_a_kafka_is_started(
     assert refused.exit_code == 78
     assert f"There is no package 'no_such_agents' in {tmp_path}" in refused.stderr
     assert not (tmp_path / ".aimass").exists()
+
+
+@pytest.mark.parametrize("holds", ["nothing", "a folder without modules"])
+def test_an_agents_package_from_elsewhere_is_no_app_of_this_folder(
+    tmp_path: Path, holds: str
+) -> None:
+    if holds != "nothing":
+        (tmp_path / "agents").mkdir()
+    # The checkout lies on the path of this environment, and its agents are importable.
+    env = {name: held for name, held in os.environ.items() if name != "AIMASS_BROKER"}
+    env |= {"PYTHONPATH": str(Path(__file__).parents[2])}
+    for command in ("worker", "audit"):
+        refused = aimass(command, env=env, cwd=tmp_path)
+        assert refused.returncode == 78
+        assert refused.stderr == (
+            f"There is no package 'agents' in {tmp_path}: go to the folder of your project, make "
+            "one with aimass init DIR, or name its package with --app PACKAGE.\n"
+        )
+    doctor = aimass("doctor", env=env, cwd=tmp_path)
+    assert f"WARN app       no package agents in {tmp_path}" in doctor.stdout
+    assert "aimass init DIR" in doctor.stdout
+    assert not (tmp_path / ".aimass").exists()
+
+
+def test_an_app_that_is_named_may_lie_elsewhere(worker_env: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "shop.py").write_text(AGENTS.format(name="shop"))
+    env = {**worker_env, "AIMASS_BROKER": "kafka://127.0.0.1:1"}
+    env["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[2]), str(tmp_path / "site")])
+    # It is found, and the next thing is looked for.
+    assert aimass("worker", "--app", "shop", env=env, cwd=tmp_path).returncode == 69
+    doctor = aimass("doctor", "--app", "shop", env=env, cwd=tmp_path)
+    assert "OK   app       shop, from shop" in doctor.stdout
 
 
 def test_the_version_is_printed() -> None:

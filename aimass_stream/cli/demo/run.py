@@ -207,7 +207,8 @@ class Demo:
             "AIMASS_CLAIM_PREFIXES": f'["{payloads}"]',
         }
         argv = [sys.executable, "-m", "aimass_stream.cli.main", "worker"]
-        argv += ["--workers", str(self._options.workers)]
+        # Named, since the demo runs the reference application from any folder.
+        argv += ["--app", "agents", "--workers", str(self._options.workers)]
         command = Command(name="aimass worker", argv=argv, env=env, log=self._log)
         worker = KeptProcess(command, say)
         self._failed = asyncio.get_running_loop().create_future()
