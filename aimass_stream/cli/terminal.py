@@ -40,14 +40,16 @@ def fail(error: Exception, exit_code: int) -> NoReturn:
 
 
 def command(function: F) -> F:
-    """Turn the engine's errors into messages and exit codes."""
+    """Turn the engine's errors and the signals that end it into messages and exit codes."""
 
     @wraps(function)
     def run(*args: Any, **kwargs: Any) -> Any:
         from aimass_stream.errors import AimassError
+        from aimass_stream.runtime.signals import unwinding
 
         try:
-            return function(*args, **kwargs)
+            with unwinding():
+                return function(*args, **kwargs)
         except AimassError as error:
             fail(error, error.exit_code)
         except KeyboardInterrupt:

@@ -40,6 +40,7 @@ from aimass_stream.kafka.embedded_process import (
     spawn,
     write_settings,
 )
+from aimass_stream.runtime.signals import held
 
 # Below the ports that systems hand out to outgoing connections: one of those could take the
 # broker's port while it is down, and a client that keeps dialling it could even reach itself.
@@ -234,13 +235,17 @@ def _launch(folder: Path, wanted: Record, runtime: _Runtime, say: Say) -> Record
     draft = archive.draft(cluster_id) if archive else None
     say(f"Starting Kafka {KAFKA} in {folder}")
     started = time.monotonic()
-    pid = spawn(folder, runtime.java, runtime.jars, archive.flags(draft) if archive else [])
-    record = msgspec.structs.replace(wanted, pid=pid, draft=str(draft) if draft else None)
+    pid = None
     try:
-        write_record(folder, record)
+        # A signal in between would leave a broker whose process nobody knows.
+        with held():
+            pid = spawn(folder, runtime.java, runtime.jars, archive.flags(draft) if archive else [])
+            record = msgspec.structs.replace(wanted, pid=pid, draft=str(draft) if draft else None)
+            write_record(folder, record)
         _await_answer(folder, record, started + START_BOUND_S)
     except BaseException as error:
-        end(pid, folder)
+        if pid is not None:
+            end(pid, folder)
         if isinstance(error, ChildProcessError):
             raise _ExitedError(log_excerpt(folder, before)) from error
         raise

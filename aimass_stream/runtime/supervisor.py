@@ -22,6 +22,7 @@ from aimass_stream.runtime.processes import (
     KeptProcess,
     ProcessStatus,
 )
+from aimass_stream.runtime.signals import told
 
 log = logging.getLogger("aimass.supervisor")
 
@@ -38,13 +39,12 @@ DEFAULT_DRAIN_S = 15.0
 
 _HOST_BUDGET_S = 5.0
 _FORCE_BUDGET_S = 1.5
-_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Supervisor:
     """Runs workers and their hosts until told to stop. Lives on the main thread's event loop.
 
-    The first SIGTERM or SIGINT drains: workers are sent SIGTERM and have `drain_s` seconds.
+    The first SIGTERM, SIGINT or SIGHUP drains: workers are sent SIGTERM and have `drain_s` seconds.
     The second ends everything at once.
 
     Args:
@@ -87,15 +87,12 @@ class Supervisor:
         """Run until stopped by a signal, or until going on is of no use.
 
         Returns:
-            The exit code: 0 after a drain, 130 or 143 when it was cut short, a worker's own
+            The exit code: 0 after a drain, 130 or 143 when a second signal cut it short, a worker's own
             when it could not drain, 78 when a worker says that it cannot work, 75 when a model
             process cannot be kept alive.
             `reason` has the text for all but the first.
         """
-        loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
-            loop.add_signal_handler(number, self._on_signal, number)
-        try:
+        with told(self._on_signal):
             code, drained = 0, 0
             try:
                 code = await self._run_until_stopped()
@@ -105,9 +102,6 @@ class Supervisor:
                 # Last, so that nobody has to look for it above what others said of their end.
                 self._on_event(self.reason)
             return code or drained
-        finally:
-            for number in _SIGNALS:
-                loop.remove_signal_handler(number)
 
     def _on_signal(self, number: signal.Signals) -> None:
         self._last_signal = number

@@ -6,7 +6,6 @@ import asyncio
 import importlib.metadata
 import os
 import platform
-import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 import psutil
 
 from aimass_stream.errors import AimassError
+from aimass_stream.runtime.signals import told
 from aimass_stream.verify.application import Application
 from aimass_stream.verify.fault import Fault
 from aimass_stream.verify.finding import Report, Row, Verdict
@@ -57,7 +57,7 @@ class Verification:
     Attributes:
         rows: those so far; complete after `run`.
         scene: while the application runs.
-        interrupted: whether Ctrl-C or SIGTERM cut it short.
+        interrupted: whether Ctrl-C, SIGTERM or SIGHUP cut it short.
         error: why it ended before its end; empty where it did not.
     """
 
@@ -114,14 +114,12 @@ class Verification:
 
     async def _run(self, folder: Path) -> None:
         running = asyncio.create_task(self._run_on(folder))
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._interrupt, running)
-        try:
-            await running
-        except asyncio.CancelledError:
-            if not self.interrupted:
-                raise
+        with told(lambda _: self._interrupt(running)):
+            try:
+                await running
+            except asyncio.CancelledError:
+                if not self.interrupted:
+                    raise
 
     def _interrupt(self, running: asyncio.Task[None]) -> None:
         if not self.interrupted:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -38,12 +38,25 @@ def aimass(
 
 
 def start_aimass(
-    *args: str, env: Mapping[str, str], cwd: Path, errors: Path | None = None
+    *args: str,
+    env: Mapping[str, str],
+    cwd: Path,
+    errors: Path | None = None,
+    under: Sequence[str] = (),
 ) -> subprocess.Popen[str]:
-    """Start a command; standard error goes to a file if given, else where the output goes."""
+    """Start a command; standard error goes to a file if given, else where the output goes.
+
+    Args:
+        under: a command that becomes it, such as nohup.
+    """
     with errors.open("w") if errors else nullcontext(subprocess.STDOUT) as stderr:
         return subprocess.Popen(
-            [*ARGV, *args], env=env, cwd=cwd, stdout=subprocess.PIPE, stderr=stderr, text=True
+            [*under, *ARGV, *args],
+            env=env,
+            cwd=cwd,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            text=True,
         )
 
 

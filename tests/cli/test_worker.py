@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pty
 import re
+import shlex
 import signal
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
+import psutil
 import pytest
 from typer.testing import CliRunner
 
 from aimass_stream.cli.demo.view import read_metrics
 from aimass_stream.cli.main import app
+from aimass_stream.kafka.embedded import find_broker, stop_broker
+from aimass_stream.kafka.embedded_process import find_strays
 from aimass_stream.kafka.reader import bootstrap_servers
 from aimass_stream.kafka.topics import TopicPlan, create_topics
-from tests.cli.commands import aimass, send, start_aimass
-from tests.runtime.helpers import until
+from tests.cli.commands import ARGV, aimass, send, start_aimass
+from tests.runtime.helpers import is_alive, until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
 
@@ -156,6 +163,97 @@ async def test_a_second_signal_ends_a_worker_that_drains(
         worker.send_signal(second)
         assert await asyncio.to_thread(worker.wait, 10) == code
         assert time.monotonic() - began_s < 2
+    finally:
+        worker.kill()
+        worker.communicate()
+
+
+def is_gone(pid: int) -> bool:
+    return not is_alive(pid)
+
+
+def says(log: Path, text: str) -> bool:
+    return text in log.read_text()
+
+
+def without_broker(env: dict[str, str], state: Path) -> dict[str, str]:
+    """The environment of a command that starts a Kafka of its own."""
+    own = {name: value for name, value in env.items() if name != "AIMASS_BROKER"}
+    return {**own, "AIMASS_STATE": str(state)}
+
+
+@pytest.fixture
+def own_state(tmp_path: Path) -> Iterator[Path]:
+    """A state folder whose Kafka is gone after the test."""
+    yield tmp_path / "own"
+    stop_broker(tmp_path / "own")
+
+
+async def test_a_terminal_that_is_closed_leaves_no_kafka_behind(
+    worker_env: dict[str, str], project: Path, own_state: Path
+) -> None:
+    env = {**without_broker(worker_env, own_state), "AIMASS_WEB_PORT": "17400"}
+    theirs, mine = pty.openpty()
+    # The shell is what the terminal belongs to, as it is of a person; it passes the signal on.
+    line = shlex.join([*ARGV, "worker"])
+    argv = ["setsid", "--ctty", "bash", "-ic", f"{line}; true"]
+    shell = await asyncio.create_subprocess_exec(
+        *argv, env=env, cwd=project, stdin=mine, stdout=mine, stderr=mine
+    )
+    os.close(mine)
+    said = b""
+    try:
+        async with asyncio.timeout(60):
+            while b"Ctrl-C ends" not in said:
+                said += await asyncio.to_thread(os.read, theirs, 4096)
+        broker = find_broker(own_state)
+        assert broker is not None
+        started = [each.pid for each in psutil.Process(shell.pid).children(recursive=True)]
+        assert started
+    finally:
+        os.close(theirs)
+        await shell.wait()
+    for pid in [*started, broker.pid]:
+        await until(partial(is_gone, pid), f"the end of {pid}", timeout_s=40)
+    assert find_broker(own_state) is None
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGHUP, 129), (signal.SIGTERM, 143)])
+async def test_a_command_that_is_ended_takes_its_kafka_along(
+    worker_env: dict[str, str],
+    tmp_path: Path,
+    own_state: Path,
+    number: signal.Signals,
+    code: int,
+) -> None:
+    env = without_broker(worker_env, own_state)
+    errors = tmp_path / "errors.log"
+    (tmp_path / "agents.py").write_text(AGENTS.format(name="any"))
+    for begun in ("Starting Kafka", "is made when a worker first runs"):
+        watch = start_aimass("watch", "any.source", env=env, cwd=tmp_path, errors=errors)
+        try:
+            await until(partial(says, errors, begun), begun, timeout_s=60)
+            watch.send_signal(number)
+            assert await asyncio.to_thread(watch.wait, 40) == code
+        finally:
+            watch.kill()
+            watch.communicate()
+        assert find_strays(own_state / "kafka") == []
+        assert "Traceback" not in errors.read_text()
+
+
+async def test_a_worker_under_nohup_goes_on_without_its_terminal(
+    worker_env: dict[str, str], project: Path
+) -> None:
+    env = {**worker_env, "AIMASS_WEB_PORT": "17500"}
+    errors = project / "errors.log"
+    worker = start_aimass("worker", env=env, cwd=project, errors=errors, under=["nohup"])
+    try:
+        await until(lambda: "Starting" in errors.read_text(), "a worker", timeout_s=60)
+        worker.send_signal(signal.SIGHUP)
+        worker.send_signal(signal.SIGTERM)
+        # Had the first one counted, the second would have ended it at once.
+        assert await asyncio.to_thread(worker.wait, 60) == 0
     finally:
         worker.kill()
         worker.communicate()

@@ -45,6 +45,7 @@ from aimass_stream.kafka.settings import replication
 from aimass_stream.kafka.topics import create_topics
 from aimass_stream.runtime.parent import SUPERVISED
 from aimass_stream.runtime.processes import Command, KeptProcess
+from aimass_stream.runtime.signals import told
 from aimass_stream.verify.oracle import Oracle
 
 APP = "aimass-demo"
@@ -142,9 +143,10 @@ class Demo:
             TrainingError: a model cannot be trained.
             DemoError: the worker cannot run.
         """
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._on_signal)
+        with told(self._on_signal):
+            return await self._run()
+
+    async def _run(self) -> dict[str, Any]:
         await self._create_topics()
         await self._forget()
         wanted = {name: what for act in self._acts for name, what in act.models.items()}
@@ -158,7 +160,7 @@ class Demo:
             self._console.print("Stopping the worker ...")
             await worker.stop(STOP_S)
 
-    def _on_signal(self) -> None:
+    def _on_signal(self, _: signal.Signals) -> None:
         """The first ends the stream; one while it drains has the report be made at once."""
         (self._hurried if self._stopped.is_set() else self._stopped).set()
 

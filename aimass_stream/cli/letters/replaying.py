@@ -13,7 +13,7 @@ import signal
 import socket
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AbstractContextManager, AsyncExitStack, aclosing
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -36,6 +36,7 @@ from aimass_stream.kafka.sender import Sender
 from aimass_stream.kafka.settings import replication
 from aimass_stream.kafka.survey import TopicState, refused
 from aimass_stream.kafka.topics import create_topics
+from aimass_stream.runtime.signals import told
 
 ROUND_LETTERS = 64
 ROUND_BYTES = 8 * 1024 * 1024
@@ -192,7 +193,10 @@ class Replaying:
         Raises:
             AimassError: the replay cannot go on; the tally says how far it came.
         """
-        self._catch_signals()
+        with self._told_of_signals():
+            await self._run(way, conf, terminal=terminal)
+
+    async def _run(self, way: Way, conf: Settings, *, terminal: bool) -> None:
         client = {"bootstrap_servers": bootstrap_servers(self._url)}
         await create_topics(client, [plan_replays(self._app_id)], replication(conf))
         store = payload_store(conf)
@@ -267,8 +271,8 @@ class Replaying:
             raise sender.error
         self.tally.acknowledged += len(noting)
 
-    def _catch_signals(self) -> None:
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    def _told_of_signals(self) -> AbstractContextManager[None]:
+        task = asyncio.current_task()
 
         def stop(number: signal.Signals) -> None:
             if self.signal is None:
@@ -278,8 +282,7 @@ class Replaying:
             elif task is not None:
                 task.cancel()
 
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop, number)
+        return told(stop)
 
 
 def _person() -> str:

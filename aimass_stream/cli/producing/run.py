@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Collection, Iterable
+from contextlib import AbstractContextManager
 from difflib import get_close_matches
 
 from aiokafka.errors import KafkaError
@@ -24,6 +25,7 @@ from aimass_stream.kafka.sender import Sender
 from aimass_stream.kafka.survey import refused, survey
 from aimass_stream.kafka.topics import TopicPlan, create_topics
 from aimass_stream.learner import LOG_SUFFIX
+from aimass_stream.runtime.signals import told
 
 
 def run(errand: Errand, cargo: Cargo, conf: Settings, *, terminal: bool) -> int:
@@ -36,7 +38,7 @@ def run(errand: Errand, cargo: Cargo, conf: Settings, *, terminal: bool) -> int:
         terminal: whether a person watches standard error.
 
     Returns:
-        The exit code: 0, 1 when some items could not be sent, 130 or 143 when stopped.
+        The exit code: 0, 1 when some items could not be sent, 129, 130 or 143 when stopped.
 
     Raises:
         AimassError: nothing was sent, or Kafka took no more.
@@ -75,8 +77,11 @@ class Run:
             AimassError: nothing was sent, or Kafka took no more.
         """
         self._url = url
-        self._catch_signals()
-        seen = await survey(bootstrap_servers(url))
+        with self._told_of_signals():
+            return await self._run(terminal=terminal)
+
+    async def _run(self, *, terminal: bool) -> int:
+        seen = await survey(bootstrap_servers(self._url))
         # Before anything is sent: what goes where it cannot be read comes back as dead letters.
         await self._ask_app()
         self._check_kind()
@@ -104,8 +109,8 @@ class Run:
             return 128 + self._signal
         return 1 if self._tally.unsendable else 0
 
-    def _catch_signals(self) -> None:
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    def _told_of_signals(self) -> AbstractContextManager[None]:
+        task = asyncio.current_task()
 
         def stop(number: signal.Signals) -> None:
             if self._signal is None:
@@ -115,8 +120,7 @@ class Run:
             elif task is not None:
                 task.cancel()
 
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop, number)
+        return told(stop)
 
     def _check_kind(self) -> None:
         """See that the agents of the topic can read what is sent.
