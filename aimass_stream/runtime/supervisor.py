@@ -87,9 +87,9 @@ class Supervisor:
         """Run until stopped by a signal, or until going on is of no use.
 
         Returns:
-            The exit code: 0 after a drain, 130 or 143 when a second signal cut it short, a worker's own
-            when it could not drain, 78 when a worker says that it cannot work, 75 when a model
-            process cannot be kept alive.
+            The exit code: 0 after a drain, 130 or 143 when a second signal cut it short, a
+            worker's own when it could not drain, 78 when a worker says that it cannot work, 75
+            when a model process cannot be kept alive.
             `reason` has the text for all but the first.
         """
         with told(self._on_signal):
