@@ -6,12 +6,14 @@ what a whole process shares is a setting.
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from tomllib import TOMLDecodeError
 from typing import Any
 
 from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -146,7 +148,7 @@ def load_settings(**overrides: Any) -> Settings:
         ) from error
     except ValidationError as error:
         lines = [
-            f"  {'.'.join(map(str, problem['loc']))}: {problem['msg']}"
+            f"  {_problem(problem)}"
             for problem in error.errors(include_url=False, include_input=False)
         ]
         known = ", ".join(sorted(Settings.model_fields))
@@ -155,6 +157,14 @@ def load_settings(**overrides: Any) -> Settings:
             + "\n".join(lines)
             + f"\nKnown settings: {known}"
         ) from error
+
+
+def _problem(problem: ErrorDetails) -> str:
+    name = ".".join(map(str, problem["loc"]))
+    if problem["type"] != "extra_forbidden":
+        return f"{name}: {problem['msg']}"
+    near = get_close_matches(name, Settings.model_fields, n=1)
+    return f"there is no setting {name}" + (f"; did you mean {near[0]}?" if near else "")
 
 
 @cache

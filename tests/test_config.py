@@ -13,6 +13,8 @@ from aimass_stream.errors import ConfigError
     [
         ("partitions = [", "cannot be read"),
         ("partitions = 0", "partitions: Input should be greater"),
+        ('brokr = "x"', "  there is no setting brokr; did you mean broker\\?"),
+        ("zzz = 1", "  there is no setting zzz\n"),
         ("partition = 4", "Known settings: .*partitions"),
     ],
 )
