@@ -37,8 +37,9 @@ def draw(
 ) -> None:
     """Draw answers on the images they are about, a PNG for each image.
 
-    Boxes, masks, keypoints, labels and scores, whatever the answer's type: what detectors and
-    segmenters say, alone or in a graph. The image is read from the topic that it came on, by the
+    Boxes, masks and keypoints with their labels and scores, whatever the answer's type: what
+    detectors and segmenters say, alone or in a graph. An answer that says only what is on the whole
+    image is not drawn. The image is read from the topic that it came on, by the
     answer's header; what retention has deleted cannot be drawn on. All answers about one image go
     on one picture. Reads beside every consumer group and changes nothing on topics.
 
