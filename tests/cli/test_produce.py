@@ -168,6 +168,17 @@ def test_the_summary_names_a_few_of_each_kind() -> None:
     assert whole[-2:] == ["Next: aimass watch seen", "  or: aimass watch said"]
 
 
+@pytest.mark.parametrize(
+    ("count", "said"), [(1, "the only image was refused"), (3, "all 3 images were refused")]
+)
+def test_a_summary_of_nothing_but_refusals_says_so(count: int, said: str) -> None:
+    refused = [(f"{n}.png", "it is empty") for n in range(count)]
+    ending = Ending("image", "images", "kafka://x", 1.5, False, [], ["seen"])
+    first, *rest = summary(Tally(count, unsendable=refused), ending)
+    assert first == f"Nothing was sent to images: {said}."
+    assert rest == [f"Not sent: {count}", *(f"  {name}: it is empty" for name, _ in refused)]
+
+
 async def produce(url: str, tmp_path: Path, topic: str) -> int:
     """The same as `aimass produce images in`, in this process, which has the imports done."""
     root = tmp_path / "in"

@@ -56,7 +56,7 @@ def summary(tally: Tally, ending: Ending) -> list[str]:
     rest = tally.total - tally.done
     if rest:
         lines.append(f"Not yet sent: {rest:,}. The same command sends them.")
-    elif not ending.stopped:
+    elif not ending.stopped and (tally.acknowledged or tally.before):
         lines += _next(ending.answers or [ending.topic])
     return lines
 
@@ -68,6 +68,11 @@ def _next(topics: Sequence[str]) -> list[str]:
 
 
 def _sent(tally: Tally, ending: Ending) -> str:
+    if tally.total and len(tally.unsendable) == tally.total:
+        refused = f"all {count_text(tally.total, ending.noun)} were refused"
+        if tally.total == 1:
+            refused = f"the only {ending.noun} was refused"
+        return f"Nothing was sent to {ending.topic}: {refused}."
     if not tally.acknowledged:
         return f"Nothing new was sent to {ending.topic}; {tally.before:,} were sent before."
     sent = count_text(tally.acknowledged, ending.noun)
