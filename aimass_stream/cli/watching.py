@@ -62,6 +62,7 @@ class Watch:
         self._url = url
         self._printer = Printer(options)
         self._left = options.limit
+        self._shown = 0
 
     async def run(self) -> None:
         """Show records until there is a reason to end.
@@ -76,6 +77,11 @@ class Watch:
                 await self._show(reader)
         except KafkaError as error:
             raise refused(error) from error
+        if not self._shown and self._options.key is not None:
+            start = self._options.start
+            part = "" if start == "beginning" or start.startswith("-") else f" from {start} on"
+            topic, key = escape(self._options.topic), escape(self._options.key)
+            say(f"No record of {topic}{part} has the key {key}.")
 
     async def _check_topic(self) -> None:
         """A client that asks for a topic by name may create it, so the list is asked for."""
@@ -120,6 +126,7 @@ class Watch:
     def _print(self, records: list[Record]) -> None:
         for record in records if self._left is None else records[: self._left]:
             self._printer.show(record)
+            self._shown += 1
         if self._left is not None:
             self._left = max(0, self._left - len(records))
         sys.stdout.flush()

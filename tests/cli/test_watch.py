@@ -199,12 +199,17 @@ class TestCommand:
         assert [line.split()[-1] for line in ended.stdout.splitlines()] == ["0", "1"]
         last = aimass(*options, "--from", "-1", env=worker_env, cwd=tmp_path)
         assert [line.split()[-1] for line in last.stdout.splitlines()] == ["1"]
+        assert last.stderr == ""
         first = aimass(*options, "--from", "0", "--limit", "1", env=worker_env, cwd=tmp_path)
         assert [line.split()[-1] for line in first.stdout.splitlines()] == ["0"]
         none = aimass(
             "watch", topic_name, "--no-follow", "--key", "x", env=worker_env, cwd=tmp_path
         )
         assert (none.returncode, none.stdout) == (0, "")
+        assert none.stderr == f"No record of {topic_name} has the key x.\n"
+        late = aimass(*options, "--from", "end", env=worker_env, cwd=tmp_path)
+        assert (late.returncode, late.stdout) == (0, "")
+        assert late.stderr == f"No record of {topic_name} from end on has the key K\u00f6ln.\n"
 
     async def test_a_pipe_that_closes_ends_it_quietly(
         self, broker_url: str, worker_env: dict[str, str], tmp_path: Path, topic_name: str
