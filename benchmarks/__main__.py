@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from typing import NoReturn
 from aimass_stream.cli.terminal import hush_clients
 from aimass_stream.config import load_settings
 from aimass_stream.kafka.embedded import lease_broker
+from aimass_stream.runtime.signals import unwinding
 from benchmarks.bench import Bench
 from benchmarks.plots import plot
 
@@ -48,18 +48,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Parse the arguments and run what they name."""
     options = _parse(argv)
     hush_clients()
-    told = [signal.SIGINT]
-
-    def end(number: int, _frame: object) -> NoReturn:
-        told.append(signal.Signals(number))
-        raise KeyboardInterrupt
-
-    # make passes on what it is told, and the broker must not outlive either.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, end)
     written: dict[Path, None] = {}
     try:
+        # make passes on what it is told, and the broker must not outlive either.
         with (
+            unwinding(),
             tempfile.TemporaryDirectory(prefix="bench-") as folder,
             _broker(Path(folder), options.only) as (url, pid),
         ):
@@ -76,12 +69,11 @@ def main(argv: Sequence[str] | None = None) -> None:
             )
             for name in [options.only] if options.only else ROW_SETS:
                 _run(name, bench)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as ended:
         kept = ", ".join(map(str, written))
-        print(
-            f"Ended early; {f'what was measured is in {kept}' if kept else 'nothing was measured'}."
-        )
-        sys.exit(128 + told[-1])
+        what = f"what was measured is in {kept}" if kept else "nothing was measured"
+        print(f"Ended early; {what}.", flush=True)
+        sys.exit(getattr(ended, "code", 130))
 
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -20,6 +20,7 @@ from tests.bad_input import test_audio, test_behaviour, test_images, test_json, 
 from tests.bad_input.cases import Case, assert_discreet
 from tests.bad_input.odd_records import send_compressed, send_renamed
 from tests.delivery.harness import Harness, running_app
+from tests.projects import leave_models_out
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(180)]
 
@@ -101,8 +102,7 @@ def env(
     worker_env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> dict[str, str]:
     """A project without the repository's models, whose libraries take long to import."""
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "__init__.py").touch()
+    leave_models_out(tmp_path)
     monkeypatch.chdir(tmp_path)
     return {**worker_env, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
 

@@ -37,6 +37,15 @@ def aimass(
     )
 
 
+HEEDING = (
+    sys.executable,
+    "-c",
+    "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_DFL);"
+    "os.execvp(sys.argv[1], sys.argv[1:])",
+)
+"""What a command is started under that is to heed SIGHUP, also where the tests run under nohup."""
+
+
 def start_aimass(
     *args: str,
     env: Mapping[str, str],

@@ -26,7 +26,7 @@ from aimass_stream.kafka.embedded import find_broker, stop_broker
 from aimass_stream.kafka.embedded_process import find_strays
 from aimass_stream.kafka.reader import bootstrap_servers
 from aimass_stream.kafka.topics import TopicPlan, create_topics
-from tests.cli.commands import ARGV, aimass, send, start_aimass
+from tests.cli.commands import ARGV, HEEDING, aimass, send, start_aimass
 from tests.runtime.helpers import is_alive, until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(120)]
@@ -196,7 +196,7 @@ async def test_a_terminal_that_is_closed_leaves_no_kafka_behind(
     theirs, mine = pty.openpty()
     # The shell is what the terminal belongs to, as it is of a person; it passes the signal on.
     line = shlex.join([*ARGV, "worker"])
-    argv = ["setsid", "--ctty", "bash", "-ic", f"{line}; true"]
+    argv = [*HEEDING, "setsid", "--ctty", "bash", "-ic", f"{line}; true"]
     shell = await asyncio.create_subprocess_exec(
         *argv, env=env, cwd=project, stdin=mine, stdout=mine, stderr=mine
     )
@@ -230,7 +230,9 @@ async def test_a_command_that_is_ended_takes_its_kafka_along(
     errors = tmp_path / "errors.log"
     (tmp_path / "agents.py").write_text(AGENTS.format(name="any"))
     for begun in ("Starting Kafka", "is made when a worker first runs"):
-        watch = start_aimass("watch", "any.source", env=env, cwd=tmp_path, errors=errors)
+        watch = start_aimass(
+            "watch", "any.source", env=env, cwd=tmp_path, errors=errors, under=HEEDING
+        )
         try:
             await until(partial(says, errors, begun), begun, timeout_s=60)
             watch.send_signal(number)

@@ -23,6 +23,7 @@ from aimass_stream.kafka.sender import Sender
 from aimass_stream.kafka.topics import TopicPlan, create_topics
 from aimass_stream.verify.oracle import Account, Oracle, Watched
 from tests.delivery import allowance
+from tests.projects import leave_models_out
 
 ROOT = Path(__file__).parents[2]
 DEADLINE_S = 60.0
@@ -77,8 +78,7 @@ class Harness:
 
     def give_models_of_its_own(self) -> None:
         """Start workers where `models` is empty, so that model processes have little to import."""
-        (self.folder / "models").mkdir(exist_ok=True)
-        (self.folder / "models" / "__init__.py").touch()
+        leave_models_out(self.folder)
         self.cwd = self.folder
         self.env = {**self.env, "PYTHONPATH": str(ROOT)}
 

@@ -17,6 +17,7 @@ from statistics import quantiles
 from aimass_stream.kafka.embedded import lease_broker
 from aimass_stream.kafka.sender import Sender
 from tests.delivery.harness import Harness, running_app
+from tests.projects import leave_models_out
 from tests.voice import declared
 from tests.zoo.sounds import noisy
 
@@ -63,8 +64,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         declared.build(home)
-        (home / "models").mkdir()
-        (home / "models" / "__init__.py").touch()
+        leave_models_out(home)
         with lease_broker(home / "kafka", say=print) as broker:
             found = asyncio.run(measure(broker.url, home))
     cuts = quantiles(found, n=10)

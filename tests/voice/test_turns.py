@@ -22,6 +22,7 @@ from aimass_stream.model import Model, import_adapter
 from aimass_stream.records import Audio, Record, Reply, Speech, Text, Transcript, identity
 from aimass_stream.registry.folder import resolve
 from tests.delivery.harness import Harness, running_app
+from tests.projects import leave_models_out
 from tests.voice import declared
 from tests.zoo.case import Read
 from tests.zoo.same import same
@@ -56,8 +57,7 @@ def env(worker_env: dict[str, str], own_state: None, tmp_path: Path) -> dict[str
     """A project that has these models and no others."""
     del own_state
     declared.build(tmp_path)
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "__init__.py").touch()
+    leave_models_out(tmp_path)
     path = os.pathsep.join([str(ROOT), *sys.path])
     own = {"PYTHONPATH": path, "TEST_VOICE": str(tmp_path), "OMP_NUM_THREADS": "1"}
     return {**worker_env, **own, "AIMASS_SLOT": "1"}

@@ -19,6 +19,7 @@ import pytest
 from aimass_stream.kafka.sender import Sender
 from aimass_stream.verify.oracle import Watched
 from tests.delivery.harness import Harness, running_app
+from tests.projects import leave_models_out
 from tests.zoo.case import Case, Zoo
 from tests.zoo.declared import to_plain
 from tests.zoo.zoo import CASES
@@ -110,8 +111,7 @@ class Watch:
 @pytest.fixture
 def env(zoo: Zoo, worker_env: dict[str, str], tmp_path: Path) -> dict[str, str]:
     """A project that has no models but these, whose batches are short but for the slow one's."""
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "__init__.py").touch()
+    leave_models_out(tmp_path)
     declared = [
         {
             "name": case.name,

@@ -18,6 +18,7 @@ from aimass_stream.kafka.sender import Place, Sender
 from aimass_stream.records import Record, identity
 from aimass_stream.verify.oracle import Watched
 from tests.delivery.harness import Harness, running_app
+from tests.projects import leave_models_out
 from tests.zoo.case import Case, Zoo
 from tests.zoo.declared import to_plain
 from tests.zoo.same import same
@@ -97,8 +98,7 @@ def expected(zoo: Zoo, case: Case, topic: str, places: list[Place]) -> list[Any]
 @pytest.fixture
 def env(zoo: Zoo, worker_env: dict[str, str], tmp_path: Path) -> dict[str, str]:
     """A project that has no models but these."""
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "__init__.py").touch()
+    leave_models_out(tmp_path)
     declared = [describe(zoo, case) for case in CHOSEN]
     (tmp_path / "declared.json").write_bytes(orjson.dumps(declared))
     path = os.pathsep.join([str(ROOT), *sys.path])
