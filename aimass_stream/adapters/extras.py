@@ -41,7 +41,7 @@ def require(module: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise SetupError(f"{module} is missing. {extra_missing(extra_of(module))}") from error
+        raise SetupError(f"{module} is missing. {extra_missing(EXTRAS[module])}") from error
 
 
 def advice(error: Exception) -> str:
@@ -49,16 +49,7 @@ def advice(error: Exception) -> str:
     if not isinstance(error, ImportError):
         return ""
     said = str(error).lower()
-    return next((f" {extra_missing(extra_of(module))}" for module in EXTRAS if module in said), "")
-
-
-def extra_of(module: str) -> str:
-    """The extra that brings a module.
-
-    Raises:
-        KeyError: none does.
-    """
-    return EXTRAS[module]
+    return next((f" {extra_missing(EXTRAS[module])}" for module in EXTRAS if module in said), "")
 
 
 def libraries_of(adapter: str, options: Mapping[str, Any]) -> list[str]:

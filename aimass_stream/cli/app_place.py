@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from aimass_stream.errors import ConfigError
 from aimass_stream.runtime.project import find_project
 
 DEFAULT = "agents"
 """The package where none is named."""
+
+AppName = Annotated[
+    str | None,
+    typer.Option(
+        "--app",
+        help="Package that holds the app, as for faust -A.",
+        show_default="agents, of this folder",
+    ),
+]
+"""The option that names it."""
 
 
 def is_app_there(name: str | None) -> bool:
@@ -21,6 +34,12 @@ def is_app_there(name: str | None) -> bool:
     """
     folder = find_project(name or DEFAULT)
     return folder is not None and (name is not None or folder.is_relative_to(Path.cwd()))
+
+
+def has_app(name: str) -> bool:
+    """Whether a package or module of that name lies in this folder."""
+    place = Path(*name.partition(":")[0].split("."))
+    return place.is_dir() or place.with_suffix(".py").is_file()
 
 
 def check_app(name: str | None) -> str:

@@ -183,12 +183,6 @@ class AppQuestion:
         self._process.communicate()
 
 
-def has_app(name: str) -> bool:
-    """Whether a package or module of that name lies in this folder."""
-    place = Path(*name.partition(":")[0].split("."))
-    return place.is_dir() or place.with_suffix(".py").is_file()
-
-
 def report_app(app: App, examples: int = 0, seed: int = 0) -> AppReport:
     """What an app declares, all of its agents imported.
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from aimass_stream.cli.app_place import AppName
 from aimass_stream.cli.terminal import command, hush_clients
 
 UNSOUND = 1
@@ -14,14 +15,7 @@ UNSOUND = 1
 @command
 def audit(
     *,
-    app_name: Annotated[
-        str | None,
-        typer.Option(
-            "--app",
-            help="Package that holds the app, as for aimass worker.",
-            show_default="agents, of this folder",
-        ),
-    ] = None,
+    app_name: AppName = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One line of JSON for each agent.")
     ] = False,

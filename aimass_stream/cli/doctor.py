@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aimass_stream.cli.app_place import AppName
 from aimass_stream.cli.terminal import command, hush_clients, make_console
 
 if TYPE_CHECKING:
@@ -22,14 +23,7 @@ COLOURS = {"OK": "green", "WARN": "yellow", "FAIL": "bold red"}
 @command
 def doctor(
     *,
-    app_name: Annotated[
-        str | None,
-        typer.Option(
-            "--app",
-            help="Package that holds the app, as for aimass worker.",
-            show_default="agents, of this folder",
-        ),
-    ] = None,
+    app_name: AppName = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Look at everything a worker needs: versions, broker, topics, models, disk, device.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from aimass_stream.adapters.extras import extra_of, libraries_of
+from aimass_stream.adapters.extras import EXTRAS, libraries_of
 from aimass_stream.error_text import extra_missing
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def lacking(libraries: Iterable[str]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for library in libraries:
         if importlib.util.find_spec(library) is None:
-            found.setdefault(extra_of(library), []).append(library)
+            found.setdefault(EXTRAS[library], []).append(library)
     return found
 
 

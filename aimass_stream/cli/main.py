@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from aimass_stream.cli.app_place import AppName
 from aimass_stream.cli.audit import audit
 from aimass_stream.cli.bandit import bandit
 from aimass_stream.cli.dlq import dlq_app
@@ -66,14 +67,7 @@ def begin(
 @app.command("worker")
 @command
 def run_worker(
-    name: Annotated[
-        str | None,
-        typer.Option(
-            "--app",
-            help="Package that holds the app, as for faust -A.",
-            show_default="agents, of this folder",
-        ),
-    ] = None,
+    name: AppName = None,
     workers: Annotated[int, typer.Option(min=1, help="Worker processes.")] = 1,
     device: Annotated[str, typer.Option(help="cpu, or a CUDA device such as cuda:0.")] = "cpu",
     drain_s: Annotated[

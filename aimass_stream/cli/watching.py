@@ -16,7 +16,8 @@ from aiokafka.errors import KafkaError
 from rich.console import Console
 from rich.text import Text
 
-from aimass_stream.cli.app_report import AppQuestion, has_app
+from aimass_stream.cli.app_place import has_app
+from aimass_stream.cli.app_report import AppQuestion
 from aimass_stream.cli.record_text import Line, escape, json_of, line_of
 from aimass_stream.cli.terminal import say
 from aimass_stream.cli.units import count_text

@@ -17,8 +17,6 @@ from aimass_stream.runtime.streams import Stream
 BACKLOG = "delivery backlog"
 FROZEN = "frozen"
 
-_BODY = 1
-
 
 class AgentRun:
     """Runs an agent's body over one partition for as long as this worker owns it.
@@ -53,14 +51,14 @@ class AgentRun:
         self._parts = None if agent.parts is None else Parts(agent.name, agent.parts, outlet)
         self.stream.parts = self._parts
         self._tasks: list[asyncio.Task[None]] = []
+        self._body: asyncio.Task[None] | None = None
 
     def start(self) -> None:
         """Begin, or go on after `freeze`."""
         if not self._tasks:
-            self._tasks = [
-                self._spawn(self._delivery.run()),
-                self._spawn(run_body(self.agent.name, self.agent.body, self.stream)),
-            ]
+            delivering = self._spawn(self._delivery.run())
+            self._body = self._spawn(run_body(self.agent.name, self.agent.body, self.stream))
+            self._tasks = [delivering, self._body]
             if self._parts is not None:
                 self._tasks.append(self._spawn(self._parts.run()))
         self.stream.open_for(FROZEN)
@@ -90,15 +88,15 @@ class AgentRun:
 
     async def settle(self) -> None:
         """Wait until the body waits and everything it finished is reported to the ledger."""
-        if self._tasks:
-            await self._wait_body()
+        if self._body is not None:
+            await self._wait_body(self._body)
             await self._delivery.wait_empty()
 
-    async def _wait_body(self) -> None:
+    async def _wait_body(self, body: asyncio.Task[None]) -> None:
         """Wait until the body waits; one that has ended never will."""
         idle = asyncio.create_task(self.stream.wait_idle())
         try:
-            await asyncio.wait({idle, self._tasks[_BODY]}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({idle, body}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             idle.cancel()
 

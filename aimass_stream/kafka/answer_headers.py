@@ -88,10 +88,10 @@ class _Shared:
     def _alike(self, offsets: Sequence[int]) -> list[bytes]:
         """The blocks of offsets that differ in their last three digits at the most."""
         first, last = offsets[0], offsets[-1]
-        start = first % _THOUSAND
         if first < _THOUSAND:
             endings = [b"%d" % offset for offset in offsets]
         elif last - first + 1 == len(offsets):
+            start = first % _THOUSAND
             endings = _ENDINGS[start : start + len(offsets)]
         else:
             endings = [_ENDINGS[offset % _THOUSAND] for offset in offsets]

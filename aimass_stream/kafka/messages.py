@@ -51,7 +51,7 @@ class Messages:
         self._keys += keys
         self._values += values
         self._header_blocks += header_blocks
-        # To join what is small takes half the time that a sum of its lengths takes.
+        # To join what is small is quicker than to add up its lengths.
         small = len(b"".join(filter(None, keys))) + len(b"".join(header_blocks))
         self._size_bytes += small + sum(map(len, values))
 

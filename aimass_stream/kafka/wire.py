@@ -73,7 +73,7 @@ def records(
 
 def _attributes_and_times(timestamps_ms: Sequence[int]) -> list[bytes]:
     first_ms = timestamps_ms[0]
-    # They mostly ascend, and to sort what does takes a third of the time of finding both ends.
+    # They mostly ascend, and to sort what does is quicker than to look for both ends.
     ascending = sorted(timestamps_ms)
     if first_ms == ascending[0] and ascending[-1] - first_ms < len(_SMALL):
         return [_SMALL_BEHIND_ATTRIBUTES[time_ms - first_ms] for time_ms in timestamps_ms]

@@ -27,7 +27,7 @@ from aimass_stream.runtime.scored import Outcomes
 from aimass_stream.runtime.scorer import Scorer
 from aimass_stream.runtime.shared_device import stages_of
 from aimass_stream.runtime.supervisor import DEVICE_SOCKET
-from aimass_stream.runtime.usage import Want
+from aimass_stream.runtime.usage import Want, nothing_to_do
 
 
 class InlineOutcomes:
@@ -60,7 +60,7 @@ class Models:
         self,
         settings: Settings,
         on_error: Callable[[BaseException], None],
-        why: Callable[[], Want] = lambda: Want.NOTHING_TO_DO,
+        why: Callable[[], Want] = nothing_to_do,
     ) -> None:
         self._settings = settings
         self._why = why

@@ -19,7 +19,7 @@ from aimass_stream.runtime.batch import Hear
 from aimass_stream.runtime.lane import Lane
 from aimass_stream.runtime.shared_device import Link, SharedDevice
 from aimass_stream.runtime.submission import Row, Submission
-from aimass_stream.runtime.usage import Clock, Want
+from aimass_stream.runtime.usage import Clock, Want, nothing_to_do
 
 __all__ = ["Link", "PayloadFetcher", "Scorer", "Submission"]
 
@@ -65,7 +65,7 @@ class Scorer:
         buffer_bytes: int,
         clock: Clock = time.monotonic,
         stages: int = 2,
-        why: Callable[[], Want] = lambda: Want.NOTHING_TO_DO,
+        why: Callable[[], Want] = nothing_to_do,
     ) -> None:
         self._fetch = fetch or _refuse
         self._fetches = asyncio.Semaphore(FETCHES)

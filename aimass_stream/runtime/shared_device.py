@@ -13,7 +13,7 @@ from aimass_stream.runtime.batch import Hear, Scored
 from aimass_stream.runtime.room import Room
 from aimass_stream.runtime.submission import Row
 from aimass_stream.runtime.turns import Share, Turns
-from aimass_stream.runtime.usage import Clock, DeviceUsage, Flight, Want
+from aimass_stream.runtime.usage import Clock, DeviceUsage, Flight, Want, nothing_to_do
 
 BESIDE_OTHERS = 1
 """What an ordinary batch takes of a device's gate."""
@@ -105,7 +105,7 @@ class SharedDevice:
         buffer_bytes: int,
         clock: Clock,
         stages: int,
-        why: Callable[[], Want] = lambda: Want.NOTHING_TO_DO,
+        why: Callable[[], Want] = nothing_to_do,
     ) -> None:
         self.link = link
         self.stages = stages

@@ -23,8 +23,12 @@ class _Terminal:
     """The terminal this process writes to, and whether it was closed."""
 
     def __init__(self) -> None:
-        self._outputs = [output for output in _OUTPUTS if os.isatty(output)]
+        self._outputs: list[int] = []
         self._hung_up = False
+
+    def look(self) -> None:
+        """Note which outputs are a terminal, while it is there."""
+        self._outputs = self._outputs or [output for output in _OUTPUTS if os.isatty(output)]
 
     def counts(self, number: int) -> bool:
         """Whether a signal says something new."""
@@ -103,6 +107,7 @@ def _handled(
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    _terminal.look()
     before = {number: signal.getsignal(number) for number in numbers}
     if before.get(signal.SIGHUP) is signal.SIG_IGN:
         del before[signal.SIGHUP]

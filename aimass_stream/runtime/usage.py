@@ -28,6 +28,11 @@ class Want(StrEnum):
     """Some wait for their agent, which is busy with those before."""
 
 
+def nothing_to_do() -> Want:
+    """What is said where nobody knows of records."""
+    return Want.NOTHING_TO_DO
+
+
 _WANT = {want: metrics.DEVICE_IDLE_S.labels(want) for want in Want}
 _SKEW = metrics.DEVICE_IDLE_S.labels("skew")
 _DECODE = metrics.DEVICE_IDLE_S.labels("decode")
@@ -59,7 +64,7 @@ class DeviceUsage:
     """
 
     clock: Clock
-    why: Callable[[], Want] = lambda: Want.NOTHING_TO_DO
+    why: Callable[[], Want] = nothing_to_do
     _flights: dict[Flight, None] = field(default_factory=dict)
     _begun_s: float = 0.0
     _free_since_s: float | None = None

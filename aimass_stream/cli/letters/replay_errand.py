@@ -11,7 +11,8 @@ import typer
 from aiokafka.errors import KafkaError
 
 from aimass_stream.app import App
-from aimass_stream.cli.app_report import AgentReport, AppReport, has_app, held_models, report_app
+from aimass_stream.cli.app_place import has_app
+from aimass_stream.cli.app_report import AgentReport, AppReport, held_models, report_app
 from aimass_stream.cli.letters.plan import Plan, end_lines, plan_lines
 from aimass_stream.cli.letters.replaying import Pick, Replaying, ToSource, Way, pick_letters
 from aimass_stream.cli.letters.selection import Selection, app_id_of

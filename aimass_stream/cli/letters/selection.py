@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
 
-from aimass_stream.cli.app_report import AppQuestion, has_app
+from aimass_stream.cli.app_place import has_app
+from aimass_stream.cli.app_report import AppQuestion
 from aimass_stream.errors import ConfigError, Reason
 from aimass_stream.kafka.letters import Letter, Letters
 

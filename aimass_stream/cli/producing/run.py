@@ -10,7 +10,8 @@ from difflib import get_close_matches
 
 from aiokafka.errors import KafkaError
 
-from aimass_stream.cli.app_report import AgentReport, AppQuestion, AppReport, has_app
+from aimass_stream.cli.app_place import has_app
+from aimass_stream.cli.app_report import AgentReport, AppQuestion, AppReport
 from aimass_stream.cli.producing.errand import Cargo, Errand
 from aimass_stream.cli.producing.journal import Journal, journal_path
 from aimass_stream.cli.producing.meter import show_progress

@@ -13,7 +13,8 @@ import msgspec
 import typer
 from rich.console import Console
 
-from aimass_stream.cli.app_report import NO_BROKER, AppQuestion, AppReport, has_app
+from aimass_stream.cli.app_place import has_app
+from aimass_stream.cli.app_report import NO_BROKER, AppQuestion, AppReport
 from aimass_stream.cli.terminal import make_console
 from aimass_stream.cli.units import count_text
 from aimass_stream.cli.verify import START_S
